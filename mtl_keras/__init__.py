@@ -1,0 +1,22 @@
+"""One Keras network that learns several things about a face from data sets that each label only some of them."""
+
+__version__ = "0.1.0"
+
+from mtl_keras import datasets
+from mtl_keras.data.audit import check_images, conflicts, resolve_conflicts
+from mtl_keras.data.pipeline import batches
+from mtl_keras.data.table import combine, read_table, split, write_table
+from mtl_keras.tasks import (
+    AGE,
+    AGE_ARGMAX,
+    AGE_GROUP,
+    AGE_REGRESSION,
+    ETHNICITY,
+    EXPRESSION,
+    EYEGLASSES,
+    GENDER,
+    HEAD_POSE,
+    SMILE,
+    Task,
+)
+from mtl_keras.trainer import MultiTaskModel

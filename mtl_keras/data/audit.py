@@ -1,0 +1,92 @@
+"""What is wrong with a collection of images: unreadable files, copies of one image, copies whose labels disagree."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from mtl_keras.data.copies import connected, find_groups
+from mtl_keras.data.inspection import inspect_images
+from mtl_keras.data.table import complete, label_columns
+from mtl_keras.errors import UserError
+
+
+def check_images(table: pd.DataFrame, cache: Path | None = None) -> pd.DataFrame:
+    """Drop the rows whose image cannot be read and give the copies of one image one `image` and one `group` number.
+
+    The dropped rows are added to `attrs["skipped"]`, the counts of what was found are in `attrs["audit"]`. Groups that
+    the table had already are kept and grow by the copies. `cache` is a file that saves a second reading.
+    """
+    table = complete(table)
+    inspection = inspect_images(table["path"].tolist(), cache)
+    unreadable = inspection["reason"] != ""
+    skipped = inspection.loc[unreadable, ["path", "reason"]].to_dict("records")
+    if len(table) and unreadable.all():
+        first = skipped[0]
+        raise UserError(f"none of {len(table)} images can be read; the first is {first['path']}: {first['reason']}")
+    inspection = inspection[~unreadable].reset_index(drop=True)
+    table = table[~unreadable.to_numpy()].reset_index(drop=True)
+    table["image"] = find_groups(inspection)
+    # Two kinds of links make one graph: rows of one group, and rows of one image.
+    groups = pd.factorize(table["group"])[0]
+    table["group"] = connected(groups, table["image"].to_numpy() + len(table), 2 * len(table))[groups]
+    table["group"] = pd.factorize(table["group"])[0]
+    table.attrs["skipped"] = [*table.attrs.get("skipped", []), *skipped]
+    identical = inspection.groupby("sha256").size()
+    copies = table.groupby("image").size()
+    table.attrs["audit"] = {
+        "images": len(table),
+        "unreadable": len(skipped),
+        "identical_groups": int((identical > 1).sum()),
+        "identical_images": int(identical[identical > 1].sum()),
+        "copy_groups": int((copies > 1).sum()),
+        "copy_images": int(copies[copies > 1].sum()),
+    }
+    return complete(table)
+
+
+def conflicts(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows whose copies carry another label, copies side by side, with the columns at odds in `disagree`.
+
+    Copies are the rows of one `image`, or of one `group` in a table that `check_images` has not seen.
+    """
+    differ = _disagreements(table)
+    rows = table[differ.any(axis=1)].copy()
+    marks = differ[differ.any(axis=1)].to_numpy()
+    rows["disagree"] = [", ".join(differ.columns[row]) for row in marks]
+    return rows.sort_values([_copies(table).name, "path"]).reset_index(drop=True)
+
+
+def resolve_conflicts(table: pd.DataFrame, how: str) -> pd.DataFrame:
+    """Settle the labels of copies that disagree: "keep" them, "drop" the rows, or "blank" only the cells at odds.
+
+    Dropped rows are added to `attrs["skipped"]`.
+    """
+    if how not in ("keep", "drop", "blank"):
+        raise UserError(f"conflicts {how!r}: expected keep, drop or blank")
+    if how == "keep":
+        return table
+    table, differ = table.copy(), _disagreements(table)
+    if how == "blank":
+        for column in differ:
+            table[column] = table[column].mask(differ[column])
+        return table
+    dropped = conflicts(table)
+    reasons = [f"copies of this image disagree in {columns}" for columns in dropped["disagree"]]
+    skipped = [{"path": path, "reason": reason} for path, reason in zip(dropped["path"], reasons, strict=True)]
+    table = table[~differ.any(axis=1)].reset_index(drop=True)
+    table.attrs["skipped"] = [*table.attrs.get("skipped", []), *skipped]
+    return table
+
+
+def _copies(table: pd.DataFrame) -> pd.Series:
+    return table["image" if "image" in table else "group"]
+
+
+def _disagreements(table: pd.DataFrame) -> pd.DataFrame:
+    """Return for every row and label column whether the copies of the row's image hold several labels there."""
+    copies = _copies(table)
+    return pd.DataFrame(
+        {column: table[column].groupby(copies).transform("nunique") > 1 for column in label_columns(table)},
+        index=table.index,
+        dtype=bool,
+    )

@@ -1,0 +1,124 @@
+"""Label table -> tf.data batches of (image, {task: label}, {task: mask})."""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from mtl_keras.data import images
+from mtl_keras.data.augment import AUGMENTATION, Augmentation, augment
+from mtl_keras.data.table import encode
+from mtl_keras.errors import UserError
+from mtl_keras.tasks import Task
+
+
+class Reads(Protocol):
+    """What a pipeline must know of the network that it feeds."""
+
+    tasks: list[Task]
+    image_size: int
+
+
+def batches(
+    table: pd.DataFrame,
+    model: Reads,
+    batch_size: int = 64,
+    augment: bool | Augmentation = False,
+    shuffle: bool | None = None,
+    seed: int = 0,
+    first_epoch: int = 0,
+) -> tf.data.Dataset:
+    """Return batches of images (B, S, S, 3) uint8, labels {task: (B,) or (B, D)} and masks {task: (B,)}.
+
+    `augment` changes the images at random (True, or how); shuffling is on wherever that is, unless told otherwise.
+    Order and changes depend on seed, epoch and row alone: an epoch is one pass over the returned dataset, counted from
+    `first_epoch`, so that a resumed run sees what an uninterrupted one would have seen.
+    """
+    check(table, model.tasks)
+    labels, masks = encoded(table, model.tasks)
+    columns = (tf.constant(table["path"].tolist()), labels, masks)
+    how = AUGMENTATION if augment is True else augment
+
+    def load(index, epoch):
+        path, label, mask = tf.nest.map_structure(lambda column: tf.gather(column, index), columns)
+        image = images.resize(images.decode(tf.io.read_file(path)), model.image_size)
+        if how:
+            image = _augment(image, tf.stack([seed * 2_000_003 + epoch, index]), how)
+        return image, label, mask
+
+    order = (
+        shuffled(len(table), seed, first_epoch) if (bool(how) if shuffle is None else shuffle) else in_order(len(table))
+    )
+    dataset = order.map(load, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size)
+    return without_sharding_by_file(dataset.prefetch(2))
+
+
+# The argument of `batches` has the name of the function that it calls.
+_augment = augment
+
+
+def feature_batches(
+    features: np.ndarray,
+    table: pd.DataFrame,
+    tasks: list[Task],
+    batch_size: int = 256,
+    seed: int | None = None,
+    first_epoch: int = 0,
+) -> tf.data.Dataset:
+    """Return batches as `batches` does, with precomputed features (N, D) in the place of images; shuffled with a seed."""
+    if len(features) != len(table):
+        raise UserError(f"got features of {len(features)} images for a table of {len(table)} rows; expected as many")
+    check(table, tasks)
+    columns = (tf.constant(features), *encoded(table, tasks))
+    order = in_order(len(table)) if seed is None else shuffled(len(table), seed, first_epoch)
+    # Gathering whole batches is much faster than single rows.
+    batched = order.map(lambda index, epoch: index).batch(batch_size)
+    return without_sharding_by_file(
+        batched.map(lambda index: tf.nest.map_structure(lambda c: tf.gather(c, index), columns)).prefetch(2)
+    )
+
+
+def encoded(table: pd.DataFrame, tasks: Iterable[Task]) -> tuple[dict, dict]:
+    """Return all labels {task: (N,) or (N, D)} and masks {task: (N,)} of a table as tensors."""
+    pairs = {task.name: encode(table, task) for task in tasks}
+    return {name: tf.constant(pair[0]) for name, pair in pairs.items()}, {
+        name: tf.constant(pair[1]) for name, pair in pairs.items()
+    }
+
+
+def check(table: pd.DataFrame, tasks: Iterable[Task]) -> None:
+    """Refuse an empty table, and a task that no row has a label of."""
+    if not len(table):
+        raise UserError("the label table has no rows; expected at least one image")
+    for task in tasks:
+        if not encode(table, task)[1].any():
+            raise UserError(
+                f"no row of the label table has a label of task {task.name!r}; leave the task out or add data that labels it"
+            )
+
+
+def in_order(count: int) -> tf.data.Dataset:
+    """Return the pairs (row number, 0)."""
+    return tf.data.Dataset.range(count).map(lambda index: (index, tf.constant(0, tf.int64)))
+
+
+def shuffled(count: int, seed: int, first_epoch: int) -> tf.data.Dataset:
+    """Return the pairs (row number, epoch) of one epoch, in another order each time that the dataset is gone through."""
+    epoch = tf.Variable(first_epoch - 1, dtype=tf.int64, trainable=False)
+
+    def permutation(number):
+        key = tf.stack([tf.constant(seed, tf.int64), number])
+        rows = tf.data.Dataset.range(count)
+        return rows.map(lambda row: (tf.random.experimental.index_shuffle(row, key, count - 1), number))
+
+    # A variable that each new pass counts up, rather than a generator in Python: it works under every strategy.
+    return tf.data.Dataset.range(1).map(lambda _: epoch.assign_add(1)).flat_map(permutation)
+
+
+def without_sharding_by_file(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Let tf.distribute give each worker its share of every batch, since there are no shard files to divide."""
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    return dataset.with_options(options)

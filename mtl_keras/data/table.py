@@ -1,0 +1,224 @@
+"""The label table: one row an image, an empty cell where a label is missing.
+
+Columns: `path` (text), `source` (name of the dataset), `split` ("train", "validation", "test" or empty),
+`group` (int64; rows of one group never part), then one column a task or task output, as `Task.columns` names them.
+Cells of a categorical task hold the class name, all others a number.
+`image` (int64) is there once `mtl_keras.data.audit.check_images` has run: copies of one image share its number.
+`table.attrs["skipped"]` lists what is not in the table, as {"path", "reason"}.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mtl_keras.errors import UserError
+from mtl_keras.tasks import TASKS, Task
+
+SPLITS = ("train", "validation", "test")
+TEXT = pd.StringDtype(na_value=np.nan)
+NOTES = ("skipped", "deviations")
+
+
+def combine(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Join label tables into one, with blanks where a table has no such label, and group numbers kept apart.
+
+    An unknown class name, a number outside the task's range and an image that two rows name are errors.
+    """
+    parts, first_free = [], {"group": 0, "image": 0}
+    for table in tables:
+        part = complete(table)
+        for column in part.columns.intersection(list(first_free)):
+            part[column] = pd.factorize(part[column], sort=True)[0] + first_free[column]
+            first_free[column] += len(part)
+        part.attrs = {}
+        parts.append(part)
+    if not parts:
+        raise UserError("combine: got no label table; expected at least one")
+    together = complete(pd.concat(parts, ignore_index=True))
+    repeated = together["path"][together["path"].duplicated()]
+    if len(repeated):
+        raise UserError(f"combine: {repeated.iloc[0]!r} is in the tables twice; pass each dataset only once")
+    for note in NOTES:
+        entries = [entry for table in tables for entry in table.attrs.get(note, [])]
+        together.attrs[note] = list({(entry["path"], entry["reason"]): entry for entry in entries}.values())
+    return together
+
+
+def complete(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a copy with every documented column present and of its type, after checking each label.
+
+    A row without a group gets one of its own.
+    """
+    if "path" not in table.columns or table["path"].isna().any():
+        raise UserError("a label table needs a column `path` with a file in every row")
+    table = table.reset_index(drop=True)
+    table["path"] = table["path"].astype(TEXT)
+    table["source"] = table["source"].astype(TEXT).fillna("") if "source" in table else pd.Series("", table.index, TEXT)
+    table["split"] = table["split"].astype(TEXT) if "split" in table else pd.Series(np.nan, table.index, TEXT)
+    unknown = table["split"][table["split"].notna() & ~table["split"].isin(SPLITS)]
+    if len(unknown):
+        raise UserError(f"column 'split': got {unknown.iloc[0]!r}, expected {', '.join(SPLITS)} or an empty cell")
+    for column in {"group", "image"} & {*table.columns, "group"}:
+        cells = table.get(column, pd.Series(np.nan, table.index))
+        numbers, own = pd.to_numeric(cells, errors="coerce"), cells.isna()
+        wrong = cells[numbers.isna() & ~own]
+        if len(wrong):
+            raise UserError(f"column {column!r}: got {wrong.iloc[0]!r}, expected a whole number or an empty cell")
+        free = 0 if own.all() else int(numbers.max()) + 1
+        table[column] = numbers.mask(own, np.arange(free, free + len(table))).astype(np.int64)
+    for task in TASKS.values():
+        for column in table.columns.intersection(list(task.columns)):
+            _numbers(table, column, task)
+            table[column] = table[column].astype(TEXT if task.kind == "categorical" else np.float64)
+    labels = label_columns(table)
+    first = [name for name in ("path", "source", "split", "group", "image") if name in table]
+    return table[first + labels + [name for name in table.columns if name not in {*first, *labels}]]
+
+
+def split(
+    table: pd.DataFrame,
+    fractions: tuple[float, float, float] = (0.8, 0.1, 0.1),
+    seed: int = 0,
+    stratify: str | None = "age",
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Cut a table into training, validation and test rows, never through a group.
+
+    Every part gets its share of each age decade, or of each class of another `stratify` column, and of each source.
+    Rows whose `split` is given keep it, and the rest of their group follows them. The same seed gives the same parts
+    whatever the order of the rows and wherever the files lie.
+    """
+    if len(fractions) != 3 or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:
+        raise UserError(f"fractions {tuple(fractions)}: expected three numbers from 0 to 1 that add up to 1")
+    table = complete(table)
+    if stratify is not None and stratify not in {*label_columns(table), "age"}:
+        raise UserError(f"stratify {stratify!r}: expected None or one of {', '.join(label_columns(table))}")
+    order = table.assign(_name=table["path"].map(os.path.basename)).sort_values(["_name", "source", "path"]).index
+    table = table.loc[order].reset_index(drop=True)
+    group, groups = pd.factorize(table["group"])
+    part = table["split"].map({name: float(number) for number, name in enumerate(SPLITS)}).astype(np.float64)
+    part = part.fillna(part.groupby(group).transform("min")).to_numpy()
+    first, sizes = np.unique(group, return_index=True)[1], np.bincount(group, minlength=len(groups))
+    stratum = pd.factorize(_strata(table, stratify), sort=True)[0]
+    source = pd.factorize(table["source"], sort=True)[0]
+    shuffled = np.random.default_rng(seed).permutation(len(groups))
+    dealt = np.lexsort((shuffled, source[first], stratum[first]))
+    dealt = dealt[np.isnan(part[first][dealt])]
+    part_of_group = np.full(len(groups), -1)
+    part_of_group[dealt] = _deal(sizes[dealt], fractions)
+    part = np.where(np.isnan(part), part_of_group[group], part).astype(np.int64)
+    for number, fraction in enumerate(fractions):
+        if len(dealt) and fraction and not (part == number).any():
+            few = f"{len(table)} rows in {len(groups)} groups are too few"
+            raise UserError(f"{few} for a {SPLITS[number]} part of {fraction:g}; add images or set its fraction to 0")
+    table["split"] = pd.array(np.array(SPLITS)[part], dtype=TEXT)
+    train, validation, test = (table[part == number].reset_index(drop=True) for number in range(3))
+    return train, validation, test
+
+
+def _strata(table: pd.DataFrame, stratify: str | None) -> pd.Series:
+    """Return what each row's share is counted by: the decade of a number, or a class name."""
+    if stratify is None or stratify not in table:
+        return pd.Series(0, table.index)
+    cells = table[stratify]
+    return cells // 10 if pd.api.types.is_numeric_dtype(cells) else cells
+
+
+def _deal(sizes: np.ndarray, fractions: tuple[float, float, float]) -> np.ndarray:
+    """Give each group in turn to the part that is furthest behind its share, and return the parts (G,)."""
+    seen, got, parts = 0, [0.0, 0.0, 0.0], []
+    for size in sizes.tolist():
+        seen += size
+        behind = [fraction * seen - rows for fraction, rows in zip(fractions, got, strict=True)]
+        chosen = behind.index(max(behind))
+        got[chosen] += size
+        parts.append(chosen)
+    return np.array(parts, np.int64)
+
+
+def label_columns(table: pd.DataFrame) -> list[str]:
+    """Return the names of the columns that hold labels, in the order of the tasks."""
+    return [column for task in TASKS.values() for column in task.columns if column in table.columns]
+
+
+def encode(table: pd.DataFrame, task: Task) -> tuple[np.ndarray, np.ndarray]:
+    """Return the task's labels as numbers, and a mask that is 1 where there is one.
+
+    Labels are (N,) int32 class indices for a categorical task, else float32 of shape (N,), or (N, D) for a task
+    with D > 1 outputs. The mask is (N,) float32. Where the mask is 0 the label is 0; a row of which only some
+    outputs are known is masked.
+    """
+    columns = [_numbers(table, name, task) if name in table else np.full(len(table), np.nan) for name in task.columns]
+    numbers = np.stack(columns, axis=-1)  # (N, D)
+    mask = ~np.isnan(numbers).any(axis=-1)
+    labels = np.where(mask[:, None], numbers, 0).astype(np.int32 if task.kind == "categorical" else np.float32)
+    return (labels[:, 0] if len(columns) == 1 else labels), mask.astype(np.float32)
+
+
+def _numbers(table: pd.DataFrame, column: str, task: Task) -> np.ndarray:
+    """Return one label column as float64 (N,), class names as their index and blanks as NaN."""
+    cells = table[column]
+    if task.kind == "categorical":
+        numbers = cells.map({name: float(index) for index, name in enumerate(task.classes)})
+        expected = f"one of {', '.join(task.classes)}"
+    else:
+        low, high = (min(task.values), max(task.values)) if task.values else (-np.inf, np.inf)
+        numbers = pd.to_numeric(cells, errors="coerce")
+        numbers = numbers.where(np.isfinite(numbers.astype(np.float64)) & numbers.between(low, high))
+        expected = f"a number from {low:g} to {high:g} {task.unit}".rstrip() if task.values else "a finite number"
+    wrong = np.flatnonzero(numbers.isna() & cells.notna())
+    if len(wrong):
+        got = repr(cells.iloc[wrong[0]]) + (f" ({table['path'].iloc[wrong[0]]})" if "path" in table else "")
+        raise UserError(f"column {column!r}: got {got}, expected {expected}, or an empty cell")
+    return numbers.to_numpy(np.float64)
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """Read a label table from a CSV file and check it."""
+    texts = [column for task in TASKS.values() if task.kind == "categorical" for column in task.columns]
+    types = dict.fromkeys(["path", "source", "split", *texts], TEXT)
+    try:
+        table = pd.read_csv(path, dtype=types, keep_default_na=False, na_values=[""])
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read as a label table in CSV ({' '.join(str(error).split())})") from None
+    try:
+        return complete(table)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+
+
+def write_table(table: pd.DataFrame, path: str | Path) -> None:
+    """Write a label table, or any other, as CSV; an old file stays whole until the new one is complete."""
+    with replacing(path) as temporary:
+        table.to_csv(temporary, index=False)
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Give a temporary path in the folder of `path` to write to; on success it takes the place of `path`.
+
+    After a failure what was at `path` is still there; a full disk or a forbidden folder is a `UserError`.
+    """
+    path = Path(path)
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        yield temporary
+        # mkstemp makes a file that only its owner may read; the result gets the rights of any new file.
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)
+        os.replace(temporary, path)
+    except OSError as error:
+        reason = error.strerror or error
+        raise UserError(f"{path}: cannot be written ({reason}); make room or name another place") from None
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)

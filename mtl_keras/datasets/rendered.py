@@ -1,0 +1,234 @@
+"""Rendered faces: portraits that a program draws, with every label known, for a machine without any data set.
+
+They are cartoons: good for trying, testing and teaching, and they say nothing about people (see `portrait`).
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, cpu_count, delayed
+from PIL import Image
+from tqdm import tqdm
+
+from mtl_keras.datasets.portrait import LIMITS, Portrait, render
+from mtl_keras.errors import UserError
+from mtl_keras.tasks import AGE, ETHNICITY, EXPRESSION, EYEGLASSES, GENDER, HEAD_POSE, SMILE
+
+__all__ = ["Portrait", "render", "rendered", "sample_portraits", "write_utkface"]
+
+ATTRIBUTES, MANIFEST = "attributes.csv", "rendered.json"
+DRAWING = 1  # raised when the same portrait is drawn differently, so that older folders are drawn anew
+BATCH, MANY = 25, 500
+LABELS = (AGE, GENDER, ETHNICITY, SMILE, EXPRESSION, EYEGLASSES, HEAD_POSE)
+# Share of people up to an age: many adults, babies and some very old people, roughly as in UTKFace.
+AGES = np.array(
+    [
+        (0, 0),
+        (1, 0.04),
+        (5, 0.12),
+        (10, 0.19),
+        (18, 0.28),
+        (26, 0.46),
+        (36, 0.65),
+        (46, 0.76),
+        (60, 0.88),
+        (80, 0.97),
+        (100, 0.997),
+        (117, 1),
+    ]
+)
+SERIOUS = tuple(name for name in EXPRESSION.classes if name != "happy")
+
+
+def sample_portraits(count: int, seed: int = 0) -> list[Portrait]:
+    """Choose the labels of `count` portraits: genders and ethnicities balanced, half with eyeglasses, 45 % smiling.
+
+    Labels are independent of each other, except that smiling goes with a happy face (or, for one in eight, a
+    surprised one), and not smiling with all the others.
+    """
+    if count < 1:
+        raise UserError(f"count {count!r}: expected at least one portrait")
+    if seed < 0:
+        raise UserError(f"seed {seed!r} is negative; expected 0 or more")
+    random = np.random.Generator(np.random.PCG64(seed))
+    ages = np.minimum(np.interp(random.random(count), AGES[:, 1], AGES[:, 0]).astype(int), LIMITS["age"][1])
+    people = random.permutation(count) % (len(GENDER.classes) * len(ETHNICITY.classes))
+    glasses = random.permutation(count) % 2
+    smiles = random.random(count) < 0.45
+    expressions, seeds = random.random(count), random.integers(0, 2**31, count)
+    angles = {
+        name: np.clip(random.normal(0, spread, count), *LIMITS[name]).round(2)
+        for name, spread in (("yaw", 17), ("pitch", 9), ("roll", 7))
+    }
+    portraits = []
+    for i in range(count):
+        if smiles[i]:
+            expression = "happy" if expressions[i] < 0.875 else "surprise"
+        else:
+            expression = SERIOUS[int(expressions[i] * len(SERIOUS))]
+        portraits.append(
+            Portrait(
+                age=int(ages[i]),
+                gender=GENDER.classes[people[i] % len(GENDER.classes)],
+                ethnicity=ETHNICITY.classes[people[i] // len(GENDER.classes)],
+                smile=SMILE.classes[int(smiles[i])],
+                expression=expression,
+                eyeglasses=EYEGLASSES.classes[glasses[i]],
+                yaw=float(angles["yaw"][i]),
+                pitch=float(angles["pitch"][i]),
+                roll=float(angles["roll"][i]),
+                seed=int(seeds[i]),
+            )
+        )
+    return portraits
+
+
+def write_utkface(folder: str | Path, count: int, seed: int = 0, size: int = 200) -> Path:
+    """Draw `count` faces into a folder laid out and named as UTKFace's aligned crops, and return the folder.
+
+    Beside the JPEG images lie `attributes.csv` with all labels and `rendered.json` with the settings. The same
+    settings give the same bytes. A complete folder of the same settings is kept; one with missing files is drawn
+    anew; a folder with anything else in it is an error, and so is a full disk. Nothing half-drawn takes its place.
+    """
+    folder = Path(folder)
+    portraits = sample_portraits(count, seed)
+    render(portraits[0], size)  # tells of a wrong size before anything is written
+    names = [_utkface_name(portrait, index, seed) for index, portrait in enumerate(portraits)]
+    manifest = {"layout": "utkface", "count": count, "seed": seed, "size": size, "drawing": DRAWING}
+    if _is_complete(folder, names, manifest):
+        return folder
+    with _replacing_folder(folder) as temporary:
+        batches = [(names[i : i + BATCH], portraits[i : i + BATCH]) for i in range(0, count, BATCH)]
+        # Processes, since drawing holds Python's lock; for fewer faces starting them takes longer than drawing.
+        workers = min(2, cpu_count()) if count >= MANY else 1
+        jobs = (delayed(_draw)(temporary, *batch, size) for batch in batches)
+        with tqdm(total=count, desc=f"drawing {folder.name}", unit="face") as bar:
+            for drawn in Parallel(n_jobs=workers, return_as="generator")(jobs):
+                bar.update(drawn)
+        _attributes(names, portraits).to_csv(temporary / ATTRIBUTES, index=False)
+        (temporary / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
+    return folder
+
+
+# What `data_tools/render_faces.py` can write: a layout of a public data set is one line.
+LAYOUTS: dict[str, Callable[[str | Path, int, int, int], Path]] = {"utkface": write_utkface}
+
+
+def rendered(folder: str | Path) -> pd.DataFrame:
+    """Read a folder of rendered faces into a label table with all their labels.
+
+    Images that are listed but not there are in `attrs["skipped"]` as {"path", "reason"}.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; draw one with: python data_tools/render_faces.py --out {folder}")
+    source = folder / ATTRIBUTES
+    if not source.is_file():
+        raise UserError(f"{folder}: holds no {ATTRIBUTES}; expected a folder that render_faces.py wrote")
+    try:
+        read = pd.read_csv(source)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{source}: cannot be read as CSV ({' '.join(str(error).split())}); draw the faces anew"
+        ) from None
+    columns = [column for task in LABELS for column in task.columns]
+    missing = [column for column in ["file", *columns] if column not in read]
+    if missing:
+        raise UserError(f"{source}: has no column {missing[0]!r}; draw the faces anew")
+    names = read["file"].astype(str)
+    here = names.isin(set(os.listdir(folder)))
+    if not here.any():
+        raise UserError(f"{folder}: none of the {len(read)} images in {ATTRIBUTES} is there; draw the faces anew")
+    skipped = [{"path": str(folder / name), "reason": "the image is missing"} for name in names[~here]]
+    read, text = read[here].reset_index(drop=True), pd.StringDtype(na_value=np.nan)
+    paths = [os.path.join(folder, name) for name in names[here]]
+    table = pd.DataFrame({"path": pd.array(paths, dtype=text)})
+    table["source"] = pd.array(["rendered"], dtype=text).repeat(len(table))
+    table["split"] = pd.array([None], dtype=text).repeat(len(table))
+    table["group"] = np.arange(len(table), dtype=np.int64)
+    for task in LABELS:
+        for column in task.columns:
+            cells = read[column]
+            valid = cells.isin(task.classes) if task.classes else pd.to_numeric(cells, errors="coerce").notna()
+            if not valid.all():
+                expected = f"one of {', '.join(task.classes)}" if task.classes else "a number"
+                raise UserError(
+                    f"{source}: {column} {cells[~valid].iloc[0]!r}: expected {expected}; draw the faces anew"
+                )
+            table[column] = cells.astype(text if task.classes else np.float64)
+    table.attrs = {"skipped": skipped}
+    return table
+
+
+def _utkface_name(portrait: Portrait, index: int, seed: int) -> str:
+    """Return [age]_[gender]_[race]_[yyyymmddHHMMSSFFF].jpg.chip.jpg; every index has a time of its own."""
+    time = datetime(2025, 1, 1) + timedelta(seconds=7 * index)
+    milliseconds = int.from_bytes(hashlib.sha256(f"{seed} {index}".encode()).digest()[:4], "big") % 1000
+    gender, race = GENDER.classes.index(portrait.gender), ETHNICITY.classes.index(portrait.ethnicity)
+    return f"{portrait.age}_{gender}_{race}_{time:%Y%m%d%H%M%S}{milliseconds:03d}.jpg.chip.jpg"
+
+
+def _attributes(names: list[str], portraits: list[Portrait]) -> pd.DataFrame:
+    """Return the table of files and all their labels, with the seed from which a portrait can be drawn again."""
+    rows = [{"file": name, **vars(portrait)} for name, portrait in zip(names, portraits, strict=True)]
+    return pd.DataFrame(rows).rename(columns=dict(zip(HEAD_POSE.outputs, HEAD_POSE.columns, strict=True)))
+
+
+def _draw(folder: Path, names: list[str], portraits: list[Portrait], size: int) -> int:
+    """Draw and save portraits, and return how many."""
+    for name, portrait in zip(names, portraits, strict=True):
+        Image.fromarray(render(portrait, size)).save(folder / name, format="JPEG", quality=95)
+    return len(names)
+
+
+def _is_complete(folder: Path, names: list[str], manifest: dict) -> bool:
+    """Tell whether the folder holds exactly these faces; a folder with other files in it is an error."""
+    if not folder.exists():
+        return False
+    if not folder.is_dir():
+        raise UserError(f"{folder}: is a file; expected a folder to draw into, or a new name")
+    found, expected = set(os.listdir(folder)), {*names, ATTRIBUTES, MANIFEST}
+    if found - expected:
+        other = min(found - expected)
+        raise UserError(
+            f"{folder}: holds other files than these faces (such as {other}); name a new folder or empty it"
+        )
+    if found != expected:
+        return False
+    try:
+        written = json.loads((folder / MANIFEST).read_text())
+    except (OSError, ValueError):
+        return False
+    return written == manifest and all((folder / name).stat().st_size > 0 for name in names)
+
+
+@contextmanager
+def _replacing_folder(folder: Path) -> Iterator[Path]:
+    """Give a temporary folder next to `folder` to fill; on success it takes the place of `folder`."""
+    temporary = None
+    try:
+        folder.absolute().parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.absolute().parent))
+        yield temporary
+        temporary.chmod(0o755)  # mkdtemp makes a folder that only its owner may read
+        if folder.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old.", dir=folder.absolute().parent))
+            os.replace(folder, old)
+            shutil.rmtree(old, ignore_errors=True)
+        os.replace(temporary, folder)
+    except OSError as error:
+        raise UserError(
+            f"{folder}: cannot be written ({error.strerror or error}); make room or name another place"
+        ) from None
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)

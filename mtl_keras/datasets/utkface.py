@@ -1,0 +1,138 @@
+"""UTKFace: aligned faces whose file names carry age, gender and ethnicity (Zhang, Song and Qi, CVPR 2017).
+
+File names are `[age]_[gender]_[race]_[date&time].jpg`, for the aligned crops `.jpg.chip.jpg`: age 0 to 116, gender
+0 male and 1 female, race 0 White, 1 Black, 2 Asian, 3 Indian, 4 Others, date and time as yyyymmddHHMMSSFFF.
+The data and their terms (non-commercial research) are at https://susanqq.github.io/UTKFace/.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mtl_keras.errors import UserError
+from mtl_keras.tasks import AGE, ETHNICITY, GENDER
+
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp")
+OLDEST = int(max(AGE.values))
+_EXTENSION = r"\.(?:jpe?g|png|bmp)"
+_VALID = re.compile(rf"([0-9]{{1,3}})_([01])_([0-4])_[0-9]{{17}}{_EXTENSION}(?:\.chip{_EXTENSION})?", re.IGNORECASE)
+_NUMBER = re.compile(r"[0-9]{1,3}")
+_TIME = re.compile(r"[0-9]{8,}")
+
+
+@dataclass(frozen=True)
+class ParsedName:
+    """The labels that a file name carries; None where one is missing, and in `deviation` how the name is unusual."""
+
+    age: int
+    gender: str | None
+    ethnicity: str | None
+    deviation: str = ""
+
+
+def parse_name(name: str) -> ParsedName | str:
+    """Read the labels from a file name as far as it goes, or return the reason why it cannot be read.
+
+    A missing or unknown race leaves ethnicity empty, a missing gender leaves gender empty. A name with a gender other
+    than 0 and 1 is refused, since then it is not clear which number means what.
+    """
+    valid = _VALID.fullmatch(name)
+    if valid and int(valid[1]) <= OLDEST:
+        return ParsedName(int(valid[1]), GENDER.classes[int(valid[2])], ETHNICITY.classes[int(valid[3])])
+    fields = [field.strip() for field in name.split(".")[0].split("_")]
+    if len(fields) < 3:
+        return "the name is not [age]_[gender]_[race]_[date&time].jpg"
+    age, gender, race = fields[:3]
+    if not _NUMBER.fullmatch(age) or int(age) > OLDEST:
+        return f"age {_shown(age)} is not a whole number from 0 to {OLDEST}"
+    if gender not in ("", "0", "1"):
+        return f"gender {_shown(gender)} is neither 0 (male) nor 1 (female)"
+    deviations = [] if gender else ["gender is missing"]
+    time = "_".join(fields[3:])
+    if len(fields) == 3 and _TIME.match(race):
+        race, time = "", race
+    race_known = race in ("0", "1", "2", "3", "4")
+    if not race_known and not _TIME.match(time):
+        # Two numbers alone are no sign of UTKFace: many a collection counts its files 1_0.jpg, 1_1.jpg.
+        return "neither a race nor a date and time follow age and gender"
+    if not race_known:
+        deviations.append(f"race {_shown(race)} is not 0 to 4" if race else "race is missing")
+    if not re.fullmatch(r"[0-9]{17}", time):
+        deviations.append(f"date and time {_shown(time)} are not 17 digits")
+    return ParsedName(
+        age=int(age),
+        gender=GENDER.classes[int(gender)] if gender else None,
+        ethnicity=ETHNICITY.classes[int(race)] if race_known else None,
+        deviation="; ".join(deviations) or "the name has unusual spaces or endings",
+    )
+
+
+def utkface(folder: str | Path, strict: bool = False) -> pd.DataFrame:
+    """Read a UTKFace folder, aligned crops or whole photos in part folders, into a label table.
+
+    Files that cannot be read at all are listed in `attrs["skipped"]`, names read with a blank or another oddity in
+    `attrs["deviations"]`, both as {"path", "reason"}. With `strict` the first of either is an error.
+    """
+    folder = Path(folder)
+    if not folder.exists():
+        raise UserError(f"{folder}: no such folder; expected the folder of UTKFace images")
+    if not folder.is_dir():
+        raise UserError(f"{folder}: is a file; expected the folder of UTKFace images")
+    paths, labels, skipped, deviations = [], [], [], []
+    for path in sorted(_image_files(folder)):
+        # A name that is not valid UTF-8 can stand neither in a table nor on the screen.
+        readable = path.encode(errors="replace").decode()
+        parsed = parse_name(os.path.basename(path)) if path == readable else "the name is not valid UTF-8"
+        reason = parsed if isinstance(parsed, str) else parsed.deviation
+        if reason and strict:
+            raise UserError(f"{readable}: {reason}; rename or remove the file, or read without strict")
+        if isinstance(parsed, str):
+            skipped.append({"path": readable, "reason": parsed})
+            continue
+        if reason:
+            deviations.append({"path": path, "reason": reason})
+        paths.append(path)
+        labels.append((parsed.age, parsed.gender, parsed.ethnicity))
+    if not paths:
+        found = f"none of its {len(skipped)} images has a name that can be read" if skipped else "holds no image files"
+        raise UserError(f"{folder}: {found}; expected UTKFace names such as 25_1_2_20170116174525125.jpg.chip.jpg")
+    ages, genders, ethnicities = zip(*labels, strict=True)
+    text = pd.StringDtype(na_value=np.nan)
+    table = pd.DataFrame(
+        {
+            "path": pd.array(paths, dtype=text),
+            "source": pd.Series("utkface", range(len(paths)), text),
+            "split": pd.Series(np.nan, range(len(paths)), text),
+            "group": np.arange(len(paths), dtype=np.int64),
+            "age": np.array(ages, np.float64),
+            "gender": pd.array(genders, dtype=text),
+            "ethnicity": pd.array(ethnicities, dtype=text),
+        }
+    )
+    table.attrs = {"skipped": skipped, "deviations": deviations}
+    return table
+
+
+def _image_files(folder: Path) -> Iterator[str]:
+    """Yield every image file at any depth, hidden ones left out and each linked folder visited once."""
+    visited = set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        if real in visited:
+            folders.clear()
+            continue
+        visited.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in files:
+            if name.lower().endswith(EXTENSIONS) and not name.startswith("."):
+                yield os.path.join(place, name)
+
+
+def _shown(text: str) -> str:
+    """Quote a piece of a file name for a message, cut to a length that fits a line."""
+    return repr(text if len(text) <= 24 else text[:24] + "...")

@@ -1,0 +1,40 @@
+"""Chooses and builds the tf.distribute strategy."""
+
+import os
+
+import tensorflow as tf
+
+from mtl_keras.errors import UserError
+
+STRATEGIES = ("auto", "one", "mirrored", "workers", "tpu")
+
+
+def strategy(name: str = "auto") -> tf.distribute.Strategy:
+    """Return the strategy of this name.
+
+    `one` device; `mirrored` over the GPUs of this machine; `workers` over several machines, which TF_CONFIG names;
+    `tpu`; `auto` takes workers where TF_CONFIG is set, else mirrored where there are two GPUs or more, else one.
+    """
+    if name not in STRATEGIES:
+        raise UserError(f"unknown strategy {name!r}; expected one of {', '.join(STRATEGIES)}")
+    if name == "auto":
+        several = len(tf.config.list_logical_devices("GPU")) > 1
+        name = "workers" if os.environ.get("TF_CONFIG") else "mirrored" if several else "one"
+    if name == "mirrored":
+        # Without a GPU the virtual CPUs serve, so that the same code can be tried on any machine.
+        kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
+        return tf.distribute.MirroredStrategy([device.name for device in tf.config.list_logical_devices(kind)])
+    if name == "workers":
+        if not os.environ.get("TF_CONFIG"):
+            raise UserError("strategy 'workers': TF_CONFIG is not set; set it on every worker as TensorFlow's guide on MultiWorkerMirroredStrategy says")
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    if name == "tpu":
+        try:
+            resolver = tf.distribute.cluster_resolver.TPUClusterResolver()
+            tf.config.experimental_connect_to_cluster(resolver)
+            tf.tpu.experimental.initialize_tpu_system(resolver)
+        except (ValueError, KeyError, tf.errors.OpError) as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(f"strategy 'tpu': no TPU was found ({reason}); run on a TPU machine or choose another") from None
+        return tf.distribute.TPUStrategy(resolver)
+    return tf.distribute.get_strategy()

@@ -1,0 +1,33 @@
+"""The table of trunks: one file a network, one line here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+
+from mtl_keras.models.backbones import facenet, features
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A trunk and the input that it expects.
+
+    `build` takes the image side S and returns a functional model from (B, S, S, channels) to features (B, D), where
+    a pixel of 0..255 comes in as (pixel - mean) / scale. `image_size` is the usual S. With `channels` 0 the input is
+    no image but a feature vector, and S is its length: (B, S) to (B, S).
+    """
+
+    build: Callable[[int], keras.Model]
+    image_size: int
+    channels: int
+    mean: float
+    scale: float
+
+
+BACKBONES: dict[str, Backbone] = {
+    # FaceNet's published weights were trained with (pixel - 127.5) / 128, "fixed image standardization":
+    # https://github.com/davidsandberg/facenet, src/facenet.py.
+    "facenet": Backbone(facenet.facenet, image_size=160, channels=3, mean=127.5, scale=128.0),
+    "facenet_small": Backbone(facenet.facenet_small, image_size=160, channels=3, mean=127.5, scale=128.0),
+    "features": Backbone(features.features, image_size=1792, channels=0, mean=0.0, scale=1.0),
+}

@@ -1,0 +1,300 @@
+"""Figures of runs on disk: `runs.csv`, the Markdown table made from it, and `run.json` on how they came about."""
+
+import dataclasses
+import hashlib
+import importlib.metadata
+import json
+import math
+import os
+import platform
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections import namedtuple
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mtl_keras.errors import UserError
+from mtl_keras.tasks import Task
+
+RUN_COLUMNS = ("run", "tasks", "backbone", "stage", "seed", "seconds", "parameters", "megabytes")
+DIFFERENCE_COLUMNS = ("run", "baseline", "metric", "difference", "low", "high")
+GROUPS = ("baseline", "reported elsewhere", "single-task", "multi-task")
+PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "scikit-learn", "mtl_keras")
+MISSING = "–"
+
+Metric = namedtuple("Metric", ["heading", "factor", "lower_is_better"])  # shown number = factor * number in runs.csv
+METRICS = {
+    "rmse": Metric("RMSE", 1, True),
+    "mae": Metric("MAE", 1, True),
+    "accuracy": Metric("%", 100, False),
+    "macro_f1": Metric("macro F1, %", 100, False),
+    "cs5": Metric("within 5, %", 100, False),
+}
+
+
+@contextmanager
+def replacing(path: Path | str) -> Iterator[Path]:
+    """Give a temporary name beside `path`, and move what was written there to `path` once the block has ended well.
+
+    Missing folders are made. After any error the old file is untouched and the temporary one gone; an error of the
+    file system (full disk, no permission) becomes a `UserError`.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}; free space or use another folder") from error
+    finally:
+        with suppress(OSError):  # it is gone already, or never was
+            temporary.unlink()
+
+
+def _write_csv(rows: list[dict], columns: list[str], path: Path) -> None:
+    # File names on disk need not be valid Unicode: such bytes go out as they came in.
+    with replacing(path) as temporary:
+        table = pd.DataFrame(rows, columns=columns, dtype=object)
+        table.to_csv(temporary, index=False, errors="surrogateescape", lineterminator="\n")
+
+
+def _read_csv(path: Path, keys: tuple[str, ...], as_text: bool = False) -> pd.DataFrame:
+    """Read a CSV file of ours, with every cell or only the key columns as text; an empty cell is NaN, or "" as text."""
+    try:
+        # Only an empty cell is missing: a run may well be named "none" or "nan".
+        dtype = str if as_text else dict.fromkeys(keys, str)
+        table = pd.read_csv(path, dtype=dtype, na_filter=not as_text, keep_default_na=False, na_values=[""])
+        # Where rows are longer than the header, pandas takes their first cells for an index.
+        if not {*keys} <= {*table} or not isinstance(table.index, pd.RangeIndex):
+            raise ValueError(f"it is no table with the columns {', '.join(keys)}")
+        return table
+    except (OSError, ValueError) as error:
+        mend = "expected figures of earlier runs: run the experiment first, or mend or remove the file"
+        raise UserError(f"cannot read {path}: {' '.join(str(error).split())}; {mend}") from error
+
+
+def _merge(rows: list[dict], path: Path, keys: tuple[str, ...], first: tuple[str, ...]) -> Path:
+    """Add rows to a CSV file; one with the keys of an old one takes its place, and old cells stay to the digit."""
+    old = _read_csv(path, keys, as_text=True).to_dict("records") if path.exists() else []
+    merged = {tuple(row[key] for key in keys): row for row in old}
+    for row in rows:
+        cells = {column: _text(value) for column, value in row.items()}
+        merged[tuple(cells[key] for key in keys)] = cells
+    used = {column for row in merged.values() for column, cell in row.items() if cell}
+    # Plain columns, then figures by task and metric, each before its lower and upper bound.
+    columns = [*first, *sorted(used.difference(first), key=lambda name: ("." in name, name.replace(".low", ".")))]
+    _write_csv([{column: row.get(column, "") for column in columns} for row in merged.values()], columns, path)
+    return path
+
+
+def _text(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(str(item) for item in value)
+    return "" if pd.isna(value) else str(value)
+
+
+def write_runs(rows: list[dict], folder: Path | str) -> Path:
+    """Add rows to `runs.csv` in this folder and return its path; a row takes the place of an earlier one of that `run`.
+
+    Cells of other runs stay as they are. Accuracies are fractions between 0 and 1; missing figures are None or NaN.
+    """
+    for row in rows:
+        for column, value in row.items():
+            if re.search(r"\.accuracy(\.low|\.high)?$", column) and _text(value) and not 0 <= float(value) <= 1:
+                raise UserError(f"run {row['run']!r}: {column} is {value}; expected a fraction: divide percents by 100")
+    return _merge(rows, Path(folder) / "runs.csv", ("run",), RUN_COLUMNS)
+
+
+def read_runs(folder: Path | str) -> pd.DataFrame:
+    """Read `runs.csv` of this folder: one row a run; an empty cell is NaN."""
+    return _read_csv(Path(folder) / "runs.csv", RUN_COLUMNS[:4])
+
+
+def write_differences(rows: list[dict], folder: Path | str) -> Path:
+    """Add rows to `differences.csv` in this folder and return its path: `run` minus `baseline`, for one `metric` each.
+
+    `metric` is a column of `runs.csv`, and `difference` is in its unit, as are the bounds `low` and `high` (95 %).
+    """
+    return _merge(rows, Path(folder) / "differences.csv", DIFFERENCE_COLUMNS[:3], DIFFERENCE_COLUMNS)
+
+
+def write_skipped(skipped: list[dict], path: Path | str) -> None:
+    """Write the skipped files as CSV: `path`, counted from the folder that all of them share, and `reason`."""
+    files = [os.path.abspath(item["path"]) for item in skipped]
+    shared = os.path.commonpath([os.path.dirname(file) for file in files]) if files else ""
+    reasons = [_without_folders(str(item["reason"])) for item in skipped]
+    rows = [{"path": os.path.relpath(f, shared), "reason": reason} for f, reason in zip(files, reasons, strict=True)]
+    _write_csv(rows, ["path", "reason"], Path(path))
+
+
+# === The table ===
+
+
+def figure_columns(tasks: Iterable[Task]) -> list[str]:
+    """Columns of `runs.csv` that are shown: accuracy of a categorical task, RMSE and MAE of any other."""
+    return [f"{t.name}.{m}" for t in tasks for m in (("accuracy",) if t.kind == "categorical" else ("rmse", "mae"))]
+
+
+def metric_of(column: str) -> Metric:
+    """How a column of figures is shown, by the last part of its name."""
+    name = column.rpartition(".")[2]
+    if name not in METRICS:
+        raise UserError(f"figure {column!r} has the unknown metric {name!r}; expected one of {', '.join(METRICS)}")
+    return METRICS[name]
+
+
+def heading(column: str) -> str:
+    """Heading of a column of figures: "age RMSE" for "age.rmse", "gender %" for "gender.accuracy"."""
+    return f"{column.rpartition('.')[0].replace('_', ' ')} {metric_of(column).heading}"
+
+
+def group_of(run: pd.Series) -> str:
+    """Group of a run in tables and figures, one of `GROUPS`: by its stage, or else by how many tasks it has."""
+    if run["stage"] in ("baseline", "reported"):
+        return GROUPS[0] if run["stage"] == "baseline" else GROUPS[1]
+    return GROUPS[3] if len(re.findall(r"\w+", str(run["tasks"]))) > 1 else GROUPS[2]
+
+
+def write_table(folder: Path | str, tasks: list[Task], notes: Iterable[str] = ()) -> str:
+    """Write `table.md` from `runs.csv` and, if there, `differences.csv` of this folder; return its Markdown text.
+
+    The first table has a row a run. The best figure of a column is bold; figures reported elsewhere do not compete.
+    """
+    runs, columns = read_runs(folder), figure_columns(tasks)
+    bounds = [f"{column}.{bound}" for column in columns for bound in ("low", "high")]
+    runs = runs.reindex(columns=dict.fromkeys([*runs, *RUN_COLUMNS, *columns, *bounds]))
+    own = runs[runs["stage"] != "reported"].agg({c: "min" if metric_of(c).lower_is_better else "max" for c in columns})
+    # The best is compared as it is shown: of two figures that read the same, both are bold.
+    best = {column: _figure([own[column]] * 3, metric_of(column).factor)[0] for column in columns}
+    lines = [_line("run", "tasks", *map(heading, columns), "parameters (millions)", "size (MB)", "seconds")]
+    lines.append("|---|---|" + "---:|" * (len(columns) + 3))
+    groups = pd.Categorical([group_of(run) for _, run in runs.iterrows()], GROUPS)
+    for group, members in runs.groupby(groups, observed=True):
+        lines.append(_line(f"*{group}*", *[""] * (len(columns) + 4)))
+        lines += [_run_line(run, best) for _, run in members.iterrows()]
+    units = [f"{task.name.replace('_', ' ')} in {task.unit}; " for task in tasks if task.unit and not task.classes]
+    units += [f"[95 % bootstrap interval]; **best of its column**, reported figures aside; {MISSING}: not measured."]
+    lines += ["", "".join(units)]
+    if (path := Path(folder) / "differences.csv").exists():
+        lines += ["", "Paired differences on the same images, multi-task minus single-task [95 % interval]:", ""]
+        lines += [_line("run", "against", "figure", "difference", "multi-task is"), "|---|---|---|---:|---|"]
+        lines += [_difference_line(row) for _, row in _read_csv(path, DIFFERENCE_COLUMNS[:3]).iterrows()]
+    lines += [""] + [f"- {' '.join(note.split())}" for note in notes]
+    text = "\n".join(lines).rstrip() + "\n"
+    with replacing(Path(folder) / "table.md") as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return text
+
+
+def _line(*cells: str) -> str:
+    return "| " + " | ".join(" ".join(str(cell).split()).replace("|", r"\|") for cell in cells) + " |"
+
+
+def _figure(numbers: Iterable[float], factor: float = 1, form: str = ",.2f") -> tuple[str, str]:
+    """A figure and its interval as they are shown, from the figure and its lower and upper bound."""
+    value, low, high = (MISSING if pd.isna(number) else format(factor * number, form) for number in numbers)
+    return value, "" if MISSING in (value, low, high) else f" [{low}, {high}]"
+
+
+def _run_line(run: pd.Series, best: dict[str, str]) -> str:
+    cells = [run["run"], _text(run["tasks"]) or MISSING]
+    for column, best_value in best.items():
+        value, interval = _figure(run[[column, f"{column}.low", f"{column}.high"]], metric_of(column).factor)
+        bold = value == best_value != MISSING and run["stage"] != "reported"
+        cells.append((f"**{value}**" if bold else value) + interval)
+    costs = (("parameters", 1e-6, ",.2f"), ("megabytes", 1, ",.1f"), ("seconds", 1, ",.0f"))
+    return _line(*cells, *[_figure([run[column]] * 3, factor, form)[0] for column, factor, form in costs])
+
+
+def _difference_line(row: pd.Series) -> str:
+    metric = metric_of(row["metric"])
+    value, interval = _figure(row[["difference", "low", "high"]], metric.factor, "+.2f")
+    verdict = "neither, clearly" if interval else MISSING
+    if row["low"] > 0 or row["high"] < 0:
+        verdict = "better" if (row["high"] < 0) == metric.lower_is_better else "worse"
+    return _line(row["run"], row["baseline"], heading(row["metric"]), value + interval, verdict)
+
+
+# === How the figures came about ===
+
+
+def data_fingerprint(table: pd.DataFrame) -> str:
+    """Return the sha256 of a label table's file names and labels, whatever the order of its rows and columns.
+
+    Folders, splits and groups do not count; a column of empty cells is the same as none, and 25 the same as 25.0.
+    """
+    labels = sorted(table.columns.difference(["path", "source", "split", "group"]))
+    rows = []
+    for path, *cells in table[["path", *labels]].itertuples(index=False, name=None):
+        filled = [(label, cell) for label, cell in zip(labels, cells, strict=True) if not pd.isna(cell)]
+        shown = {label: cell if isinstance(cell, str) else f"{float(cell):g}" for label, cell in filled}
+        rows.append(json.dumps([Path(path).name, shown]))
+    return hashlib.sha256("\n".join(sorted(rows)).encode()).hexdigest()
+
+
+def write_run_json(folder: Path | str, info: dict) -> Path:
+    """Write `run.json` (command, commit, packages, machine, then `info`) and return its path.
+
+    `info` holds what the caller knows: `seconds`, `settings`, `data_fingerprint`, `weights_sha256` and such. Every
+    path, also of the command, is cut to its last part, so that nothing about the machine's folders goes in.
+    """
+    root, script = Path(__file__).resolve().parents[1], Path(sys.argv[0]).resolve()
+    name = script.relative_to(root).as_posix() if script.is_relative_to(root) else script.name
+    installed = {str(found.name).replace("-", "_"): found.version for found in importlib.metadata.distributions()}
+    packages = {package: installed.get(package.replace("-", "_")) for package in PACKAGES}
+    record = {"command": shlex.join([name, *map(_without_folders, sys.argv[1:])]), "commit": _commit(root)}
+    record |= {"packages": {"python": platform.python_version(), **packages}, "machine": _machine(), **info}
+    text = json.dumps(_plain(record), indent=2, ensure_ascii=False)
+    with replacing(path := Path(folder) / "run.json") as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+    return path
+
+
+def _commit(root: Path) -> str | None:
+    """Commit of the source in use, with "-dirty" if Python files differ from it; None outside of its repository."""
+    # An installed package may lie inside some other project's repository, whose commit says nothing about it.
+    if not (root / ".git").exists() or not shutil.which("git"):
+        return None
+    git = ["git", "-C", str(root)]
+    commit = subprocess.run([*git, "rev-parse", "--verify", "HEAD"], capture_output=True, text=True).stdout.strip()
+    changes = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", "*.py"], capture_output=True).returncode
+    return commit + "-dirty" * bool(changes) if commit else None
+
+
+def _machine() -> dict[str, object]:
+    machine = {"cores": os.cpu_count(), "processor": platform.processor() or None, "memory_gib": None}
+    if (cpuinfo := Path("/proc/cpuinfo")).exists():  # Linux, where `platform` often knows no processor
+        machine["processor"] = (re.findall(r"model name\s*: (.+)", cpuinfo.read_text()) or [machine["processor"]])[0]
+        machine["memory_gib"] = round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
+    return machine
+
+
+def _plain(value: object) -> object:
+    """Turn a value into what JSON can hold: no numpy, no folders, and null for a number that is not finite."""
+    value = dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [_plain(item) for item in value]
+    value = value.item() if isinstance(value, np.generic) else value
+    if value is None or isinstance(value, int | float):
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+    return value.name if isinstance(value, Path) else _without_folders(str(value))
+
+
+def _without_folders(text: str) -> str:
+    """Cut a path, also one behind `--flag=`, to its last part, and so every path (but no URL) inside a sentence."""
+    start = r"(?:~|\.{1,2}|[A-Za-z]:)?[\\/]"
+    flag, value = re.fullmatch(r"(--[\w-]+=)?(.*)", text, re.DOTALL).groups(default="")
+    if re.match(start, value) or os.path.exists(value):
+        return flag + (Path(value).name or value)
+    inside = rf"(?<![^\s=,;:\"'(\[]){start}(?!/)[^\s,;:\"')\]]+"
+    return flag + re.sub(inside, lambda found: Path(found[0]).name, value)

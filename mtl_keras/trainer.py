@@ -1,0 +1,181 @@
+"""The multi-task model: built from its parts, trained with masks, on one device or many."""
+
+from dataclasses import asdict
+
+import keras
+import tensorflow as tf
+
+from mtl_keras import losses, metrics, weightings
+from mtl_keras.errors import UserError
+from mtl_keras.models.backbones import BACKBONES
+from mtl_keras.models.heads import head
+from mtl_keras.models.sharing import SHARING
+from mtl_keras.tasks import Task
+
+LOSS_MEANS = ("labelled", "batch")
+
+
+@keras.saving.register_keras_serializable("mtl_keras")
+class MultiTaskModel(keras.Model):
+    """One network that learns several tasks from data that labels each only in part.
+
+    It takes images (B, S, S, 3) of 0..255, or features (B, D) with the backbone "features", and answers
+    {task name: (B, K)}: probabilities of the classes or bins, or numbers in the task's unit. `shared_units` and
+    `head_units` are the widths of the dense layers that the tasks share and that each has of its own.
+    """
+
+    # === Functional model ===
+    def __init__(
+        self,
+        tasks: list[Task],
+        backbone: str = "facenet",
+        sharing: str = "hard",
+        image_size: int | None = None,
+        shared_units: tuple[int, ...] = (512, 256),
+        head_units: tuple[int, ...] = (128,),
+        dropout: float = 0.3,
+    ):
+        for name, table, what in ((backbone, BACKBONES, "backbone"), (sharing, SHARING, "way of sharing")):
+            if name not in table:
+                raise UserError(f"unknown {what} {name!r}; expected one of {', '.join(table)}")
+        if not tasks or len({task.name for task in tasks}) < len(tasks):
+            raise UserError(f"tasks {[task.name for task in tasks]}: expected at least one, each only once")
+        parts = BACKBONES[backbone]
+        size = image_size or parts.image_size
+        trunk = parts.build(size)
+        if parts.channels:
+            inputs = keras.Input((size, size, 3), dtype="uint8", name="image")
+            # In float32: bfloat16 has too few digits for 256 levels around 127.5.
+            normalize = keras.layers.Rescaling(1 / parts.scale, -parts.mean / parts.scale, name="normalize", dtype="float32")
+            features = trunk(normalize(inputs))
+        else:
+            inputs = keras.Input((size,), name="features")
+            features = trunk(inputs)
+        names = [task.name for task in tasks]
+        shared = SHARING[sharing](features, names, tuple(shared_units), dropout)
+        outputs = {task.name: head(task, shared[task.name], tuple(head_units), dropout) for task in tasks}
+        super().__init__(inputs=inputs, outputs=outputs, name="multi_task_model")
+        self.tasks, self.image_size, self.trunk = list(tasks), size, trunk
+        self._settings = {
+            "tasks": [asdict(task) for task in tasks],
+            "backbone": backbone,
+            "sharing": sharing,
+            "image_size": size,
+            "shared_units": list(shared_units),
+            "head_units": list(head_units),
+            "dropout": dropout,
+        }
+        self._means = {name: keras.metrics.Mean(name) for name in ("loss", *(f"{name}_loss" for name in names))}
+        self._means |= {self._score(task): keras.metrics.Mean(self._score(task)) for task in tasks}
+
+    @staticmethod
+    def _score(task: Task) -> str:
+        return f"{task.name}_{metrics.SCORES[task.kind]}"
+
+    # === Config ===
+    def get_config(self):
+        return dict(self._settings)
+
+    @classmethod
+    def from_config(cls, config):
+        tasks = [
+            Task(**{key: tuple(value) if isinstance(value, list | tuple) else value for key, value in task.items()})
+            for task in config["tasks"]
+        ]
+        return cls(**{**config, "tasks": tasks})
+
+    # === Training ===
+    def compile(self, optimizer="adamw", weighting: str | dict[str, float] = "equal", loss_mean: str = "labelled", jit_compile=False):
+        """Choose the optimizer, the weighting of the tasks, and what a task's loss is averaged over.
+
+        `weighting` is a name of WEIGHTINGS or {task: weight}. `loss_mean` "labelled" divides a task's summed loss by
+        the number of its labelled examples, "batch" by the number of all examples, counted over all replicas.
+        """
+        if loss_mean not in LOSS_MEANS:
+            raise UserError(f"unknown loss_mean {loss_mean!r}; expected one of {', '.join(LOSS_MEANS)}")
+        self._weigh = weightings.find(weighting, [task.name for task in self.tasks])
+        self._loss_mean = loss_mean
+        super().compile(optimizer=optimizer, jit_compile=jit_compile)
+        self._choices = {"weighting": weighting, "loss_mean": loss_mean, "jit_compile": jit_compile}
+
+    def get_compile_config(self):
+        return {"optimizer": keras.saving.serialize_keras_object(self.optimizer), **self._choices}
+
+    def compile_from_config(self, config):
+        self.compile(**{**config, "optimizer": keras.saving.deserialize_keras_object(config["optimizer"])})
+        self.optimizer.build(self.trainable_variables)
+
+    @property
+    def metrics(self):
+        return list(self._means.values())
+
+    def train_step(self, data):
+        images, labels, masks = data
+        with tf.GradientTape() as tape:
+            outputs = self(images, training=True)
+            sums, counts = self._sums(outputs, labels, masks)
+            # The only numbers that replicas exchange before the gradients: (T,) sums and (T,) counts.
+            totals, divisors = self._over_replicas(sums), self._divisors(counts, images)
+            weights = tf.stop_gradient(self._weigh(totals / divisors))
+            # Each replica's part of the weighted mean over all replicas: their gradients add up to the whole gradient.
+            part = tf.reduce_sum(weights * sums / divisors)
+            scaled = self.optimizer.scale_loss(part)
+        variables = self.trainable_variables
+        gradients = tape.gradient(scaled, variables)
+        gradients = [tf.zeros_like(v.value) if g is None else g for g, v in zip(gradients, variables, strict=True)]
+        self.optimizer.apply_gradients(zip(self._whole(gradients), variables, strict=True))
+        return self._log(outputs, labels, masks, weights, sums, counts)
+
+    def test_step(self, data):
+        images, labels, masks = data
+        outputs = self(images, training=False)
+        sums, counts = self._sums(outputs, labels, masks)
+        weights = self._weigh(self._over_replicas(sums) / self._divisors(counts, images))
+        return self._log(outputs, labels, masks, weights, sums, counts)
+
+    def _sums(self, outputs, labels, masks):
+        """Return the tasks' summed losses (T,) and numbers of labelled examples (T,) on this replica."""
+        pairs = []
+        for task in self.tasks:
+            values = losses.per_example(task, labels[task.name], outputs[task.name])  # (B,)
+            pairs.append(losses.masked_sum(values, masks[task.name]))
+        return tf.stack([pair[0] for pair in pairs]), tf.stack([pair[1] for pair in pairs])
+
+    def _divisors(self, counts, images):
+        """Return what each task's sum is divided by (T,): never 0, so that a batch without a label has loss 0."""
+        if self._loss_mean == "batch":
+            counts = tf.fill(tf.shape(counts), tf.cast(tf.shape(images)[0], tf.float32))
+        return tf.maximum(self._over_replicas(counts), 1.0)
+
+    def _over_replicas(self, values):
+        """Sum a tensor, or a list of them, over all replicas: the only all_reduce of the package."""
+        context = tf.distribute.get_replica_context()
+        if context is None or context.num_replicas_in_sync == 1:
+            return values
+        return context.all_reduce(tf.distribute.ReduceOp.SUM, values)
+
+    def _whole(self, gradients):
+        """Return gradients that are right for clipping on every replica, and that Keras' own sum leaves as they are."""
+        context = tf.distribute.get_replica_context()
+        if context is None or context.num_replicas_in_sync == 1:
+            return gradients
+        return [gradient / context.num_replicas_in_sync for gradient in self._over_replicas(gradients)]
+
+    def _log(self, outputs, labels, masks, weights, sums, counts):
+        """Count this batch in the epoch's masked means and return them as rank-1 logs.
+
+        Rank 1, because Keras reduces the logs of several workers along axis 0, which a scalar does not have.
+        """
+        means = sums / tf.maximum(counts, 1.0)
+        self._means["loss"].update_state(tf.reduce_sum(weights * means))
+        for index, task in enumerate(self.tasks):
+            mask = masks[task.name]
+            self._means[f"{task.name}_loss"].update_state(means[index], sample_weight=counts[index])
+            scores = metrics.per_example(task, labels[task.name], outputs[task.name])
+            self._means[self._score(task)].update_state(scores, sample_weight=mask)
+        return {name: tf.reshape(mean.result(), (1,)) for name, mean in self._means.items()}
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        """Build nothing: the model is built since its construction, and Keras 3.15 fails here with several workers."""
+
+

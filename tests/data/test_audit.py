@@ -1,0 +1,105 @@
+"""Checking a label table against its images: what is dropped, grouped, and in disagreement."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from mtl_keras.data.audit import check_images, conflicts, resolve_conflicts
+from mtl_keras.data.table import split
+from mtl_keras.errors import UserError
+
+
+def make_table(folder: Path, kinds: list[int], **columns) -> pd.DataFrame:
+    """A table of one file a kind; equal kinds are equal pictures, and a negative kind is a damaged file."""
+    paths = []
+    for number, kind in enumerate(kinds):
+        paths.append(str(folder / f"{number}.png"))
+        small = np.random.default_rng(abs(kind)).integers(0, 256, (12, 12, 3), np.uint8)
+        Image.fromarray(small).resize((96 + number, 96 + number), Image.Resampling.BICUBIC).save(paths[-1])
+        if kind < 0:
+            Path(paths[-1]).write_bytes(Path(paths[-1]).read_bytes()[:-400])
+    return pd.DataFrame({"path": paths, **columns})
+
+
+def test_unreadable_rows_are_listed_and_copies_grouped(tmp_path):
+    table = make_table(tmp_path, [1, 2, -3, 1, 4], age=[1.0, 2.0, 3.0, 4.0, 5.0])
+    table.attrs["skipped"] = [{"path": "earlier.jpg", "reason": "no age"}]
+    checked = check_images(table, tmp_path / "cache.npz")
+    assert checked["age"].tolist() == [1, 2, 4, 5]
+    assert checked["group"].tolist() == checked["image"].tolist() == [0, 1, 0, 2]
+    assert [entry["path"] for entry in checked.attrs["skipped"]] == ["earlier.jpg", table["path"][2]]
+    assert checked.attrs["skipped"][1]["reason"].startswith("truncated or damaged")
+    assert checked.attrs["audit"] == {
+        "images": 4, "unreadable": 1, "identical_groups": 0, "identical_images": 0, "copy_groups": 1, "copy_images": 2,
+    }  # fmt: skip
+    assert len(table) == 5 and len(table.attrs["skipped"]) == 1
+
+
+def test_groups_of_the_dataset_are_kept_and_grow(tmp_path):
+    # Rows 0 and 1 are one person, rows 2 and 3 another, and rows 1 and 2 one picture: all four belong together.
+    table = make_table(tmp_path, [1, 2, 2, 3, 4], group=[5, 5, 8, 8, 9])
+    checked = check_images(table)
+    assert checked["group"].tolist() == [0, 0, 0, 0, 1]
+    assert checked["image"].tolist() == [0, 1, 1, 2, 3]
+
+
+def test_checked_copies_are_never_split(tmp_path):
+    table = make_table(tmp_path, [number // 2 for number in range(60)])
+    train, validation, test = split(check_images(table))
+    assert len(train) + len(validation) + len(test) == 60
+    assert not set(train["group"]) & (set(validation["group"]) | set(test["group"]))
+    assert test["group"].value_counts().eq(2).all()
+
+
+def test_only_unreadable_images_are_an_error(tmp_path):
+    with pytest.raises(UserError, match="none of 2 images can be read; the first is .*truncated"):
+        check_images(make_table(tmp_path, [-1, -2]))
+
+
+def labelled() -> pd.DataFrame:
+    """Copies 0-1 disagree in age, 2-3 agree, of 4-6 one lacks its gender and two disagree in it; group 0 is wider."""
+    return pd.DataFrame(
+        {
+            "path": list("abcdefg"),
+            "group": [0, 0, 0, 0, 1, 1, 1],
+            "image": [0, 0, 1, 1, 2, 2, 2],
+            "age": [1.0, 2.0, 3.0, 3.0, 4.0, 4.0, 4.0],
+            "gender": ["male", "male", "male", "male", None, "male", "female"],
+        }
+    )
+
+
+def test_conflicts_name_the_rows_and_columns():
+    found = conflicts(labelled())
+    assert found["path"].tolist() == list("abefg")
+    assert found["disagree"].tolist() == ["age", "age", "gender", "gender", "gender"]
+
+
+def test_conflicts_are_judged_by_group_before_the_images_are_checked():
+    found = conflicts(labelled().drop(columns="image"))
+    assert found["disagree"].tolist() == ["age"] * 4 + ["gender"] * 3
+
+
+def test_conflicts_are_kept_dropped_or_blanked():
+    table = labelled()
+    pd.testing.assert_frame_equal(resolve_conflicts(table, "keep"), table)
+    dropped = resolve_conflicts(table, "drop")
+    assert dropped["path"].tolist() == ["c", "d"]
+    assert dropped.attrs["skipped"][0] == {"path": "a", "reason": "copies of this image disagree in age"}
+    assert len(dropped.attrs["skipped"]) == 5
+    blanked = resolve_conflicts(table, "blank")
+    assert blanked["age"].isna().tolist() == [True, True, False, False, False, False, False]
+    assert blanked["gender"].isna().tolist() == [False, False, False, False, True, True, True]
+    assert conflicts(blanked).empty and conflicts(dropped).empty
+    assert table.equals(labelled())
+    with pytest.raises(UserError, match="'merge': expected keep, drop or blank"):
+        resolve_conflicts(table, "merge")
+
+
+def test_table_without_conflicts_or_labels():
+    table = labelled().iloc[2:4]
+    assert conflicts(table).empty and conflicts(table[["path", "group"]]).empty
+    assert len(resolve_conflicts(table, "drop")) == 2

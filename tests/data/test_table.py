@@ -1,0 +1,229 @@
+"""The label table: joining, checking, cutting into parts, encoding, and its file."""
+
+import errno
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mtl_keras.data.table import (
+    SPLITS,
+    combine,
+    complete,
+    encode,
+    label_columns,
+    read_table,
+    replacing,
+    split,
+    write_table,
+)
+from mtl_keras.datasets import utkface
+from mtl_keras.errors import UserError
+from mtl_keras.tasks import AGE, EXPRESSION, GENDER, HEAD_POSE, SMILE
+
+
+def make_table(count: int, source: str = "faces", **columns) -> pd.DataFrame:
+    """A table of `count` rows, each its own group, with ages spread over 0 to 116."""
+    table = pd.DataFrame({"path": [f"/data/{source}/{number:05d}.jpg" for number in range(count)], "source": source})
+    table["age"] = np.random.default_rng(0).integers(0, 117, count).astype(float)
+    return table.assign(**columns)
+
+
+# === combine ===
+
+
+def test_combine_leaves_blanks_and_keeps_groups_apart():
+    ages = make_table(4, "ages", group=[7, 7, 9, 9])
+    smiles = make_table(3, "smiles", group=[7, 8, 8], smile=["smiling", None, "not_smiling"]).drop(columns="age")
+    table = combine([ages, smiles])
+    assert table.columns.tolist() == ["path", "source", "split", "group", "age", "smile"]
+    assert table["age"].notna().tolist() == [True] * 4 + [False] * 3
+    assert table["smile"].tolist()[4:] == ["smiling", pytest.approx(np.nan, nan_ok=True), "not_smiling"]
+    group = table["group"].tolist()
+    assert group[0] == group[1] != group[2] == group[3] and group[5] == group[6] != group[4]
+    assert not set(group[:4]) & set(group[4:])
+
+
+def test_combine_joins_what_was_skipped():
+    first, second = make_table(2, "a"), make_table(2, "b")
+    first.attrs["skipped"] = [{"path": "x.jpg", "reason": "empty"}]
+    second.attrs["skipped"] = [{"path": "y.jpg", "reason": "truncated"}]
+    skipped = [{"path": "x.jpg", "reason": "empty"}, {"path": "y.jpg", "reason": "truncated"}]
+    assert combine([first, second]).attrs["skipped"] == skipped
+    assert first.attrs["skipped"] == skipped[:1]
+
+
+def test_combine_refuses_one_dataset_twice_and_nothing():
+    with pytest.raises(UserError, match="00000.jpg' is in the tables twice"):
+        combine([make_table(2), make_table(2)])
+    with pytest.raises(UserError, match="no label table"):
+        combine([])
+
+
+@pytest.mark.parametrize(
+    ("column", "cells", "message"),
+    [
+        ("gender", ["male", "femal"], "'gender': got 'femal' .*expected one of male, female"),
+        ("age", [3.0, 117.0], r"'age': got .*117.* expected a number from 0 to 116 years"),
+        ("age", [3.0, -1.0], "'age': got .*-1"),
+        ("age", ["3", "old"], "'age': got 'old'"),
+        ("head_pose.yaw", [0.0, np.inf], "'head_pose.yaw': got .*inf.* expected a finite number"),
+        ("group", [0, "anna"], "'group': got 'anna', expected a whole number"),
+        ("split", ["train", "dev"], "'split': got 'dev'"),
+        ("path", ["a.jpg", None], "`path`"),
+    ],
+)
+def test_wrong_cells_are_named(column, cells, message):
+    table = make_table(2).assign(**{column: cells})
+    with pytest.raises(UserError, match=message):
+        combine([table])
+
+
+def test_table_without_path_is_refused():
+    with pytest.raises(UserError, match="`path`"):
+        complete(pd.DataFrame({"age": [1.0]}))
+
+
+# === split ===
+
+
+@given(
+    sizes=st.lists(st.integers(1, 6), min_size=30, max_size=60),
+    seed=st.integers(0, 3),
+    fractions=st.sampled_from([(0.8, 0.1, 0.1), (0.5, 0.25, 0.25), (0.7, 0.3, 0.0)]),
+)
+@settings(max_examples=30, deadline=None)
+def test_split_never_cuts_a_group_and_loses_no_row(sizes, seed, fractions):
+    groups = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(sizes)), sizes))
+    table = make_table(len(groups), group=groups)
+    parts = split(table, fractions, seed)
+    assert sorted(pd.concat(parts)["path"]) == sorted(table["path"])
+    for first, second in [(0, 1), (0, 2), (1, 2)]:
+        assert not set(parts[first]["group"]) & set(parts[second]["group"])
+    for part, name, fraction in zip(parts, SPLITS, fractions, strict=True):
+        assert set(part["split"]) <= {name}
+        assert abs(len(part) - fraction * len(table)) <= max(sizes)
+
+
+def test_split_gives_every_decade_its_share():
+    table = make_table(4000)
+    parts = split(table, (0.8, 0.1, 0.1))
+    assert [len(part) for part in parts] == [3200, 400, 400]
+    for part, fraction in zip(parts, (0.8, 0.1, 0.1), strict=True):
+        counts = (part["age"] // 10).value_counts()
+        expected = (table["age"] // 10).value_counts() * fraction
+        assert (counts - expected).abs().max() <= 2
+
+
+def test_split_depends_on_neither_row_order_nor_place():
+    table = make_table(500, group=np.arange(500) // 2)
+    moved = table.assign(path="/elsewhere" + table["path"]).sample(frac=1, random_state=1)
+    for here, there in zip(split(table, seed=3), split(moved, seed=3), strict=True):
+        assert here["path"].map(os.path.basename).tolist() == there["path"].map(os.path.basename).tolist()
+    assert split(table, seed=3)[2]["path"].tolist() != split(table, seed=4)[2]["path"].tolist()
+
+
+def test_split_respects_a_given_split_and_fills_the_rest():
+    official = make_table(30, "official", split=["train"] * 10 + ["test"] * 20)
+    train, validation, test = split(official)
+    assert (len(train), len(validation), len(test)) == (10, 0, 20)
+    mixed = combine([official, make_table(100, "free")])
+    mixed.loc[mixed["source"] == "free", "group"] = np.r_[mixed["group"][0], mixed["group"].max() + np.arange(1, 100)]
+    train, validation, test = split(mixed)
+    assert (test["source"] == "official").sum() == 20 and (train["source"] == "official").sum() == 10
+    assert "/data/free/00000.jpg" in set(train["path"])
+    assert (validation["source"] == "free").sum() == pytest.approx(10, abs=1)
+
+
+def test_split_works_without_ages_and_by_a_class():
+    table = make_table(100, smile=["smiling"] * 20 + ["not_smiling"] * 80).drop(columns="age")
+    assert [len(part) for part in split(table)] == [80, 10, 10]
+    assert [(part["smile"] == "smiling").sum() for part in split(table, stratify="smile")] == [16, 2, 2]
+
+
+def test_split_mistakes_are_named():
+    with pytest.raises(UserError, match="fractions"):
+        split(make_table(50), (0.8, 0.1, 0.2))
+    with pytest.raises(UserError, match="stratify 'agee'"):
+        split(make_table(50), stratify="agee")
+    with pytest.raises(UserError, match="2 rows in 2 groups are too few"):
+        split(make_table(2))
+
+
+# === encode ===
+
+
+def test_encode_gives_numbers_and_a_mask():
+    table = make_table(3, gender=["female", None, "male"], age=[116.0, 0.0, np.nan])
+    labels, mask = encode(table, GENDER)
+    assert labels.dtype == np.int32 and labels.tolist() == [1, 0, 0]
+    assert mask.dtype == np.float32 and mask.tolist() == [1, 0, 1]
+    labels, mask = encode(table, AGE)
+    assert labels.dtype == np.float32 and labels.tolist() == [116, 0, 0] and mask.tolist() == [1, 1, 0]
+
+
+def test_encode_of_several_outputs_masks_a_row_that_lacks_one():
+    table = make_table(2).assign(**{"head_pose.yaw": [1.0, 2.0], "head_pose.pitch": [3.0, None], "head_pose.roll": 5.0})
+    labels, mask = encode(table, HEAD_POSE)
+    assert labels.tolist() == [[1, 3, 5], [0, 0, 0]] and mask.tolist() == [1, 0]
+
+
+def test_encode_of_a_task_without_labels_is_all_masked():
+    labels, mask = encode(make_table(4), SMILE)
+    assert labels.tolist() == mask.tolist() == [0, 0, 0, 0]
+    with pytest.raises(UserError, match="'expression': got 'glad'"):
+        encode(make_table(1, expression=["glad"]), EXPRESSION)
+
+
+def test_label_columns_follow_the_tasks():
+    table = make_table(1, smile=["smiling"], identity=[3])
+    assert label_columns(table) == ["age", "smile"]
+
+
+# === files ===
+
+
+def test_table_file_gives_the_same_table(tmp_path):
+    table = complete(make_table(5, gender=["male", None, "female", None, "male"], smile=[None] * 5))
+    table["path"] = table["path"].mask(table.index == 0, 'a, "b"é\n.jpg')
+    write_table(table, tmp_path / "new" / "table.csv")
+    pd.testing.assert_frame_equal(read_table(tmp_path / "new" / "table.csv"), table)
+    assert [file.name for file in (tmp_path / "new").iterdir()] == ["table.csv"]
+
+
+def test_table_file_mistakes_are_named(tmp_path):
+    (tmp_path / "bad.csv").write_text("path,gender\na.jpg,femal\n")
+    (tmp_path / "ragged.csv").write_text('path,gender\n"a.jpg\n')
+    (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00\x01")
+    for name, message in [("none", "none.csv"), ("bad", "'femal'"), ("ragged", "CSV"), ("binary", "CSV")]:
+        with pytest.raises(UserError, match=message) as caught:
+            read_table(tmp_path / f"{name}.csv")
+        assert "\n" not in str(caught.value)
+
+
+def test_full_disk_leaves_the_old_file_whole(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("good")
+    with pytest.raises(UserError, match="No space left"), replacing(path) as temporary:
+        temporary.write_text("half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(RuntimeError), replacing(path):
+        raise RuntimeError
+    assert path.read_text() == "good" and list(tmp_path.iterdir()) == [path]
+    with pytest.raises(UserError, match="cannot be written"):
+        write_table(make_table(1), path / "below.csv")
+
+
+@pytest.mark.realdata
+def test_real_faces_split_by_decade():
+    if not os.environ.get("MTL_KERAS_DATA"):
+        pytest.skip("MTL_KERAS_DATA names no folder of real data")
+    table = combine([utkface(Path(os.environ["MTL_KERAS_DATA"]) / "UTKFace")])
+    parts = split(table)
+    assert [len(part) for part in parts] == [10_800, 1_350, 1_350]
+    shares = [(part["age"] // 10).value_counts(normalize=True) for part in parts]
+    assert (shares[0] - shares[2]).abs().max() < 0.002

@@ -1,0 +1,191 @@
+"""The package is built as its design says: imports go one way, files are short, tests mirror modules."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = "mtl_keras"
+
+# Data flows down these rows, and imports go back up: a module may import every row above its own.
+LEVELS = (
+    ("errors", "tasks"),
+    ("datasets", "data", "faces", "models", "losses", "metrics", "weightings", "distribute"),
+    ("trainer",),
+    ("evaluate", "results", "plots", "export", "predictor", "people"),
+    ("experiment", "cli", "app"),
+)
+# Of their own row, these may also import what stands to their left; the others only what is inside their own folder.
+LEFT_TO_RIGHT = (0, 3)
+ALL_OF_ROW = (4,)
+# They gather what the others made.
+ENTRANCES = ("__init__", "__main__")
+
+# Tests that mirror no module, and what tests share.
+FREE_TESTS = {"conftest.py", "laws.py", "test_readme.py", "test_structure.py"}
+MIRRORED = {"experiments": "experiments", "data_tools": "data_tools"}
+MAXIMUM_LINES = 300
+
+
+def imported(source: str, module: tuple[str, ...], is_folder: bool) -> set[str]:
+    """Names of the package's top modules that a module imports anywhere, also inside functions.
+
+    `module` is its dotted name below the package; importing the package itself gives the name "".
+    """
+    here = (PACKAGE, *module) if is_folder else (PACKAGE, *module)[:-1]
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            targets = [tuple(alias.name.split(".")) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = here[: len(here) - node.level + 1] if node.level else ()
+            base += tuple(node.module.split(".")) if node.module else ()
+            # `from mtl_keras import losses` imports a module; the version is the one name that is none.
+            targets = [(*base, alias.name) for alias in node.names if alias.name != "__version__"]
+        else:
+            continue
+        found |= {(*target, "")[1] for target in targets if target[0] == PACKAGE}
+    return found
+
+
+def forbidden(top: str, imports: set[str]) -> set[str]:
+    """Those of the imported top modules that a module of the top module `top` must not import."""
+    if top in ENTRANCES:
+        return set()
+    row = next(index for index, names in enumerate(LEVELS) if top in names)
+    allowed = {top}.union(*LEVELS[:row])
+    if row in LEFT_TO_RIGHT:
+        allowed |= set(LEVELS[row][: LEVELS[row].index(top)])
+    if row in ALL_OF_ROW:
+        allowed |= set(LEVELS[row])
+    return imports - allowed
+
+
+def mirrored(test: Path) -> list[Path]:
+    """Where the module may lie that a test file (relative to tests/) mirrors."""
+    name = test.stem.removeprefix("test_")
+    folder = test.parent if test.parts[0] in MIRRORED else Path(PACKAGE, test.parent)
+    return [ROOT / folder / f"{name}.py", ROOT / folder / name / "__init__.py"]
+
+
+def undocumented(source: str) -> list[str]:
+    """Names of what lacks a docstring: the module, or its public functions and classes."""
+    tree = ast.parse(source)
+    definitions = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    public = [node for node in definitions if not node.name.startswith("_")]
+    missing = [node.name for node in public if not ast.get_docstring(node)]
+    return missing if ast.get_docstring(tree) else ["(module)", *missing]
+
+
+def lambda_layers(source: str) -> list[int]:
+    """Numbers of the lines that name Keras' Lambda layer, which no saved model may hold: it would carry code."""
+    return [
+        node.lineno
+        for node in ast.walk(ast.parse(source))
+        if (isinstance(node, ast.Attribute) and node.attr == "Lambda")
+        or (isinstance(node, ast.Name) and node.id == "Lambda")
+        or (isinstance(node, ast.ImportFrom) and any(alias.name == "Lambda" for alias in node.names))
+    ]
+
+
+MODULES = sorted((ROOT / PACKAGE).rglob("*.py"))
+TESTS = sorted(path.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("*.py"))
+every_module = pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
+
+
+@every_module
+def test_imports_go_one_way(path):
+    module = path.relative_to(ROOT / PACKAGE).with_suffix("").parts
+    is_folder = module[-1] == "__init__" and len(module) > 1
+    top = module[0]
+    known = {name for names in LEVELS for name in names}.union(ENTRANCES)
+    assert top in known, f"{path.name} is in no level; LEVELS of this file says where modules stand"
+    module = module[:-1] if is_folder else module
+    assert forbidden(top, imported(path.read_text(encoding="utf-8"), module, is_folder)) == set()
+
+
+@every_module
+def test_files_are_short(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MAXIMUM_LINES
+
+
+@every_module
+def test_every_folder_is_a_package(path):
+    assert (path.parent / "__init__.py").exists(), f"{path.parent} has no __init__.py, so a built wheel leaves it out"
+
+
+@every_module
+def test_what_is_public_has_a_docstring(path):
+    assert undocumented(path.read_text(encoding="utf-8")) == []
+
+
+@every_module
+def test_no_lambda_layers(path):
+    assert lambda_layers(path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("test", TESTS, ids=str)
+def test_tests_mirror_the_package(test):
+    if test.as_posix() in FREE_TESTS:
+        return
+    assert test.name.startswith("test_"), f"tests/{test} is no test, and not in FREE_TESTS"
+    places = mirrored(test)
+    assert any(place.exists() for place in places), f"tests/{test} mirrors none of {', '.join(map(str, places))}"
+
+
+# === That the checks above can fail ===
+
+
+@pytest.mark.parametrize(
+    ("source", "module", "is_folder", "expected"),
+    [
+        ("import numpy\nfrom keras import ops", ("losses",), False, set()),
+        ("import mtl_keras.trainer", ("losses",), False, {"trainer"}),
+        ("from mtl_keras.data.table import split", ("cli",), False, {"data"}),
+        ("from mtl_keras import losses, tasks", ("trainer",), False, {"losses", "tasks"}),
+        ("from mtl_keras import __version__", ("export",), False, set()),
+        ("import mtl_keras as mtl", ("export",), False, {""}),
+        ("def f():\n    from mtl_keras import cli", ("losses",), False, {"cli"}),
+        ("from . import cli", ("losses",), False, {"cli"}),
+        ("from .images import decode", ("data", "table"), False, {"data"}),
+        ("from ..losses import masked", ("data", "table"), False, {"losses"}),
+        ("from .table import split", ("data",), True, {"data"}),
+        ("from ..losses import masked", ("data",), True, {"losses"}),
+        ("from .. import losses", ("data", "sub"), True, {"data"}),
+        ("from ... import losses", ("data", "sub"), True, {"losses"}),
+    ],
+)
+def test_imports_are_seen(source, module, is_folder, expected):
+    assert imported(source, module, is_folder) == expected
+
+
+@pytest.mark.parametrize(
+    ("top", "imports", "expected"),
+    [
+        ("tasks", {"errors"}, set()),
+        ("errors", {"tasks"}, {"tasks"}),
+        ("losses", {"tasks", "metrics"}, {"metrics"}),
+        ("data", {"data", "datasets"}, {"datasets"}),
+        ("trainer", {"losses", "evaluate"}, {"evaluate"}),
+        ("plots", {"results", "trainer"}, set()),
+        ("results", {"evaluate", "plots"}, {"plots"}),
+        ("experiment", {"cli", "people", "data"}, set()),
+        ("cli", {""}, {""}),
+        ("__init__", {"cli", "trainer"}, set()),
+    ],
+)
+def test_levels_are_kept(top, imports, expected):
+    assert forbidden(top, imports) == expected
+
+
+def test_missing_docstrings_are_seen():
+    source = '"""Module."""\nclass A:\n    pass\ndef _b(): pass\ndef c():\n    """C."""\n'
+    assert undocumented(source) == ["A"]
+    assert undocumented("def c(): pass") == ["(module)", "c"]
+
+
+@pytest.mark.parametrize("source", ["from keras.layers import Lambda", "layers.Lambda(f)", "Lambda(f)"])
+def test_lambda_layers_are_seen(source):
+    assert lambda_layers(source)
+    assert not lambda_layers("square = lambda x: x * x")
