@@ -6,6 +6,8 @@ from mtl_keras import datasets
 from mtl_keras.data.audit import check_images, conflicts, resolve_conflicts
 from mtl_keras.data.pipeline import batches
 from mtl_keras.data.table import combine, read_table, split, write_table
+from mtl_keras.evaluate import evaluate
+from mtl_keras.experiment import Experiment, run
 from mtl_keras.tasks import (
     AGE,
     AGE_ARGMAX,
@@ -20,3 +22,30 @@ from mtl_keras.tasks import (
     Task,
 )
 from mtl_keras.trainer import MultiTaskModel
+
+__all__ = [
+    "AGE",
+    "AGE_ARGMAX",
+    "AGE_GROUP",
+    "AGE_REGRESSION",
+    "ETHNICITY",
+    "EXPRESSION",
+    "EYEGLASSES",
+    "Experiment",
+    "GENDER",
+    "HEAD_POSE",
+    "MultiTaskModel",
+    "SMILE",
+    "Task",
+    "batches",
+    "check_images",
+    "combine",
+    "conflicts",
+    "datasets",
+    "evaluate",
+    "read_table",
+    "resolve_conflicts",
+    "run",
+    "split",
+    "write_table",
+]

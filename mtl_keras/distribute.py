@@ -1,6 +1,7 @@
 """Chooses and builds the tf.distribute strategy."""
 
 import os
+from pathlib import Path
 
 import tensorflow as tf
 
@@ -26,7 +27,7 @@ def strategy(name: str = "auto") -> tf.distribute.Strategy:
         return tf.distribute.MirroredStrategy([device.name for device in tf.config.list_logical_devices(kind)])
     if name == "workers":
         if not os.environ.get("TF_CONFIG"):
-            raise UserError("strategy 'workers': TF_CONFIG is not set; set it on every worker as TensorFlow's guide on MultiWorkerMirroredStrategy says")
+            raise UserError("strategy 'workers': TF_CONFIG is not set; set it on every worker to name them all")
         return tf.distribute.MultiWorkerMirroredStrategy()
     if name == "tpu":
         try:
@@ -35,6 +36,22 @@ def strategy(name: str = "auto") -> tf.distribute.Strategy:
             tf.tpu.experimental.initialize_tpu_system(resolver)
         except (ValueError, KeyError, tf.errors.OpError) as error:
             reason = str(error).splitlines()[0]
-            raise UserError(f"strategy 'tpu': no TPU was found ({reason}); run on a TPU machine or choose another") from None
+            raise UserError(
+                f"strategy 'tpu': no TPU was found ({reason}); run on a TPU machine or choose another"
+            ) from None
         return tf.distribute.TPUStrategy(resolver)
     return tf.distribute.get_strategy()
+
+
+def computes_bfloat16() -> bool:
+    """Say whether this machine computes in bfloat16 faster than in float32: a TPU, a recent GPU or a recent CPU."""
+    if tf.config.list_physical_devices("TPU"):
+        return True
+    if gpus := tf.config.list_physical_devices("GPU"):
+        capability = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability", (0, 0))
+        return capability >= (8, 0)
+    # Linux tells what the processor can do; elsewhere float32 is the safe choice.
+    try:
+        return "avx512_bf16" in Path("/proc/cpuinfo").read_text() or "amx_bf16" in Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False

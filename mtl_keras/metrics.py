@@ -22,7 +22,7 @@ def answers(task: Task, outputs):
 
 
 def per_example(task: Task, labels, outputs):
-    """Return each example's score (B,): 1 or 0 for a right or wrong class, else the absolute error in the task's unit."""
+    """Return each example's score (B,): 1 or 0 for a right or wrong class, else the absolute error in its unit."""
     answer = answers(task, ops.cast(outputs, "float32"))
     if task.kind == "categorical":
         return ops.cast(ops.equal(ops.cast(labels, "int32"), ops.cast(answer, "int32")), "float32")

@@ -38,12 +38,16 @@ class Task:
         needed = {"categorical": self.classes, "expectation": self.values, "regression": (None, None)}[self.kind]
         if len(needed) < 2:
             field = "classes" if self.kind == "categorical" else "values"
-            raise UserError(f"task {self.name!r}: a task of kind {self.kind!r} needs at least two `{field}`, got {len(needed)}")
+            raise UserError(
+                f"task {self.name!r}: a task of kind {self.kind!r} needs at least two `{field}`, got {len(needed)}"
+            )
 
     @property
     def size(self) -> int:
         """Width of the head: number of classes, bins or regressed numbers."""
-        return {"categorical": len(self.classes), "expectation": len(self.values)}.get(self.kind, max(1, len(self.outputs)))
+        return {"categorical": len(self.classes), "expectation": len(self.values)}.get(
+            self.kind, max(1, len(self.outputs))
+        )
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -57,7 +61,9 @@ GENDER = Task("gender", "categorical", classes=("male", "female"))
 ETHNICITY = Task("ethnicity", "categorical", classes=("white", "black", "asian", "indian", "others"))
 SMILE = Task("smile", "categorical", classes=("not_smiling", "smiling"))
 EYEGLASSES = Task("eyeglasses", "categorical", classes=("no_eyeglasses", "eyeglasses"))
-EXPRESSION = Task("expression", "categorical", classes=("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"))
+EXPRESSION = Task(
+    "expression", "categorical", classes=("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+)
 HEAD_POSE = Task("head_pose", "regression", outputs=("yaw", "pitch", "roll"), unit="degrees", scale=30.0)
 # The two other ways of the FaceNet article to learn age: the most probable of its 117 bins, and regression with MSE.
 AGE_ARGMAX = replace(AGE, readout="argmax")

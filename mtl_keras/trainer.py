@@ -46,7 +46,9 @@ class MultiTaskModel(keras.Model):
         if parts.channels:
             inputs = keras.Input((size, size, 3), dtype="uint8", name="image")
             # In float32: bfloat16 has too few digits for 256 levels around 127.5.
-            normalize = keras.layers.Rescaling(1 / parts.scale, -parts.mean / parts.scale, name="normalize", dtype="float32")
+            normalize = keras.layers.Rescaling(
+                1 / parts.scale, -parts.mean / parts.scale, name="normalize", dtype="float32"
+            )
             features = trunk(normalize(inputs))
         else:
             inputs = keras.Input((size,), name="features")
@@ -55,7 +57,7 @@ class MultiTaskModel(keras.Model):
         shared = SHARING[sharing](features, names, tuple(shared_units), dropout)
         outputs = {task.name: head(task, shared[task.name], tuple(head_units), dropout) for task in tasks}
         super().__init__(inputs=inputs, outputs=outputs, name="multi_task_model")
-        self.tasks, self.image_size, self.trunk = list(tasks), size, trunk
+        self.tasks, self.image_size, self.trunk, self.trunk_output = list(tasks), size, trunk, features
         self._settings = {
             "tasks": [asdict(task) for task in tasks],
             "backbone": backbone,
@@ -85,7 +87,13 @@ class MultiTaskModel(keras.Model):
         return cls(**{**config, "tasks": tasks})
 
     # === Training ===
-    def compile(self, optimizer="adamw", weighting: str | dict[str, float] = "equal", loss_mean: str = "labelled", jit_compile=False):
+    def compile(
+        self,
+        optimizer="adamw",
+        weighting: str | dict[str, float] = "equal",
+        loss_mean: str = "labelled",
+        jit_compile=False,
+    ):
         """Choose the optimizer, the weighting of the tasks, and what a task's loss is averaged over.
 
         `weighting` is a name of WEIGHTINGS or {task: weight}. `loss_mean` "labelled" divides a task's summed loss by
@@ -177,5 +185,3 @@ class MultiTaskModel(keras.Model):
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         """Build nothing: the model is built since its construction, and Keras 3.15 fails here with several workers."""
-
-

@@ -11,8 +11,8 @@ class Augmentation:
 
     `rotation` is in degrees to either side, `zoom` and `shift` in fractions of the image to either side, `color` the
     largest relative change of brightness, contrast and saturation, `gray` and `erase` the probabilities of losing all
-    color and of losing a rectangle of up to a third of each side (Zhong et al., Random erasing, 2017). Half of the images
-    are mirrored.
+    color and of losing a rectangle of up to a third of each side (Zhong et al., Random erasing, 2017). Half of the
+    images are mirrored.
     """
 
     mirror: bool = True

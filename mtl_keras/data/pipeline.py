@@ -67,7 +67,7 @@ def feature_batches(
     seed: int | None = None,
     first_epoch: int = 0,
 ) -> tf.data.Dataset:
-    """Return batches as `batches` does, with precomputed features (N, D) in the place of images; shuffled with a seed."""
+    """Return batches as `batches` does, with features (N, D) in the place of images; shuffled where a seed is given."""
     if len(features) != len(table):
         raise UserError(f"got features of {len(features)} images for a table of {len(table)} rows; expected as many")
     check(table, tasks)
@@ -95,7 +95,7 @@ def check(table: pd.DataFrame, tasks: Iterable[Task]) -> None:
     for task in tasks:
         if not encode(table, task)[1].any():
             raise UserError(
-                f"no row of the label table has a label of task {task.name!r}; leave the task out or add data that labels it"
+                f"no row of the label table has a label of {task.name!r}; leave the task out or add data with it"
             )
 
 
@@ -105,7 +105,7 @@ def in_order(count: int) -> tf.data.Dataset:
 
 
 def shuffled(count: int, seed: int, first_epoch: int) -> tf.data.Dataset:
-    """Return the pairs (row number, epoch) of one epoch, in another order each time that the dataset is gone through."""
+    """Return the pairs (row number, epoch) of one epoch, in another order at each pass over the dataset."""
     epoch = tf.Variable(first_epoch - 1, dtype=tf.int64, trainable=False)
 
     def permutation(number):

@@ -12,5 +12,7 @@ def find(weighting: str | dict[str, float], names: list[str]):
     if isinstance(weighting, dict):
         return fixed(names, weighting)
     if weighting not in WEIGHTINGS:
-        raise UserError(f"unknown weighting {weighting!r}; expected one of {', '.join(WEIGHTINGS)}, or a weight for each task")
+        raise UserError(
+            f"unknown weighting {weighting!r}; expected one of {', '.join(WEIGHTINGS)}, or a weight for each task"
+        )
     return WEIGHTINGS[weighting](names)

@@ -17,7 +17,9 @@ def equal(names: list[str]):
 def fixed(names: list[str], by_task: dict[str, float]):
     """Weigh every task as `by_task` says; a task that it leaves out, or does not know, is an error."""
     if set(by_task) != set(names) or min(by_task.values()) < 0:
-        raise UserError(f"loss weights {by_task}: expected one weight of at least 0 for each of the tasks {', '.join(names)}")
+        raise UserError(
+            f"loss weights {by_task}: expected one weight of at least 0 for each of the tasks {', '.join(names)}"
+        )
     constant = [float(by_task[name]) for name in names]
 
     def weights(losses):  # (T,) -> (T,)

@@ -14,7 +14,8 @@ class Backbone:
 
     `build` takes the image side S and returns a functional model from (B, S, S, channels) to features (B, D), where
     a pixel of 0..255 comes in as (pixel - mean) / scale. `image_size` is the usual S. With `channels` 0 the input is
-    no image but a feature vector, and S is its length: (B, S) to (B, S).
+    no image but a feature vector, and S is its length: (B, S) to (B, S). `stem_end` names the last layer of the stem,
+    whose edges and blobs serve any face: fine-tuning may leave it as it is, and saves a third of its time.
     """
 
     build: Callable[[int], keras.Model]
@@ -22,12 +23,17 @@ class Backbone:
     channels: int
     mean: float
     scale: float
+    stem_end: str = ""
 
 
 BACKBONES: dict[str, Backbone] = {
     # FaceNet's published weights were trained with (pixel - 127.5) / 128, "fixed image standardization":
     # https://github.com/davidsandberg/facenet, src/facenet.py.
-    "facenet": Backbone(facenet.facenet, image_size=160, channels=3, mean=127.5, scale=128.0),
-    "facenet_small": Backbone(facenet.facenet_small, image_size=160, channels=3, mean=127.5, scale=128.0),
+    "facenet": Backbone(
+        facenet.facenet, image_size=160, channels=3, mean=127.5, scale=128.0, stem_end=facenet.STEM_END
+    ),
+    "facenet_small": Backbone(
+        facenet.facenet_small, image_size=160, channels=3, mean=127.5, scale=128.0, stem_end=facenet.STEM_END
+    ),
     "features": Backbone(features.features, image_size=1792, channels=0, mean=0.0, scale=1.0),
 }

@@ -15,6 +15,7 @@ from mtl_keras.models.layers import FusedBatchNormalization, Scale
 
 # Below this side the unpadded strided layers leave no pixel for the last of them.
 SMALLEST_IMAGE = 75
+STEM_END = "Conv2d_4b_3x3_Activation"
 
 
 class Conv(NamedTuple):

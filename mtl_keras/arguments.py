@@ -1,0 +1,86 @@
+"""The command line that every experiment has in common."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+import tyro
+
+from mtl_keras.comparison import Comparison, compare
+from mtl_keras.data.audit import check_images, conflicts, resolve_conflicts
+from mtl_keras.data.table import combine, write_table
+from mtl_keras.datasets.rendered import write_utkface
+from mtl_keras.experiment import Experiment, check
+from mtl_keras.models.weights import find_weights
+from mtl_keras.results import write_skipped
+
+FLAT = tyro.conf.OmitArgPrefixes
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What an experiment reads, trains and writes."""
+
+    # Folders of the data sets. Without any, the experiment renders faces of its own.
+    data: tuple[Path, ...] = ()
+    # Folder for tables, figures, models and checkpoints.
+    out: Path = Path("results/run")
+    # Go on where an earlier call with the same settings stopped; without it, everything is trained anew.
+    resume: bool = False
+    # Make every file name that deviates from the data set's rule an error, instead of reading as much as it tells.
+    strict: bool = False
+    # Copies of one photo with different labels: keep them, drop the images, or blank the labels at odds.
+    conflicts: Literal["keep", "drop", "blank"] = "keep"
+    # How many faces to render where there is no data.
+    rendered_faces: int = 2400
+    experiment: FLAT[Experiment] = field(default_factory=Experiment)
+    comparison: FLAT[Comparison] = field(default_factory=Comparison)
+
+
+def parse(default: Arguments, description: str) -> Arguments:
+    """Read the command line over these defaults; `--help` shows the description and every default."""
+    return tyro.cli(Arguments, default=default, description=description)
+
+
+def run_experiment(arguments: Arguments, read: Callable[..., pd.DataFrame], reported: Iterable[dict] = ()) -> None:
+    """Read the data, say what was found, train and compare, and print the table and where everything is.
+
+    `read` is the reader of a data set: (folder, strict) -> label table. `reported` are rows of published figures.
+    """
+    experiment, out = arguments.experiment, arguments.out
+    check(experiment)
+    if experiment.weights:
+        # A wrong name or file should not come to light only after the images were read.
+        experiment = replace(experiment, weights=str(find_weights(experiment.weights)))
+    folders = arguments.data or (rendered_folder(arguments),)
+    table = combine([read(folder, arguments.strict) for folder in folders])
+    table = check_images(table, out / "cache" / "images.npz")
+    report(table, out, arguments.conflicts)
+    table = resolve_conflicts(table, arguments.conflicts)
+    print(compare(experiment, arguments.comparison, table, out, arguments.resume, reported))
+    print(f"tables and figures: {out}\nmodels: {out / 'models'}")
+
+
+def rendered_folder(arguments: Arguments) -> Path:
+    """Render the faces that stand in for a data set, and return their folder."""
+    count, seed = arguments.rendered_faces, arguments.experiment.seed
+    print(f"no --data: rendering {count} cartoon faces, which say nothing about people")
+    return write_utkface(arguments.out / "data" / f"rendered-{count}-seed-{seed}", count, seed)
+
+
+def report(table: pd.DataFrame, out: Path, how: str) -> None:
+    """Print what was read and skipped, and write the skipped files and the conflicting labels as CSV."""
+    skipped, deviations = table.attrs.get("skipped", []), table.attrs.get("deviations", [])
+    audit, at_odds = table.attrs["audit"], conflicts(table)
+    write_skipped(skipped, out / "skipped.csv")
+    named = at_odds.assign(path=[Path(path).name for path in at_odds["path"]])
+    write_table(named.drop(columns=["split", "group"]), out / "conflicts.csv")
+    print(
+        f"{len(table)} images read, {len(skipped)} skipped (skipped.csv), {len(deviations)} names read in part"
+    )
+    print(
+        f"{audit['copy_groups']} photos occur more than once ({audit['copy_images']} images); "
+        f"{at_odds['image'].nunique()} of them with different labels (conflicts.csv; --conflicts {how})"
+    )

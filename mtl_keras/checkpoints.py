@@ -1,0 +1,121 @@
+"""One training run on disk: its settings, its learning curve, where it stopped, and what came of it."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import pandas as pd
+import tensorflow as tf
+
+from mtl_keras.data.table import replacing, write_table
+from mtl_keras.trainer import MultiTaskModel
+
+
+@dataclass
+class Run:
+    """A finished run: its row for runs.csv, its answers on the test split, its learning curve, its model's folder."""
+
+    row: dict
+    predictions: pd.DataFrame
+    history: pd.DataFrame
+    model: Path | None = None
+
+
+def prepare(folder: Path, settings: dict, resume: bool) -> Path:
+    """Make a run's folder ready and return it: emptied, unless a run with the same settings is to be resumed."""
+    text = json.dumps(settings, indent=2, sort_keys=True, default=str)
+    noted = folder / "settings.json"
+    if not (resume and noted.is_file() and noted.read_text(encoding="utf-8") == text):
+        shutil.rmtree(folder, ignore_errors=True)
+        with replacing(noted) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    return folder
+
+
+def read_run(folder: Path) -> Run | None:
+    """Return the finished run of this folder, or None where it is not finished."""
+    noted = folder / "row.json"
+    if not noted.is_file():
+        return None
+    row = json.loads(noted.read_text(encoding="utf-8"))
+    history = folder / "history.csv"
+    curve = pd.read_csv(history) if history.is_file() else pd.DataFrame()
+    model = folder.parents[1] / "models" / folder.name
+    return Run(row, pd.read_csv(folder / "predictions.csv"), curve, model if model.is_dir() else None)
+
+
+def write_run(folder: Path, row: dict, predictions: pd.DataFrame) -> Run:
+    """Note that the run of this folder is finished, drop what only served to resume it, and return it."""
+    write_table(predictions, folder / "predictions.csv")
+    with replacing(folder / "row.json") as temporary:
+        temporary.write_text(json.dumps(row, indent=2), encoding="utf-8")
+    shutil.rmtree(folder / "backup", ignore_errors=True)
+    (folder / "best.weights.h5").unlink(missing_ok=True)
+    return read_run(folder)
+
+
+class StopWhenFlat(keras.callbacks.Callback):
+    """Stop when the validation loss has not reached a new low for `patience` epochs, those before a resume included."""
+
+    def __init__(self, patience: int, earlier: list[float]):
+        super().__init__()
+        self.patience, self.losses = patience, list(earlier)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.losses.append(logs["val_loss"])
+        if len(self.losses) - 1 - self.losses.index(min(self.losses)) >= self.patience:
+            self.model.stop_training = True
+
+
+def fit(
+    model: MultiTaskModel,
+    training: Callable[[int], tf.data.Dataset],
+    validation: tf.data.Dataset,
+    folder: Path,
+    epochs: int,
+    patience: int,
+) -> None:
+    """Train a compiled model, going on where the run of this folder stopped, and leave it with its best weights.
+
+    The best are those of the epoch with the lowest validation loss; where the optimizer keeps a moving average of the
+    weights, they are its averages. `training` gives the batches from a certain epoch on.
+    """
+    history, best, backup = folder / "history.csv", folder / "best.weights.h5", folder / "backup"
+    finished = epochs_done(backup)
+    curve = pd.read_csv(history).iloc[:finished] if finished and history.is_file() else pd.DataFrame({"val_loss": []})
+    if finished:
+        # A run that was killed between the two files may have logged an epoch that it has to repeat.
+        write_table(curve, history)
+    losses = curve["val_loss"].tolist()
+    callbacks = [
+        # First the backup: it must hold the weights that training goes on with, not their averages.
+        keras.callbacks.BackupAndRestore(str(backup), double_checkpoint=True, delete_checkpoint=False),
+        *([keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if model.optimizer.use_ema else []),
+        keras.callbacks.ModelCheckpoint(
+            str(best),
+            "val_loss",
+            save_best_only=True,
+            save_weights_only=True,
+            initial_value_threshold=min(losses, default=None),
+        ),
+        keras.callbacks.CSVLogger(str(history), append=finished > 0),
+        StopWhenFlat(patience, losses),
+    ]
+    model.optimizer.build(model.trainable_variables)
+    model.fit(training(finished), validation_data=validation, epochs=epochs, callbacks=callbacks, verbose="auto")
+    model.load_weights(best)
+
+
+def epochs_done(backup: Path) -> int:
+    """Return after how many epochs this backup was made; 0 without one."""
+    noted = backup / "training_metadata.json"
+    return int(json.loads(noted.read_text(encoding="utf-8"))["epoch"]) if noted.is_file() else 0
+
+
+def fingerprint(*parts: str) -> str:
+    """Return a short sha256 of texts, to tell runs of other data or weights apart."""
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

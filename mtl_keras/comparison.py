@@ -1,0 +1,144 @@
+"""Multi-task against single-task: all the runs of a results table, and the table, figures and notes made from them."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from mtl_keras import export, plots, results
+from mtl_keras.checkpoints import Run
+from mtl_keras.data.images import read_image
+from mtl_keras.data.table import encode, split
+from mtl_keras.datasets.rendered import rendered, write_utkface
+from mtl_keras.evaluate import answered, by_group, differences, figures, predictions
+from mtl_keras.experiment import Experiment, check, train, weights_of
+
+GRID = 12
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What stands in a results table beside the multi-task runs."""
+
+    # Train each task alone as well: not at all, on the frozen trunk only, or in both stages (twice the time a task).
+    single_task: Literal["none", "frozen", "both"] = "frozen"
+    # Train this smaller backbone as well.
+    small: str | None = None
+
+
+def compare(
+    experiment: Experiment,
+    comparison: Comparison,
+    table: pd.DataFrame,
+    out: Path,
+    resume: bool = False,
+    reported: Iterable[dict] = (),
+) -> str:
+    """Train all runs, write the results folder `out`, and return its table as Markdown.
+
+    `reported` are rows of figures that others have published for the same tasks.
+    The table is written anew after each run, so that a run that is broken off leaves all that was finished.
+    """
+    check(experiment)
+    started = time.time()
+    parts = split(table, seed=experiment.seed)
+    chosen = experiment.chosen_tasks()
+    (out / "runs.csv").unlink(missing_ok=True)
+    (out / "differences.csv").unlink(missing_ok=True)
+    notes = [
+        f"{len(parts[0])} training, {len(parts[1])} validation and {len(parts[2])} test images; "
+        "all copies of one photo are in one part",
+        f"seed {experiment.seed}; settings and versions in run.json",
+    ]
+
+    def write(rows: list[dict]) -> str:
+        results.write_runs(rows, out)
+        return results.write_table(out, chosen, notes)
+
+    write([majority(parts, chosen), *reported])
+    results.write_skipped(table.attrs.get("skipped", []), out / "skipped.csv")
+    runs: dict[str, Run] = {}
+
+    def add(settings: Experiment) -> list[Run]:
+        finished = train(settings, parts, out, resume)
+        runs.update({run.row["run"]: run for run in finished})
+        write([run.row for run in finished])
+        return finished
+
+    multi = add(experiment)
+    best = multi[-1]
+    flipped = predictions(export.load(best.model), parts[2], flip=True)
+    name = f"{best.row['run']}, mean over the image and its mirror image"
+    text = write([{**best.row, "run": name, "seconds": None, **figures(flipped, chosen)}])
+    if len(chosen) > 1 and comparison.single_task != "none":
+        stages = {"epochs": experiment.epochs if comparison.single_task == "both" else 0}
+        for task in chosen if experiment.frozen_epochs or stages["epochs"] else []:
+            alone = add(replace(experiment, tasks=(task.name,), loss_weights=(), **stages))
+            pairs = [(ours, theirs) for ours in multi for theirs in alone if ours.row["stage"] == theirs.row["stage"]]
+            for ours, theirs in pairs:
+                named = {"run": ours.row["run"], "baseline": theirs.row["run"]}
+                found = differences(ours.predictions, theirs.predictions, task)
+                shown = set(results.figure_columns(chosen))
+                results.write_differences([{**named, **row} for row in found if row["metric"] in shown], out)
+    if comparison.small and comparison.small != experiment.backbone:
+        add(replace(experiment, backbone=comparison.small))
+    text = write([])
+    draw(runs, best, chosen, out)
+    about = {
+        "settings": experiment,
+        "comparison": comparison.single_task,
+        "data_fingerprint": results.data_fingerprint(table),
+        "weights": weights_of(experiment),
+        "images": {name: len(part) for name, part in zip(("train", "validation", "test"), parts, strict=True)},
+        "audit": table.attrs.get("audit", {}),
+        "seconds": round(time.time() - started, 1),
+    }
+    results.write_run_json(out, about)
+    return text
+
+
+def majority(parts: tuple[pd.DataFrame, ...], tasks: list) -> dict:
+    """Return the row of the answer that ignores the image: the most frequent class, the median number."""
+    outputs = {}
+    for task in tasks:
+        labels, mask = encode(parts[0], task)
+        labels = labels[mask > 0]
+        if task.kind == "regression":
+            constant = np.median(labels, axis=0).reshape(-1)
+        else:
+            # For an age, the bin of the median: its expected value is the median itself.
+            classes = task.classes or task.values
+            index = np.bincount(labels, minlength=len(classes)).argmax() if task.classes else None
+            index = index if task.classes else int(np.argmin(np.abs(np.asarray(task.values) - np.median(labels))))
+            constant = np.eye(len(classes))[index]
+        outputs[task.name] = np.tile(constant, (len(parts[2]), 1))
+    found = figures(answered(parts[2], tasks, outputs), tasks)
+    names = ", ".join(task.name for task in tasks)
+    return {"run": "most frequent class, median age", "tasks": names, "backbone": "", "stage": "baseline", **found}
+
+
+def draw(runs: dict[str, Run], best: Run, tasks: list, out: Path) -> None:
+    """Draw the figures of a results folder; faces are only ever drawn from rendered ones."""
+    plots.learning_curves(
+        {name: run.history for name, run in runs.items() if len(run.history)}, out / "learning_curves.png"
+    )
+    plots.compare_runs(results.read_runs(out), out / "runs.png")
+    if "age" in {task.name for task in tasks}:
+        plots.age_scatter(best.predictions, out / "age.png")
+    classified = [task for task in tasks if task.kind == "categorical"]
+    if classified:
+        plots.confusion_matrices(best.predictions, classified, out / "confusion.png")
+    groups = by_group(best.predictions, tasks)
+    with results.replacing(out / "fairness.csv") as temporary:
+        groups.to_csv(temporary, index=False)
+    plots.fairness(groups, out / "fairness.png")
+    # Other faces than any that a default run trains on: another seed.
+    faces = rendered(write_utkface(out / "data" / f"rendered-{GRID}-seed-1000", GRID, seed=1000))
+    answers = predictions(export.load(best.model), faces)
+    plots.face_grid(
+        [read_image(path) for path in faces["path"]], plots.face_captions(answers, tasks), out / "faces.png"
+    )

@@ -1,0 +1,267 @@
+"""An experiment: what to train, and how its frozen stage and its fine-tuning go."""
+
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import keras
+import numpy as np
+import pandas as pd
+
+from mtl_keras import distribute, export, tasks
+from mtl_keras.checkpoints import Run, fingerprint, fit, prepare, read_run, write_run
+from mtl_keras.data.pipeline import batches, feature_batches
+from mtl_keras.data.table import split
+from mtl_keras.errors import UserError
+from mtl_keras.evaluate import answered, figures, predictions
+from mtl_keras.features import trunk_features
+from mtl_keras.models.backbones import BACKBONES
+from mtl_keras.models.weights import find_weights, load_facenet_weights, sha256
+from mtl_keras.optimizers import LayerwiseAdamW, cosine
+from mtl_keras.results import data_fingerprint
+from mtl_keras.trainer import MultiTaskModel
+
+AGES = {"expectation": tasks.AGE, "argmax": tasks.AGE_ARGMAX, "regression": tasks.AGE_REGRESSION}
+# The heads alone learn well at the usual rate of Adam, in larger batches than a whole network.
+FROZEN_BATCH, FROZEN_RATE = 256, 1e-3
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Everything that decides a training run."""
+
+    # What to learn, of `mtl-keras list tasks`.
+    tasks: tuple[str, ...] = ("age", "gender", "ethnicity")
+    # The trunk, of `mtl-keras list backbones`.
+    backbone: str = "facenet"
+    # What the tasks share behind the trunk, of `mtl-keras list sharing`.
+    sharing: str = "hard"
+    # How the losses are weighed, of `mtl-keras list weightings`.
+    weighting: str = "equal"
+    # A fixed weight for each task, in their order, in place of a weighting.
+    loss_weights: tuple[float, ...] = ()
+    # A FaceNet weights file, or the name of a published one (20180402-114759, 20180408-102900).
+    weights: str | None = None
+    # Side of the network's input in pixels; the backbone's own if not given.
+    image_size: int | None = None
+    # Age as the expected value of 117 bins, as the most probable of them, or by regression.
+    age: Literal["expectation", "argmax", "regression"] = "expectation"
+    # Standard deviation in years of the Gaussian that stands for an age label; 0 trains on its bin alone.
+    age_label_std: float = 2.0
+    # At most so many epochs for the heads on the frozen trunk's features; 0 leaves the stage out.
+    frozen_epochs: int = 40
+    # So many epochs for the whole network; 0 leaves the stage out.
+    epochs: int = 6
+    batch_size: int = 64
+    learning_rate: float = 3e-4
+    # The trunk learns so many times as fast as the heads.
+    trunk_rate: float = 0.5
+    # Leave the first layers of a trunk with given weights as they are, which saves a third of the time.
+    freeze_stem: bool = True
+    weight_decay: float = 0.05
+    dropout: float = 0.4
+    # Momentum of the moving average of the weights; 0 for none.
+    ema: float = 0.995
+    # Stop after so many epochs without a lower validation loss.
+    patience: int = 4
+    # Change the training images at random: mirror, rotate, zoom, shift, color, erase.
+    augment: bool = True
+    # auto: bfloat16 where the machine computes in it, else float32. Answers are always computed in float32.
+    precision: Literal["auto", "float32", "mixed_bfloat16"] = "auto"
+    # How training is spread over devices; auto takes all GPUs, or the workers that TF_CONFIG names.
+    strategy: Literal["auto", "one", "mirrored", "workers", "tpu"] = "auto"
+    # Of the split, the initial weights, the order and the augmentation.
+    seed: int = 0
+
+    def chosen_tasks(self) -> list[tasks.Task]:
+        """Return the tasks to learn, age in the form that `age` names."""
+        chosen = tasks.find(self.tasks)
+        age = AGES.get(self.age)
+        if age is None:
+            raise UserError(f"age {self.age!r} is unknown; expected one of {', '.join(AGES)}")
+        if age.kind == "expectation":
+            age = replace(age, label_std=self.age_label_std)
+        return [age if task.name == "age" else task for task in chosen]
+
+    def chosen_weighting(self) -> str | dict[str, float]:
+        """Return the weighting's name, or {task: weight} where `loss_weights` are given."""
+        if not self.loss_weights:
+            return self.weighting
+        if len(self.loss_weights) != len(self.tasks):
+            raise UserError(
+                f"loss weights {self.loss_weights}: expected one for each of the tasks {', '.join(self.tasks)}"
+            )
+        return dict(zip(self.tasks, self.loss_weights, strict=True))
+
+
+def run(
+    experiment: Experiment, table: pd.DataFrame, out: Path | str = "results/run", resume: bool = False
+) -> list[dict]:
+    """Train as the experiment says and return a row of test figures for each stage.
+
+    `table` is split 80/10/10 where its `split` column is empty. Below `out` lie `models/`, `checkpoints/` and
+    `cache/`; with `resume`, finished stages are taken from there and one that was broken off goes on.
+    """
+    return [stage.row for stage in train(experiment, split(table, seed=experiment.seed), Path(out), resume)]
+
+
+def train(experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: Path, resume: bool = False) -> list[Run]:
+    """Train on the parts (training, validation, test) and return the run of each stage that the experiment asks for."""
+    check(experiment)
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision(experiment.precision))
+    try:
+        with distribute.strategy(experiment.strategy).scope():
+            frozen = [train_frozen(experiment, parts, out, resume)] if experiment.frozen_epochs else []
+            tuned = [fine_tune(experiment, parts, out, resume)] if experiment.epochs else []
+    finally:
+        keras.config.set_dtype_policy(before)
+    return frozen + tuned
+
+
+def check(experiment: Experiment) -> None:
+    """Refuse settings that cannot work, before anything is read or trained."""
+    experiment.chosen_tasks()
+    experiment.chosen_weighting()
+    if experiment.backbone not in BACKBONES:
+        raise UserError(f"unknown backbone {experiment.backbone!r}; expected one of {', '.join(BACKBONES)}")
+    least = {"epochs": 0, "frozen_epochs": 0, "batch_size": 1, "patience": 1, "trunk_rate": 0, "ema": 0, "dropout": 0}
+    for name, value in asdict(experiment).items():
+        if name in least and value < least[name]:
+            raise UserError(f"{name} is {value}; expected at least {least[name]}")
+    if not experiment.epochs and not experiment.frozen_epochs:
+        raise UserError("epochs and frozen_epochs are both 0, so there is nothing to train; raise one of them")
+    if experiment.ema >= 1 or experiment.dropout >= 1 or experiment.learning_rate <= 0:
+        raise UserError("expected ema and dropout below 1 and a learning_rate above 0")
+
+
+def precision(name: str) -> str:
+    """Return the Keras dtype policy of this name; "auto" takes bfloat16 where the machine computes in it."""
+    return name if name != "auto" else "mixed_bfloat16" if distribute.computes_bfloat16() else "float32"
+
+
+def name_of(experiment: Experiment, stage: str) -> str:
+    """Return the name of a stage's run and folder, such as `facenet-age-gender-fine-tuned`."""
+    return "-".join([experiment.backbone, *experiment.tasks, stage])
+
+
+def build(experiment: Experiment, features: int = 0) -> MultiTaskModel:
+    """Return the experiment's network with the weights that it names; or only its heads, on so many features."""
+    keras.utils.set_random_seed(experiment.seed)
+    model = MultiTaskModel(
+        experiment.chosen_tasks(),
+        backbone="features" if features else experiment.backbone,
+        sharing=experiment.sharing,
+        image_size=features or experiment.image_size,
+        dropout=experiment.dropout,
+    )
+    if experiment.weights and not features:
+        load_facenet_weights(model.trunk, find_weights(experiment.weights))
+    return model
+
+
+def train_frozen(experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: Path, resume: bool) -> Run:
+    """Train the heads on features of the frozen trunk, which are computed once, also those of the mirrored images."""
+    # What only the other stage uses must not make this one start anew.
+    own = replace(
+        experiment, epochs=0, trunk_rate=0.0, freeze_stem=True, augment=True, ema=0.0, batch_size=FROZEN_BATCH
+    )
+    folder, known = opened(own, "frozen", parts, out, resume)
+    if known:
+        return known
+    started, weights = time.time(), weights_of(experiment)
+    whole = build(experiment)
+    seen = [trunk_features(whole, parts[0], out / "cache", weights, flip) for flip in (False, True)]
+    # What is measured is what the saved model will answer, and that computes in float32.
+    exact = export.in_float32(whole)
+    validation, test = (trunk_features(exact, part, out / "cache", weights) for part in parts[1:])
+    features, table = np.concatenate(seen), pd.concat([parts[0], parts[0]], ignore_index=True)
+    heads = build(experiment, features.shape[1])
+    steps = -(-len(table) // FROZEN_BATCH) * experiment.frozen_epochs
+    heads.compile(LayerwiseAdamW(cosine(FROZEN_RATE, steps), experiment.weight_decay), experiment.chosen_weighting())
+    fit(
+        heads,
+        lambda epoch: feature_batches(features, table, heads.tasks, FROZEN_BATCH, experiment.seed, epoch),
+        feature_batches(validation, parts[1], heads.tasks, FROZEN_BATCH),
+        folder,
+        experiment.frozen_epochs,
+        experiment.patience,
+    )
+    take_over(heads, exact)
+    outputs = export.in_float32(heads).predict(test, batch_size=FROZEN_BATCH, verbose=0)
+    return finish(own, "frozen", exact, answered(parts[2], exact.tasks, outputs), folder, started)
+
+
+def fine_tune(experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: Path, resume: bool) -> Run:
+    """Train the whole network, from the heads of the frozen stage where there was one, the trunk at a lower rate."""
+    folder, known = opened(experiment, "fine-tuned", parts, out, resume)
+    if known:
+        return known
+    started = time.time()
+    model = build(experiment)
+    if experiment.frozen_epochs:
+        take_over(export.load(out / "models" / name_of(experiment, "frozen")), model)
+    if experiment.freeze_stem and experiment.weights:
+        freeze_stem(model, BACKBONES[experiment.backbone].stem_end)
+    steps = -(-len(parts[0]) // experiment.batch_size) * experiment.epochs
+    optimizer = LayerwiseAdamW(
+        cosine(experiment.learning_rate, steps),
+        experiment.weight_decay,
+        slow_factor=experiment.trunk_rate,
+        slow_paths=tuple(variable.path for variable in model.trunk.trainable_variables),
+        ema_momentum=experiment.ema or None,
+    )
+    model.compile(optimizer, experiment.chosen_weighting())
+
+    def training(epoch):
+        size, augment = experiment.batch_size, experiment.augment
+        return batches(parts[0], model, size, augment, shuffle=True, seed=experiment.seed, first_epoch=epoch)
+
+    fit(model, training, batches(parts[1], model), folder, experiment.epochs, experiment.patience)
+    exact = export.in_float32(model)
+    return finish(experiment, "fine-tuned", exact, predictions(exact, parts[2]), folder, started)
+
+
+def freeze_stem(model: MultiTaskModel, last: str) -> None:
+    """Leave the trunk's layers up to the one of this name as they are, in training as well."""
+    names = [layer.name for layer in model.trunk.layers]
+    for layer in model.trunk.layers[: names.index(last) + 1 if last else 0]:
+        layer.trainable = False
+
+
+def take_over(source: MultiTaskModel, target: MultiTaskModel) -> None:
+    """Copy the weights of all layers outside the trunk from one model to another with the same tasks."""
+    for layer in source.layers:
+        if layer.weights and layer is not source.trunk:
+            target.get_layer(layer.name).set_weights(layer.get_weights())
+
+
+def weights_of(experiment: Experiment) -> str:
+    """Return what tells the initial trunk apart from others: the sha256 of its weights file, or its random seed."""
+    return sha256(find_weights(experiment.weights)) if experiment.weights else f"random, seed {experiment.seed}"
+
+
+def opened(experiment, stage: str, parts: tuple[pd.DataFrame, ...], out: Path, resume: bool) -> tuple[Path, Run | None]:
+    """Return the folder of a stage's run, and the run itself if it was finished with the same settings and data."""
+    data = fingerprint(*(data_fingerprint(part) for part in parts))
+    settings = {**asdict(experiment), "weights": weights_of(experiment), "data": data, "strategy": "", "precision": ""}
+    folder = prepare(out / "checkpoints" / name_of(experiment, stage), settings, resume)
+    return folder, read_run(folder) if resume else None
+
+
+def finish(experiment, stage: str, model: MultiTaskModel, answers: pd.DataFrame, folder: Path, started: float) -> Run:
+    """Save a trained model, measure its answers, and note both."""
+    saved = export.save(model, folder.parents[1] / "models" / folder.name)
+    row = {
+        "run": folder.name,
+        "tasks": ", ".join(experiment.tasks),
+        "backbone": experiment.backbone,
+        "stage": stage,
+        "seed": experiment.seed,
+        "seconds": round(time.time() - started, 1),
+        "parameters": model.count_params(),
+        "megabytes": round(export.megabytes(saved), 1),
+        **figures(answers, model.tasks),
+    }
+    return write_run(folder, row, answers)

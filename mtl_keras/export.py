@@ -1,0 +1,102 @@
+"""A trained model on disk: a folder with `model.keras` and its sidecar `model.json`."""
+
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+import keras
+
+from mtl_keras import __version__
+from mtl_keras.errors import UserError
+from mtl_keras.faces import UTKFACE_CROP
+from mtl_keras.trainer import MultiTaskModel
+
+FORMATS = ("keras",)
+
+
+def sidecar(model: MultiTaskModel) -> dict:
+    """Return what a reader of the model's outputs must know: tasks, output order, input size and crop geometry."""
+    return {
+        "format": 1,
+        "mtl_keras": __version__,
+        "tasks": [asdict(task) for task in model.tasks],
+        "outputs": [task.name for task in model.tasks],
+        "backbone": model.get_config()["backbone"],
+        "image_size": model.image_size,
+        "crop": asdict(UTKFACE_CROP),
+    }
+
+
+def save(model: MultiTaskModel, folder: Path | str) -> Path:
+    """Write the model's folder, without optimizer state; an older one is replaced only once the new one is whole."""
+    folder = Path(folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    except OSError as error:
+        raise UserError(f"cannot write {folder}: {error.strerror}; free space or use another folder") from None
+    try:
+        # Rebuilt, not compiled: a model that is to be used needs no optimizer, which is twice as large as itself.
+        bare = in_float32(model)
+        bare.save(temporary / "model.keras")
+        (temporary / "model.json").write_text(json.dumps(sidecar(model), indent=2) + "\n", encoding="utf-8")
+        temporary.chmod(0o755)
+        old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent)) if folder.exists() else None
+        if old:
+            os.replace(folder, old)
+            shutil.rmtree(old)
+        os.replace(temporary, folder)
+    except OSError as error:
+        raise UserError(f"cannot write {folder}: {error.strerror or error}; free space or use another folder") from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return folder
+
+
+def in_float32(model: MultiTaskModel) -> MultiTaskModel:
+    """Return an uncompiled copy that computes in float32, so that a saved model answers alike on every machine."""
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+    try:
+        copy = MultiTaskModel.from_config(model.get_config())
+    finally:
+        keras.config.set_dtype_policy(policy)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def load(folder: Path | str) -> MultiTaskModel:
+    """Read a model's folder; anything that is missing, damaged or of another version is an error that names it."""
+    folder = Path(folder)
+    for name in ("model.keras", "model.json"):
+        if not (folder / name).is_file():
+            raise UserError(
+                f"{folder}: no {name} in it; expected the folder of a trained model, as an experiment writes it"
+            )
+    try:
+        about = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        known = about["format"] == 1
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UserError(f"{folder / 'model.json'}: damaged; train the model again or copy the folder anew") from None
+    if not known:
+        raise UserError(
+            f"{folder / 'model.json'}: format {about['format']} is unknown to mtl_keras {__version__}; update it"
+        )
+    try:
+        model = keras.saving.load_model(folder / "model.keras", compile=False, safe_mode=True)
+    except Exception as error:  # Keras raises nearly anything for a damaged archive.
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{folder / 'model.keras'}: cannot be read ({reason}); copy the folder anew") from None
+    if not isinstance(model, MultiTaskModel):
+        raise UserError(
+            f"{folder / 'model.keras'}: holds a {type(model).__name__}; expected a model saved by mtl_keras"
+        )
+    return model
+
+
+def megabytes(folder: Path | str) -> float:
+    """Return the size of a model's folder in megabytes (10^6 bytes)."""
+    return sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file()) / 1e6

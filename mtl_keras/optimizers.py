@@ -1,0 +1,46 @@
+"""AdamW with a lower rate for some variables, and its learning rate over a run."""
+
+import keras
+
+
+@keras.saving.register_keras_serializable("mtl_keras")
+class LayerwiseAdamW(keras.optimizers.AdamW):
+    """AdamW (Loshchilov and Hutter, 2019) that updates the variables with these paths `slow_factor` times as fast.
+
+    With `ema_momentum` it keeps moving averages of the weights (Polyak and Juditsky, 1992) beside them.
+    """
+
+    def __init__(
+        self,
+        learning_rate=1e-3,
+        weight_decay: float = 0.01,
+        slow_factor: float = 1.0,
+        slow_paths: tuple[str, ...] = (),
+        ema_momentum: float | None = None,
+        **optimizer_options,
+    ):
+        # What a saved optimizer's configuration brings back, and what follows from `ema_momentum`.
+        optimizer_options |= {"use_ema": ema_momentum is not None, "ema_momentum": ema_momentum or 0.99}
+        super().__init__(learning_rate=learning_rate, weight_decay=weight_decay, **optimizer_options)
+        self.slow_factor, self.slow_paths = slow_factor, set(slow_paths)
+
+    def build(self, variables):
+        super().build(variables)
+        # Biases and batch norms' offsets are not decayed: they are no source of overfitting.
+        self.exclude_from_weight_decay(var_list=[variable for variable in variables if len(variable.shape) < 2])
+
+    def update_step(self, gradient, variable, learning_rate):
+        slow = self._trainable_variables[self._get_variable_index(variable)].path in self.slow_paths
+        super().update_step(gradient, variable, learning_rate * self.slow_factor if slow else learning_rate)
+
+    def get_config(self):
+        config = {**super().get_config(), "slow_factor": self.slow_factor, "slow_paths": sorted(self.slow_paths)}
+        return {**config, "ema_momentum": self.ema_momentum if self.use_ema else None}
+
+
+def cosine(peak: float, steps: int, warm_up: float = 0.05) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Return a learning rate that rises over the first part of the steps to `peak` and then falls to 0 as a cosine."""
+    warm_up_steps = max(1, round(warm_up * steps))
+    return keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, steps - warm_up_steps), warmup_target=peak, warmup_steps=warm_up_steps
+    )
