@@ -38,7 +38,7 @@ def main() -> None:
         experiment=Experiment() if real else RENDERED,
         comparison=Comparison(small="facenet_small"),
     )
-    run_experiment(parse(default, __doc__), utkface, [{**row, "stage": "reported"} for row in REPORTED])
+    run_experiment(parse(default, __doc__), utkface, [{**row, "stage": "reported"} for row in REPORTED] if real else [])
 
 
 if __name__ == "__main__":

@@ -1,9 +1,43 @@
 """The command `mtl-keras`."""
 
+import json
+import os
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
+import numpy as np
+import pandas as pd
+import tyro
+from tqdm import tqdm
+from tyro.conf import FlagCreatePairsOff, Positional
+
+from mtl_keras import export
+from mtl_keras.data.audit import check_images
+from mtl_keras.data.table import encode
+from mtl_keras.datasets import DATASETS
+from mtl_keras.datasets.files import EXTENSIONS
+from mtl_keras.datasets.rendered import LAYOUTS
 from mtl_keras.errors import UserError
+from mtl_keras.evaluate import GROUPS, as_table, by_group, figures, predictions
+from mtl_keras.models.backbones import BACKBONES
+from mtl_keras.models.sharing import SHARING
+from mtl_keras.predictor import MANY, Predictor, describe, draw, find_images
+from mtl_keras.results import heading, metric_of, replacing
+from mtl_keras.tasks import TASKS
+from mtl_keras.weightings import WEIGHTINGS
+
+NAMES = {
+    "datasets": DATASETS,
+    "tasks": TASKS,
+    # A trunk without channels takes no images, and serves training inside the package only.
+    "backbones": [name for name, backbone in BACKBONES.items() if backbone.channels],
+    "sharing": SHARING,
+    "weightings": WEIGHTINGS,
+    "formats": export.FORMATS,
+}
 
 
 def guarded(main: Callable[[], None]) -> None:
@@ -16,3 +50,246 @@ def guarded(main: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
+
+
+@dataclass(frozen=True)
+class List:
+    """Print the names of what there is to choose from, one a line.
+
+    Example: mtl-keras list tasks
+    """
+
+    # What to list.
+    what: Positional[Literal[tuple(NAMES)]]
+
+    def run(self) -> None:
+        """Print the names."""
+        print("\n".join(NAMES[self.what]))
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Measure a trained model on a data set: every task that the data labels, with 95 % intervals, and by group.
+
+    Example: mtl-keras evaluate results/facenet_utk/models/NAME --dataset utkface --data UTKFace --json figures.json
+    """
+
+    # Folder of a trained model.
+    model: Positional[Path]
+    # Name of the data set, of `mtl-keras list datasets`.
+    dataset: str
+    # Folder of the data set.
+    data: Path
+    # File for the figures; the screen shows only the most important ones.
+    json: Path | None = None
+    # Answer with the mean over each image and its mirror image: a little better, in twice the time.
+    flip: bool = False
+
+    def run(self) -> None:
+        """Measure, print a table and write the JSON file."""
+        if self.dataset not in DATASETS:
+            raise UserError(f"unknown dataset {self.dataset!r}; expected one of {', '.join(DATASETS)}")
+        model = export.load(self.model)
+        table = check_images(DATASETS[self.dataset](self.data))
+        tasks = [task for task in model.tasks if encode(table, task)[1].any()]
+        if not tasks:
+            names = ", ".join(task.name for task in model.tasks)
+            raise UserError(f"{self.data}: labels none of the model's tasks ({names}); choose other data")
+        answers = predictions(model, table, flip=self.flip)
+        found, skipped = figures(answers, tasks), table.attrs.get("skipped", [])
+        groups = {" x ".join(keys): by_group(answers, tasks, keys) for keys in grouped_by(answers)}
+        for item in skipped:
+            print(f"skipped {shown(item['path'])}: {item['reason']}", file=sys.stderr)
+        print(f"{self.dataset}: {len(table)} images, {len(skipped)} skipped\n")
+        print(figures_as_text(found))
+        for name, group in groups.items():
+            if " x " not in name:
+                print(f"\n{groups_as_text(group)}")
+        if self.json:
+            about = {"dataset": self.dataset, "images": len(table), "skipped": len(skipped)}
+            by_name = {name: group.to_dict("records") for name, group in groups.items()}
+            write_json({**about, "tasks": nested(found), "groups": by_name}, self.json)
+
+
+@dataclass(frozen=True)
+class Predict:
+    """Find the people in images and print what the model answers about each, one line a person.
+
+    Example: mtl-keras predict results/facenet_utk/models/NAME photos/ --json people.json --draw drawn/
+    """
+
+    # Folder of a trained model.
+    model: Positional[Path]
+    # Images, or folders of images at any depth.
+    paths: Positional[tuple[Path, ...]]
+    # File for everything that was found: a list with one object an image.
+    json: Path | None = None
+    # Folder for copies of the images with boxes and answers drawn on them.
+    draw: Path | None = None
+    # Photos in which faces are to be found, or images that are crops of one face each, such as UTKFace's.
+    faces: Literal["detect", "crop"] = "detect"
+
+    def run(self) -> None:
+        """Predict, print a line a person, and write the JSON file and the drawings."""
+        if not self.paths:
+            raise UserError("no images given; expected at least one image or folder behind the model")
+        paths = find_images(self.paths)
+        targets = drawings(paths, self.draw) if self.draw else {}
+        results = Predictor(self.model, self.faces).predict(paths)
+        for result in results:
+            print("\n".join(as_lines(result)))
+        if self.json:
+            write_json(results, self.json)
+        wrong = [result for result in results if result["error"]]
+        todo = [result for result in results if self.draw and not result["error"]]
+        for result in tqdm(todo, desc="drawing", unit="image", disable=len(todo) < MANY):
+            write_drawing(result, targets[result["path"]])
+        if len(wrong) == len(results):
+            first = f"{wrong[0]['path']}: {wrong[0]['error']}"
+            raise UserError(first if len(wrong) == 1 else f"none of {len(wrong)} images can be read; the first is {first}")
+
+
+@dataclass(frozen=True)
+class Render:
+    """Draw a folder of labeled cartoon faces, laid out like a public data set; they say nothing about people.
+
+    Example: mtl-keras render --out faces --count 2000 --seed 0 --layout utkface
+    """
+
+    # Folder to write; a complete one of the same settings is kept.
+    out: Path
+    # How many faces.
+    count: int = 2000
+    # Another seed draws other faces.
+    seed: int = 0
+    # Side of the images in pixels.
+    size: int = 200
+    # The data set whose file names and folders are imitated.
+    layout: Literal[tuple(LAYOUTS)] = "utkface"
+
+    def run(self) -> None:
+        """Draw the faces and print where they are."""
+        folder = LAYOUTS[self.layout](self.out, self.count, self.seed, self.size)
+        print(f"{self.count} faces in {folder}")
+
+
+COMMANDS = {"list": List, "evaluate": Evaluate, "predict": Predict, "render": Render}
+
+
+def main() -> None:
+    """Run the command line's command."""
+    guarded(lambda: parse().run())
+
+
+def parse() -> List | Evaluate | Predict | Render:
+    """Return the command that the command line asks for; `--help` and what cannot be understood end the program."""
+    description = "Learn and predict several things about faces with one network. `mtl-keras COMMAND --help` tells more."
+    return tyro.extras.subcommand_cli_from_dict(
+        COMMANDS, prog="mtl-keras", description=description, config=(FlagCreatePairsOff,)
+    )
+
+
+# === What is printed ===
+
+
+def figures_as_text(found: dict[str, float]) -> str:
+    """Return what `mtl_keras.evaluate.figures` gives as lines of name, number of labels, figure and 95 % interval."""
+    rows = []
+    for name, row in as_table(found).iterrows():
+        value, low, high = metric_of(name).factor * row[["value", "low", "high"]]
+        rows.append((heading(name), int(row["n"]), f"{value:.2f}", f"[{low:.2f}, {high:.2f}]"))
+    return pd.DataFrame(rows, columns=["figure", "n", "value", "95 % interval"]).to_string(index=False)
+
+
+def groups_as_text(group: pd.DataFrame) -> str:
+    """Return the most important figures of `mtl_keras.evaluate.by_group` as lines, one a group."""
+    shown_columns = [name for name in group if name.rpartition(".")[2] in ("accuracy", "mae")]
+    numbers = {heading(name): (metric_of(name).factor * group[name]).map("{:.2f}".format) for name in shown_columns}
+    labels = group[[name for name in group if "." not in name]]
+    return pd.concat([labels, pd.DataFrame(numbers, index=group.index)], axis=1).to_string(index=False)
+
+
+def as_lines(result: dict) -> list[str]:
+    """Return one object of `Predictor.predict` as lines, one a person."""
+    path = shown(result["path"])
+    if result["error"]:
+        return [f"{path}: error: {result['error']}"]
+    if not result["people"]:
+        return [f"{path}: no face found"]
+    places = [",".join(str(number) for number in person["box"]) for person in result["people"]]
+    words = ["; ".join(describe(person)) for person in result["people"]]
+    return [f"{path}: [{place}] {word}" for place, word in zip(places, words, strict=True)]
+
+
+def shown(path: str) -> str:
+    """Return a path as it can be printed: names on disk need not be valid Unicode."""
+    return path.encode(errors="replace").decode()
+
+
+# === What is written ===
+
+
+def grouped_by(answers: pd.DataFrame) -> list[tuple[str, ...]]:
+    """Return the labels to group figures by: each that the table has, and all of them together."""
+    columns = {"age_band": "age"}
+    keys = [key for key in GROUPS if answers.get(columns.get(key, key), pd.Series(dtype=object)).notna().any()]
+    return [(key,) for key in keys] + ([tuple(keys)] if len(keys) > 1 else [])
+
+
+def nested(found: dict[str, float]) -> dict[str, dict]:
+    """Return what `mtl_keras.evaluate.figures` gives by task: {"age": {"n", "mae", ..., "ci95": {"mae": [low, high]}}}."""
+    tasks: dict[str, dict] = {}
+    for name, value in found.items():
+        task, metric, *bound = name.split(".")
+        if not bound:
+            tasks.setdefault(task, {})[metric] = value
+    for task, metrics in tasks.items():
+        metrics["ci95"] = {
+            metric: [found[f"{task}.{metric}.{bound}"] for bound in ("low", "high")]
+            for metric in metrics
+            if metric != "n"
+        }
+    return tasks
+
+
+def write_json(value: object, path: Path) -> None:
+    """Write a JSON file; an old one stays whole until the new one is complete."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(plain(value), indent=2) + "\n", encoding="utf-8")
+
+
+def plain(value: object) -> object:
+    """Turn a value into what JSON can hold: no numpy, and null for a number that is not finite."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    value = value.item() if isinstance(value, np.generic) else value
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def drawings(paths: list[str], folder: Path) -> dict[str, Path]:
+    """Return {image: the file for its drawing}: in `folder`, with the subfolders of the images kept."""
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder}: is a file; expected a folder for the drawings, or a new name")
+    absolute = [os.path.abspath(path) for path in paths]
+    shared = os.path.commonpath([os.path.dirname(path) for path in absolute])
+    sources, targets = {os.path.realpath(path) for path in absolute}, {}
+    for path, full in zip(paths, absolute, strict=True):
+        name = os.path.relpath(full, shared)
+        targets[path] = folder / (name if name.lower().endswith(EXTENSIONS) else f"{name}.png")
+        if os.path.realpath(targets[path]) in sources:
+            raise UserError(f"{folder}: the drawing of {path} would replace an image; name another folder")
+    return targets
+
+
+def write_drawing(result: dict, path: Path) -> None:
+    """Write the drawing of one object of `Predictor.predict`."""
+    picture = draw(result["path"], result["people"])
+    kind = {".png": "PNG", ".bmp": "BMP"}.get(path.suffix.lower(), "JPEG")
+    with replacing(path) as temporary:
+        picture.save(temporary, format=kind, quality=92)
+
+
+if __name__ == "__main__":
+    main()

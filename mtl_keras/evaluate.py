@@ -14,6 +14,7 @@ from mtl_keras.tasks import Task
 from mtl_keras.trainer import MultiTaskModel
 
 AGE_BANDS = (0, 10, 20, 30, 40, 50, 60, 117)
+GROUPS = ("gender", "ethnicity", "age_band")
 RESAMPLES = 1000
 
 
@@ -106,14 +107,16 @@ def differences(first: pd.DataFrame, second: pd.DataFrame, task: Task) -> list[d
     ]
 
 
-def by_group(answered_table: pd.DataFrame, tasks: Iterable[Task]) -> pd.DataFrame:
-    """Return the fairness table: metrics by gender, ethnicity and age band, as far as the table labels these."""
+def by_group(answered_table: pd.DataFrame, tasks: Iterable[Task], keys: Iterable[str] = GROUPS) -> pd.DataFrame:
+    """Return each task's metrics by gender, ethnicity and age band, as far as the table labels them: the fairness table.
+
+    A row that lacks one of the labels is in no group; `keys` are the labels to group by.
+    """
     bands = [f"{low}-{high - 1}" for low, high in zip(AGE_BANDS[:-1], AGE_BANDS[1:], strict=True)]
-    keys = [key for key in ("gender", "ethnicity") if key in answered_table and answered_table[key].notna().any()]
     table = answered_table.copy()
     if "age" in table:
         table["age_band"] = pd.cut(table["age"], AGE_BANDS, right=False, labels=bands).astype(object)
-        keys.append("age_band")
+    keys = [key for key in keys if key in table and table[key].notna().any()]
     if not keys:
         return pd.DataFrame(columns=["n"])
     rows = []

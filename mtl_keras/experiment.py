@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from mtl_keras import distribute, export, tasks
+from mtl_keras import distribute, export
 from mtl_keras.checkpoints import Run, fingerprint, fit, prepare, read_run, write_run
 from mtl_keras.data.pipeline import batches, feature_batches
 from mtl_keras.data.table import split
@@ -20,11 +20,12 @@ from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.models.weights import find_weights, load_facenet_weights, sha256
 from mtl_keras.optimizers import LayerwiseAdamW, cosine
 from mtl_keras.results import data_fingerprint
+from mtl_keras.tasks import AGE, AGE_ARGMAX, AGE_REGRESSION, Task, find
 from mtl_keras.trainer import MultiTaskModel
 
-AGES = {"expectation": tasks.AGE, "argmax": tasks.AGE_ARGMAX, "regression": tasks.AGE_REGRESSION}
+AGES = {"expectation": AGE, "argmax": AGE_ARGMAX, "regression": AGE_REGRESSION}
 # The heads alone learn well at the usual rate of Adam, in larger batches than a whole network.
-FROZEN_BATCH, FROZEN_RATE = 256, 1e-3
+FROZEN_BATCH, FROZEN_RATE = 256, 5e-4
 
 
 @dataclass(frozen=True)
@@ -50,17 +51,17 @@ class Experiment:
     # Standard deviation in years of the Gaussian that stands for an age label; 0 trains on its bin alone.
     age_label_std: float = 2.0
     # At most so many epochs for the heads on the frozen trunk's features; 0 leaves the stage out.
-    frozen_epochs: int = 40
+    frozen_epochs: int = 25
     # So many epochs for the whole network; 0 leaves the stage out.
-    epochs: int = 6
+    epochs: int = 7
     batch_size: int = 64
     learning_rate: float = 3e-4
     # The trunk learns so many times as fast as the heads.
-    trunk_rate: float = 0.5
+    trunk_rate: float = 0.7
     # Leave the first layers of a trunk with given weights as they are, which saves a third of the time.
     freeze_stem: bool = True
     weight_decay: float = 0.05
-    dropout: float = 0.4
+    dropout: float = 0.5
     # Momentum of the moving average of the weights; 0 for none.
     ema: float = 0.995
     # Stop after so many epochs without a lower validation loss.
@@ -74,9 +75,9 @@ class Experiment:
     # Of the split, the initial weights, the order and the augmentation.
     seed: int = 0
 
-    def chosen_tasks(self) -> list[tasks.Task]:
+    def chosen_tasks(self) -> list[Task]:
         """Return the tasks to learn, age in the form that `age` names."""
-        chosen = tasks.find(self.tasks)
+        chosen = find(self.tasks)
         age = AGES.get(self.age)
         if age is None:
             raise UserError(f"age {self.age!r} is unknown; expected one of {', '.join(AGES)}")

@@ -42,7 +42,7 @@ def trunk_features(
     key = {
         "backbone": settings["backbone"],
         "image_size": model.image_size,
-        "precision": keras.config.dtype_policy().name,
+        "precision": model.dtype_policy.name,
         "weights": weights,
         "flip": flip,
         "files": [(str(Path(path).resolve()), stat.st_size, stat.st_mtime_ns) for path, stat in files],

@@ -107,6 +107,8 @@ class MultiTaskModel(keras.Model):
         self._choices = {"weighting": weighting, "loss_mean": loss_mean, "jit_compile": jit_compile}
 
     def get_compile_config(self):
+        if not self.compiled:
+            return None
         return {"optimizer": keras.saving.serialize_keras_object(self.optimizer), **self._choices}
 
     def compile_from_config(self, config):
@@ -123,8 +125,9 @@ class MultiTaskModel(keras.Model):
             outputs = self(images, training=True)
             sums, counts = self._sums(outputs, labels, masks)
             # The only numbers that replicas exchange before the gradients: (T,) sums and (T,) counts.
-            totals, divisors = self._over_replicas(sums), self._divisors(counts, images)
-            weights = tf.stop_gradient(self._weigh(totals / divisors))
+            divisors = self._divisors(counts, images)
+            means = self._over_replicas(sums) / divisors
+            weights = tf.stop_gradient(self._weigh(means))
             # Each replica's part of the weighted mean over all replicas: their gradients add up to the whole gradient.
             part = tf.reduce_sum(weights * sums / divisors)
             scaled = self.optimizer.scale_loss(part)
@@ -132,14 +135,14 @@ class MultiTaskModel(keras.Model):
         gradients = tape.gradient(scaled, variables)
         gradients = [tf.zeros_like(v.value) if g is None else g for g, v in zip(gradients, variables, strict=True)]
         self.optimizer.apply_gradients(zip(self._whole(gradients), variables, strict=True))
-        return self._log(outputs, labels, masks, weights, sums, counts)
+        return self._log(outputs, labels, masks, tf.reduce_sum(weights * means), sums, counts)
 
     def test_step(self, data):
         images, labels, masks = data
         outputs = self(images, training=False)
         sums, counts = self._sums(outputs, labels, masks)
-        weights = self._weigh(self._over_replicas(sums) / self._divisors(counts, images))
-        return self._log(outputs, labels, masks, weights, sums, counts)
+        means = self._over_replicas(sums) / self._divisors(counts, images)
+        return self._log(outputs, labels, masks, tf.reduce_sum(self._weigh(means) * means), sums, counts)
 
     def _sums(self, outputs, labels, masks):
         """Return the tasks' summed losses (T,) and numbers of labelled examples (T,) on this replica."""
@@ -163,19 +166,24 @@ class MultiTaskModel(keras.Model):
         return context.all_reduce(tf.distribute.ReduceOp.SUM, values)
 
     def _whole(self, gradients):
-        """Return gradients that are right for clipping on every replica, and that Keras' own sum leaves as they are."""
+        """Return the gradients summed over all replicas on the first replica and zeros on the others.
+
+        Keras clips before it sums over the replicas: so it clips the whole gradient, and its sum leaves that as it is.
+        """
         context = tf.distribute.get_replica_context()
         if context is None or context.num_replicas_in_sync == 1:
             return gradients
-        return [gradient / context.num_replicas_in_sync for gradient in self._over_replicas(gradients)]
+        first = tf.equal(context.replica_id_in_sync_group, 0)
+        return [gradient * tf.cast(first, gradient.dtype) for gradient in self._over_replicas(gradients)]
 
-    def _log(self, outputs, labels, masks, weights, sums, counts):
+    def _log(self, outputs, labels, masks, loss, sums, counts):
         """Count this batch in the epoch's masked means and return them as rank-1 logs.
 
+        `loss` is the mean over the steps of what each minimized, a task's loss the mean over its labelled examples.
         Rank 1, because Keras reduces the logs of several workers along axis 0, which a scalar does not have.
         """
-        means = sums / tf.maximum(counts, 1.0)
-        self._means["loss"].update_state(tf.reduce_sum(weights * means))
+        self._means["loss"].update_state(loss)
+        means = tf.math.divide_no_nan(sums, counts)
         for index, task in enumerate(self.tasks):
             mask = masks[task.name]
             self._means[f"{task.name}_loss"].update_state(means[index], sample_weight=counts[index])
@@ -184,4 +192,10 @@ class MultiTaskModel(keras.Model):
         return {name: tf.reshape(mean.result(), (1,)) for name, mean in self._means.items()}
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        """Build nothing: the model is built since its construction, and Keras 3.15 fails here with several workers."""
+        """Build the optimizer alone: the model is built already, and Keras 3.15 fails here with several workers.
+
+        Left to the first step, the optimizer's variables would be made inside it, which fails with several replicas.
+        """
+        if self.optimizer is not None and not self.optimizer.built:
+            with self.distribute_strategy.scope():
+                self.optimizer.build(self.trainable_variables)

@@ -11,10 +11,10 @@ PACKAGE = "mtl_keras"
 # Data flows down these rows, and imports go back up: a module may import every row above its own.
 LEVELS = (
     ("errors", "tasks"),
-    ("datasets", "data", "faces", "models", "losses", "metrics", "weightings", "distribute"),
+    ("datasets", "data", "faces", "models", "losses", "metrics", "weightings", "distribute", "optimizers"),
     ("trainer",),
-    ("evaluate", "results", "plots", "export", "predictor", "people"),
-    ("experiment", "cli", "app"),
+    ("features", "evaluate", "results", "plots", "export", "checkpoints", "predictor", "people"),
+    ("experiment", "comparison", "arguments", "cli", "app"),
 )
 # Of their own row, these may also import what stands to their left; the others only what is inside their own folder.
 LEFT_TO_RIGHT = (0, 3)

@@ -19,13 +19,12 @@ class Augmentation:
     rotation: float = 10.0
     zoom: float = 0.15
     shift: float = 0.06
-    color: float = 0.25
-    gray: float = 0.1
-    erase: float = 0.25
+    color: float = 0.2
+    gray: float = 0.05
+    erase: float = 0.15
 
 
 AUGMENTATION = Augmentation()
-LIGHT = Augmentation(rotation=0.0, zoom=0.1, shift=0.05, color=0.1, gray=0.0, erase=0.0)
 
 
 def augment(image: tf.Tensor, seed: tf.Tensor, how: Augmentation = AUGMENTATION) -> tf.Tensor:

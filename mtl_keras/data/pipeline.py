@@ -48,11 +48,11 @@ def batches(
             image = _augment(image, tf.stack([seed * 2_000_003 + epoch, index]), how)
         return image, label, mask
 
-    order = (
-        shuffled(len(table), seed, first_epoch) if (bool(how) if shuffle is None else shuffle) else in_order(len(table))
-    )
+    shuffle = bool(how) if shuffle is None else shuffle
+    # Rows in their own order that are changed must know their epoch too, or every epoch would change them alike.
+    order = passes(len(table), seed, first_epoch, shuffle) if how or shuffle else in_order(len(table))
     dataset = order.map(load, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size)
-    return without_sharding_by_file(dataset.prefetch(2))
+    return finished(dataset.prefetch(2), len(table), batch_size)
 
 
 # The argument of `batches` has the name of the function that it calls.
@@ -72,12 +72,11 @@ def feature_batches(
         raise UserError(f"got features of {len(features)} images for a table of {len(table)} rows; expected as many")
     check(table, tasks)
     columns = (tf.constant(features), *encoded(table, tasks))
-    order = in_order(len(table)) if seed is None else shuffled(len(table), seed, first_epoch)
+    order = in_order(len(table)) if seed is None else passes(len(table), seed, first_epoch)
     # Gathering whole batches is much faster than single rows.
     batched = order.map(lambda index, epoch: index).batch(batch_size)
-    return without_sharding_by_file(
-        batched.map(lambda index: tf.nest.map_structure(lambda c: tf.gather(c, index), columns)).prefetch(2)
-    )
+    gathered = batched.map(lambda index: tf.nest.map_structure(lambda column: tf.gather(column, index), columns))
+    return finished(gathered.prefetch(2), len(table), batch_size)
 
 
 def encoded(table: pd.DataFrame, tasks: Iterable[Task]) -> tuple[dict, dict]:
@@ -104,21 +103,28 @@ def in_order(count: int) -> tf.data.Dataset:
     return tf.data.Dataset.range(count).map(lambda index: (index, tf.constant(0, tf.int64)))
 
 
-def shuffled(count: int, seed: int, first_epoch: int) -> tf.data.Dataset:
-    """Return the pairs (row number, epoch) of one epoch, in another order at each pass over the dataset."""
+def passes(count: int, seed: int, first_epoch: int, shuffle: bool = True) -> tf.data.Dataset:
+    """Return the pairs (row number, epoch) of one epoch, of the next one at each pass, shuffled anew for each."""
     epoch = tf.Variable(first_epoch - 1, dtype=tf.int64, trainable=False)
 
     def permutation(number):
         key = tf.stack([tf.constant(seed, tf.int64), number])
         rows = tf.data.Dataset.range(count)
+        if not shuffle:
+            return rows.map(lambda row: (row, number))
         return rows.map(lambda row: (tf.random.experimental.index_shuffle(row, key, count - 1), number))
 
     # A variable that each new pass counts up, rather than a generator in Python: it works under every strategy.
     return tf.data.Dataset.range(1).map(lambda _: epoch.assign_add(1)).flat_map(permutation)
 
 
-def without_sharding_by_file(dataset: tf.data.Dataset) -> tf.data.Dataset:
-    """Let tf.distribute give each worker its share of every batch, since there are no shard files to divide."""
+def finished(dataset: tf.data.Dataset, count: int, batch_size: int) -> tf.data.Dataset:
+    """Tell Keras how many batches there are, and tf.distribute to give each worker its share of every batch.
+
+    Without a known number Keras 3.15 runs one step too many: what does not depend on data, such as weight decay and
+    the step counter, is done once more before it finds that there is no batch left.
+    """
     options = tf.data.Options()
+    # There are no shard files to divide.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-    return dataset.with_options(options)
+    return dataset.apply(tf.data.experimental.assert_cardinality(-(-count // batch_size))).with_options(options)

@@ -7,17 +7,16 @@ The data and their terms (non-commercial research) are at https://susanqq.github
 
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from mtl_keras.datasets.files import image_files
 from mtl_keras.errors import UserError
 from mtl_keras.tasks import AGE, ETHNICITY, GENDER
 
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp")
 OLDEST = int(max(AGE.values))
 _EXTENSION = r"\.(?:jpe?g|png|bmp)"
 _VALID = re.compile(rf"([0-9]{{1,3}})_([01])_([0-4])_[0-9]{{17}}{_EXTENSION}(?:\.chip{_EXTENSION})?", re.IGNORECASE)
@@ -84,7 +83,7 @@ def utkface(folder: str | Path, strict: bool = False) -> pd.DataFrame:
     if not folder.is_dir():
         raise UserError(f"{folder}: is a file; expected the folder of UTKFace images")
     paths, labels, skipped, deviations = [], [], [], []
-    for path in sorted(_image_files(folder)):
+    for path in sorted(image_files(folder)):
         # A name that is not valid UTF-8 can stand neither in a table nor on the screen.
         readable = path.encode(errors="replace").decode()
         parsed = parse_name(os.path.basename(path)) if path == readable else "the name is not valid UTF-8"
@@ -116,21 +115,6 @@ def utkface(folder: str | Path, strict: bool = False) -> pd.DataFrame:
     )
     table.attrs = {"skipped": skipped, "deviations": deviations}
     return table
-
-
-def _image_files(folder: Path) -> Iterator[str]:
-    """Yield every image file at any depth, hidden ones left out and each linked folder visited once."""
-    visited = set()
-    for place, folders, files in os.walk(folder, followlinks=True):
-        real = os.path.realpath(place)
-        if real in visited:
-            folders.clear()
-            continue
-        visited.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in files:
-            if name.lower().endswith(EXTENSIONS) and not name.startswith("."):
-                yield os.path.join(place, name)
 
 
 def _shown(text: str) -> str:

@@ -42,6 +42,8 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         # The kernel returns the variance divided by (n - 1), Keras' moving variance holds the one divided by n.
         n = tf.cast(tf.size(inputs) // channels, "float32")  # B * H * W
         variance = variance * ((n - 1.0) / n)
+        # A replica without a row of an epoch's last batch has no statistics: those would be NaN.
+        mean, variance = tf.where(n > 0, mean, moving_mean), tf.where(n > 0, variance, moving_variance)
         self.moving_mean.assign(moving_mean * self.momentum + mean * (1.0 - self.momentum))
         self.moving_variance.assign(moving_variance * self.momentum + variance * (1.0 - self.momentum))
         return ops.cast(outputs, self.compute_dtype)

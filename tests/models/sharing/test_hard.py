@@ -1,0 +1,40 @@
+"""Hard sharing: one and the same features for every task."""
+
+import keras
+import numpy as np
+
+from mtl_keras.models.sharing.hard import hard
+
+FEATURES = np.random.default_rng(0).normal(size=(5, 6)).astype("float32")
+
+
+def test_all_tasks_read_the_same_features():
+    shared = hard(keras.Input((6,)), ["age", "gender"], (8, 3))
+    assert list(shared) == ["age", "gender"]
+    assert shared["age"] is shared["gender"]
+    assert shared["age"].shape == (None, 3)
+
+
+def test_layers_are_dense_leaky_and_dropped_out():
+    inputs = keras.Input((6,))
+    model = keras.Model(inputs, hard(inputs, ["age"], (8, 3), 0.4)["age"])
+    assert [layer.units for layer in model.layers if isinstance(layer, keras.layers.Dense)] == [8, 3]
+    assert [layer.rate for layer in model.layers if isinstance(layer, keras.layers.Dropout)] == [0.4, 0.4]
+    expected = FEATURES
+    for index in range(2):
+        kernel, bias = model.get_layer(f"shared_dense_{index}").get_weights()
+        expected = expected @ kernel + bias
+        expected = np.where(expected < 0, 0.1 * expected, expected)
+    np.testing.assert_allclose(model(FEATURES), expected, atol=1e-5)
+
+
+def test_dropout_acts_in_training_only():
+    inputs = keras.Input((6,))
+    model = keras.Model(inputs, hard(inputs, ["age"], (32,), 0.5)["age"])
+    np.testing.assert_array_equal(model(FEATURES), model(FEATURES))
+    assert (model(FEATURES, training=True).numpy() == 0).mean() > 0.2
+
+
+def test_no_units_leave_the_features_as_they_are():
+    inputs = keras.Input((6,))
+    assert hard(inputs, ["age"], ())["age"] is inputs
