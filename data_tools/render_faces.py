@@ -7,43 +7,15 @@ crops, with all labels (also smile, expression, eyeglasses and head pose) in `at
 the same bytes. The faces are cartoons that say nothing about people.
 """
 
-import sys
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
-
 import tyro
 
-from mtl_keras.datasets.rendered import LAYOUTS
-from mtl_keras.errors import UserError
+from mtl_keras.cli import Render, guarded
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Draw a folder of labeled faces, laid out like a public data set."""
-
-    out: Path
-    """Folder to write; a complete one of the same settings is kept."""
-    count: int = 2000
-    """How many faces."""
-    seed: int = 0
-    """Another seed draws other faces."""
-    size: int = 200
-    """Side of the images in pixels."""
-    layout: Literal[tuple(LAYOUTS)] = "utkface"
-    """The data set whose file names and folders are imitated."""
-
-
-def main(arguments: list[str] | None = None) -> int:
-    settings = tyro.cli(Settings, args=arguments)
-    try:
-        folder = LAYOUTS[settings.layout](settings.out, settings.count, settings.seed, settings.size)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(f"{settings.count} faces in {folder}")
-    return 0
+def main() -> None:
+    """Draw the faces that the command line asks for."""
+    guarded(tyro.cli(Render, description=__doc__).run)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,5 +1,10 @@
 """One Keras network that learns several things about a face from data sets that each label only some of them."""
 
+import os
+
+# TensorFlow reads this when it is first imported: its notes on the processor are no news to whoever uses the package.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
 __version__ = "0.1.0"
 
 from mtl_keras import datasets

@@ -77,9 +77,7 @@ def report(table: pd.DataFrame, out: Path, how: str) -> None:
     write_skipped(skipped, out / "skipped.csv")
     named = at_odds.assign(path=[Path(path).name for path in at_odds["path"]])
     write_table(named.drop(columns=["split", "group"]), out / "conflicts.csv")
-    print(
-        f"{len(table)} images read, {len(skipped)} skipped (skipped.csv), {len(deviations)} names read in part"
-    )
+    print(f"{len(table)} images read, {len(skipped)} skipped (skipped.csv), {len(deviations)} names read in part")
     print(
         f"{audit['copy_groups']} photos occur more than once ({audit['copy_images']} images); "
         f"{at_odds['image'].nunique()} of them with different labels (conflicts.csv; --conflicts {how})"

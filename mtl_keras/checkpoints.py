@@ -106,7 +106,7 @@ def fit(
         StopWhenFlat(patience, losses),
     ]
     model.optimizer.build(model.trainable_variables)
-    model.fit(training(finished), validation_data=validation, epochs=epochs, callbacks=callbacks, verbose="auto")
+    model.fit(training(finished), validation_data=validation, epochs=epochs, callbacks=callbacks, shuffle=False)
     model.load_weights(best)
 
 

@@ -6,13 +6,13 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
 import tyro
 from tqdm import tqdm
-from tyro.conf import FlagCreatePairsOff, Positional
+from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from mtl_keras import export
 from mtl_keras.data.audit import check_images
@@ -38,6 +38,8 @@ NAMES = {
     "weightings": WEIGHTINGS,
     "formats": export.FORMATS,
 }
+File = Annotated[Path | None, arg(metavar="FILE")]
+Folder = Annotated[Path | None, arg(metavar="DIR")]
 
 
 def guarded(main: Callable[[], None]) -> None:
@@ -81,7 +83,7 @@ class Evaluate:
     # Folder of the data set.
     data: Path
     # File for the figures; the screen shows only the most important ones.
-    json: Path | None = None
+    json: File = None
     # Answer with the mean over each image and its mirror image: a little better, in twice the time.
     flip: bool = False
 
@@ -123,9 +125,9 @@ class Predict:
     # Images, or folders of images at any depth.
     paths: Positional[tuple[Path, ...]]
     # File for everything that was found: a list with one object an image.
-    json: Path | None = None
+    json: File = None
     # Folder for copies of the images with boxes and answers drawn on them.
-    draw: Path | None = None
+    draw: Folder = None
     # Photos in which faces are to be found, or images that are crops of one face each, such as UTKFace's.
     faces: Literal["detect", "crop"] = "detect"
 
@@ -146,7 +148,8 @@ class Predict:
             write_drawing(result, targets[result["path"]])
         if len(wrong) == len(results):
             first = f"{wrong[0]['path']}: {wrong[0]['error']}"
-            raise UserError(first if len(wrong) == 1 else f"none of {len(wrong)} images can be read; the first is {first}")
+            several = f"none of {len(wrong)} images can be used; the first is "
+            raise UserError(shown(first if len(wrong) == 1 else several + first))
 
 
 @dataclass(frozen=True)
@@ -183,7 +186,7 @@ def main() -> None:
 
 def parse() -> List | Evaluate | Predict | Render:
     """Return the command that the command line asks for; `--help` and what cannot be understood end the program."""
-    description = "Learn and predict several things about faces with one network. `mtl-keras COMMAND --help` tells more."
+    description = "Use networks that tell several things about a face. `mtl-keras COMMAND --help` shows an example."
     return tyro.extras.subcommand_cli_from_dict(
         COMMANDS, prog="mtl-keras", description=description, config=(FlagCreatePairsOff,)
     )
@@ -237,7 +240,7 @@ def grouped_by(answers: pd.DataFrame) -> list[tuple[str, ...]]:
 
 
 def nested(found: dict[str, float]) -> dict[str, dict]:
-    """Return what `mtl_keras.evaluate.figures` gives by task: {"age": {"n", "mae", ..., "ci95": {"mae": [low, high]}}}."""
+    """Return what `mtl_keras.evaluate.figures` gives by task: {"age": {"n", "mae", "ci95": {"mae": [low, high]}}}."""
     tasks: dict[str, dict] = {}
     for name, value in found.items():
         task, metric, *bound = name.split(".")

@@ -16,6 +16,7 @@ from mtl_keras.data.table import encode, split
 from mtl_keras.datasets.rendered import rendered, write_utkface
 from mtl_keras.evaluate import answered, by_group, differences, figures, predictions
 from mtl_keras.experiment import Experiment, check, train, weights_of
+from mtl_keras.tasks import Task
 
 GRID = 12
 
@@ -52,7 +53,8 @@ def compare(
     notes = [
         f"{len(parts[0])} training, {len(parts[1])} validation and {len(parts[2])} test images; "
         "all copies of one photo are in one part",
-        f"seed {experiment.seed}; settings and versions in run.json",
+        f"seed {experiment.seed}; settings and versions in run.json; seconds of training, measuring and saving",
+        "frozen: heads trained on the features of the trunk as it was; with mirror image: the mean answer over both",
     ]
 
     def write(rows: list[dict]) -> str:
@@ -72,18 +74,13 @@ def compare(
     multi = add(experiment)
     best = multi[-1]
     flipped = predictions(export.load(best.model), parts[2], flip=True)
-    name = f"{best.row['run']}, mean over the image and its mirror image"
-    text = write([{**best.row, "run": name, "seconds": None, **figures(flipped, chosen)}])
-    if len(chosen) > 1 and comparison.single_task != "none":
-        stages = {"epochs": experiment.epochs if comparison.single_task == "both" else 0}
-        for task in chosen if experiment.frozen_epochs or stages["epochs"] else []:
-            alone = add(replace(experiment, tasks=(task.name,), loss_weights=(), **stages))
-            pairs = [(ours, theirs) for ours in multi for theirs in alone if ours.row["stage"] == theirs.row["stage"]]
-            for ours, theirs in pairs:
-                named = {"run": ours.row["run"], "baseline": theirs.row["run"]}
-                found = differences(ours.predictions, theirs.predictions, task)
-                shown = set(results.figure_columns(chosen))
-                results.write_differences([{**named, **row} for row in found if row["metric"] in shown], out)
+    name = f"{best.row['run']}, with mirror image"
+    write([{**best.row, "run": name, "seconds": None, **figures(flipped, chosen)}])
+    epochs = experiment.epochs if comparison.single_task == "both" else 0
+    if len(chosen) > 1 and comparison.single_task != "none" and (epochs or experiment.frozen_epochs):
+        for task in chosen:
+            alone = add(replace(experiment, tasks=(task.name,), loss_weights=(), epochs=epochs))
+            results.write_differences(against(multi, alone, task), out)
     if comparison.small and comparison.small != experiment.backbone:
         add(replace(experiment, backbone=comparison.small))
     text = write([])
@@ -101,7 +98,20 @@ def compare(
     return text
 
 
-def majority(parts: tuple[pd.DataFrame, ...], tasks: list) -> dict:
+def against(multi: list[Run], alone: list[Run], task: Task) -> list[dict]:
+    """Return the rows of differences.csv: multi-task minus single-task for each stage that both have."""
+    shown = results.figure_columns([task])
+    return [
+        {"run": ours.row["run"], "baseline": theirs.row["run"], **row}
+        for ours in multi
+        for theirs in alone
+        if ours.row["stage"] == theirs.row["stage"]
+        for row in differences(ours.predictions, theirs.predictions, task)
+        if row["metric"] in shown
+    ]
+
+
+def majority(parts: tuple[pd.DataFrame, ...], tasks: list[Task]) -> dict:
     """Return the row of the answer that ignores the image: the most frequent class, the median number."""
     outputs = {}
     for task in tasks:
@@ -109,19 +119,18 @@ def majority(parts: tuple[pd.DataFrame, ...], tasks: list) -> dict:
         labels = labels[mask > 0]
         if task.kind == "regression":
             constant = np.median(labels, axis=0).reshape(-1)
+        elif task.kind == "expectation":
+            # All the probability in the bin of the median, whose expected value is the median itself.
+            constant = np.eye(task.size)[np.argmin(np.abs(np.asarray(task.values) - np.median(labels)))]
         else:
-            # For an age, the bin of the median: its expected value is the median itself.
-            classes = task.classes or task.values
-            index = np.bincount(labels, minlength=len(classes)).argmax() if task.classes else None
-            index = index if task.classes else int(np.argmin(np.abs(np.asarray(task.values) - np.median(labels))))
-            constant = np.eye(len(classes))[index]
+            constant = np.eye(task.size)[np.bincount(labels).argmax()]
         outputs[task.name] = np.tile(constant, (len(parts[2]), 1))
     found = figures(answered(parts[2], tasks, outputs), tasks)
     names = ", ".join(task.name for task in tasks)
     return {"run": "most frequent class, median age", "tasks": names, "backbone": "", "stage": "baseline", **found}
 
 
-def draw(runs: dict[str, Run], best: Run, tasks: list, out: Path) -> None:
+def draw(runs: dict[str, Run], best: Run, tasks: list[Task], out: Path) -> None:
     """Draw the figures of a results folder; faces are only ever drawn from rendered ones."""
     plots.learning_curves(
         {name: run.history for name, run in runs.items() if len(run.history)}, out / "learning_curves.png"

@@ -108,9 +108,9 @@ def differences(first: pd.DataFrame, second: pd.DataFrame, task: Task) -> list[d
 
 
 def by_group(answered_table: pd.DataFrame, tasks: Iterable[Task], keys: Iterable[str] = GROUPS) -> pd.DataFrame:
-    """Return each task's metrics by gender, ethnicity and age band, as far as the table labels them: the fairness table.
+    """Return each task's metrics by gender, ethnicity and age band, as far as those are labelled: the fairness table.
 
-    A row that lacks one of the labels is in no group; `keys` are the labels to group by.
+    `keys` are the labels to group by; a row that lacks one of them is in no group.
     """
     bands = [f"{low}-{high - 1}" for low, high in zip(AGE_BANDS[:-1], AGE_BANDS[1:], strict=True)]
     table = answered_table.copy()

@@ -24,7 +24,7 @@ from mtl_keras.tasks import AGE, AGE_ARGMAX, AGE_REGRESSION, Task, find
 from mtl_keras.trainer import MultiTaskModel
 
 AGES = {"expectation": AGE, "argmax": AGE_ARGMAX, "regression": AGE_REGRESSION}
-# The heads alone learn well at the usual rate of Adam, in larger batches than a whole network.
+# The heads alone want larger batches than a whole network; the rate was chosen on the validation split.
 FROZEN_BATCH, FROZEN_RATE = 256, 5e-4
 
 
@@ -147,6 +147,12 @@ def name_of(experiment: Experiment, stage: str) -> str:
     return "-".join([experiment.backbone, *experiment.tasks, stage])
 
 
+def label_of(experiment: Experiment, stage: str) -> str:
+    """Return how a stage's run is called in tables and figures, such as `facenet, age alone, frozen`."""
+    alone = [f"{experiment.tasks[0]} alone"] if len(experiment.tasks) == 1 else []
+    return ", ".join([experiment.backbone, *alone, stage])
+
+
 def build(experiment: Experiment, features: int = 0) -> MultiTaskModel:
     """Return the experiment's network with the weights that it names; or only its heads, on so many features."""
     keras.utils.set_random_seed(experiment.seed)
@@ -248,14 +254,16 @@ def opened(experiment, stage: str, parts: tuple[pd.DataFrame, ...], out: Path, r
     data = fingerprint(*(data_fingerprint(part) for part in parts))
     settings = {**asdict(experiment), "weights": weights_of(experiment), "data": data, "strategy": "", "precision": ""}
     folder = prepare(out / "checkpoints" / name_of(experiment, stage), settings, resume)
-    return folder, read_run(folder) if resume else None
+    known = read_run(folder) if resume else None
+    print(f"{label_of(experiment, stage)}: {'finished before' if known else 'training'}")
+    return folder, known
 
 
 def finish(experiment, stage: str, model: MultiTaskModel, answers: pd.DataFrame, folder: Path, started: float) -> Run:
     """Save a trained model, measure its answers, and note both."""
     saved = export.save(model, folder.parents[1] / "models" / folder.name)
     row = {
-        "run": folder.name,
+        "run": label_of(experiment, stage),
         "tasks": ", ".join(experiment.tasks),
         "backbone": experiment.backbone,
         "stage": stage,

@@ -1,41 +1,53 @@
-"""What all tests share: two CPUs for TensorFlow, rules for real data, and a small folder of drawn faces."""
+"""What several tests share: a folder of rendered faces, and a network small enough to be built in no time."""
 
-import os
 from pathlib import Path
 
-# Read by TensorFlow when it is imported.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
+import keras
 import pandas as pd
 import pytest
-import tensorflow as tf
 
+from mtl_keras import export
 from mtl_keras.datasets.rendered import rendered, write_utkface
-
-# Only possible before TensorFlow's first operation, and an import makes none. GPUs are hidden, since they round too
-# coarsely for what is compared here.
-tf.config.set_visible_devices([], "GPU")
-tf.config.set_logical_device_configuration(
-    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
-)
-
-
-def pytest_collection_modifyitems(items):
-    """Skip the tests on real data where there is none."""
-    if os.environ.get("MTL_KERAS_DATA"):
-        return
-    for item in items:
-        if item.get_closest_marker("realdata"):
-            item.add_marker(pytest.mark.skip(reason="MTL_KERAS_DATA names no folder of real data"))
+from mtl_keras.models.backbones import BACKBONES, Backbone
+from mtl_keras.tasks import AGE, ETHNICITY, GENDER, HEAD_POSE
+from mtl_keras.trainer import MultiTaskModel
 
 
 @pytest.fixture(scope="session")
 def faces_folder(tmp_path_factory) -> Path:
-    """A folder of 24 drawn faces of 96 pixels, named as UTKFace's."""
-    return write_utkface(tmp_path_factory.mktemp("rendered") / "faces", 24, seed=1, size=96)
+    """30 rendered faces, 64 x 64 pixels, in UTKFace's layout."""
+    return write_utkface(tmp_path_factory.mktemp("rendered") / "faces", 30, seed=5, size=64)
+
+
+@pytest.fixture(scope="session")
+def faces(faces_folder) -> pd.DataFrame:
+    """The label table of `faces_folder`."""
+    return rendered(faces_folder)
+
+
+def _tiny(image_size: int) -> keras.Model:
+    inputs = keras.Input((image_size, image_size, 3))
+    x = keras.layers.Conv2D(8, 8, 8, activation="relu", name="convolution")(inputs)
+    x = keras.layers.Flatten(dtype="float32")(x)
+    return keras.Model(inputs, x, name="tiny")
+
+
+@pytest.fixture(scope="session")
+def tiny_backbone():
+    """Name of a backbone that is in the table for as long as the tests run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(BACKBONES, "tiny", Backbone(_tiny, image_size=32, channels=3, mean=127.5, scale=128.0))
+        yield "tiny"
 
 
 @pytest.fixture
-def faces(faces_folder) -> pd.DataFrame:
-    """The label table of those faces, with a label of every task that is drawn."""
-    return rendered(faces_folder)
+def tiny_model(tiny_backbone) -> MultiTaskModel:
+    """An untrained network of every kind of task; its answers differ from face to face, and are always the same."""
+    keras.utils.set_random_seed(0)
+    return MultiTaskModel([AGE, GENDER, ETHNICITY, HEAD_POSE], tiny_backbone, shared_units=(16,), head_units=(8,))
+
+
+@pytest.fixture
+def tiny_folder(tiny_model, tmp_path) -> Path:
+    """The folder of `tiny_model`."""
+    return export.save(tiny_model, tmp_path / "model")

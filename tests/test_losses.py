@@ -44,7 +44,7 @@ def test_label_distribution_is_a_normalized_gaussian_on_the_bins(values, std):
 
 
 def test_label_distribution_without_spread_is_the_nearest_bin():
-    got = losses.label_distribution(np.array([0.0, 2.4, 99.0], "float32"), (0.0, 1.0, 4.0, 100.0), 0.0)
+    got = losses.label_distribution(np.array([0.0, 2.6, 99.0], "float32"), (0.0, 1.0, 4.0, 100.0), 0.0)
     np.testing.assert_array_equal(got, np.eye(4)[[0, 2, 3]])
 
 

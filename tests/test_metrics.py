@@ -101,7 +101,9 @@ def test_answers_have_one_number_a_label():
 
 
 @pytest.mark.parametrize(
-    "task", [AGE, AGE_ARGMAX, AGE_REGRESSION, GENDER, EXPRESSION, HEAD_POSE], ids=lambda task: f"{task.name} {task.kind}"
+    "task",
+    [AGE, AGE_ARGMAX, AGE_REGRESSION, GENDER, EXPRESSION, HEAD_POSE],
+    ids=lambda task: f"{task.name} {task.kind}",
 )
 def test_scores_average_to_the_whole_set_metric(task):
     outputs, kept = scipy.special.softmax(RANDOM.normal(0, 2, (ROWS, task.size)), axis=-1).astype("float32"), mask()

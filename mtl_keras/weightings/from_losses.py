@@ -1,5 +1,7 @@
 """Weights of the tasks from their losses."""
 
+import math
+
 from keras import ops
 
 from mtl_keras.errors import UserError
@@ -16,7 +18,7 @@ def equal(names: list[str]):
 
 def fixed(names: list[str], by_task: dict[str, float]):
     """Weigh every task as `by_task` says; a task that it leaves out, or does not know, is an error."""
-    if set(by_task) != set(names) or min(by_task.values()) < 0:
+    if set(by_task) != set(names) or not all(0 <= weight < math.inf for weight in by_task.values()):
         raise UserError(
             f"loss weights {by_task}: expected one weight of at least 0 for each of the tasks {', '.join(names)}"
         )

@@ -323,10 +323,15 @@ def test_the_command_draws_and_tells_mistakes_in_one_line(tmp_path, monkeypatch,
     monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "data_tools"))
     from render_faces import main
 
-    assert main(["--out", str(tmp_path / "faces"), "--count", "3", "--size", "32"]) == 0
+    command = ["render_faces.py", "--count", "3", "--size", "32", "--out"]
+    monkeypatch.setattr(sys, "argv", [*command, str(tmp_path / "faces")])
+    main()
     assert len(rendered(tmp_path / "faces")) == 3
     assert "3 faces" in capsys.readouterr().out
-    assert main(["--out", str(tmp_path), "--count", "3"]) == 2
+    monkeypatch.setattr(sys, "argv", [*command, str(tmp_path)])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 2
     message = capsys.readouterr().err
     assert message.startswith("error: ") and message.count("\n") == 1
     sys.modules.pop("render_faces")

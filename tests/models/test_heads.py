@@ -43,7 +43,7 @@ def test_the_hidden_layers_are_leaky():
     model = network(ETHNICITY, (4,))
     kernel, bias = model.get_layer("ethnicity_dense_0").get_weights()
     hidden = FEATURES @ kernel + bias
-    got = keras.Model(model.inputs, model.get_layer("ethnicity_leaky_relu_0").output)(FEATURES)
+    got = keras.Model(model.inputs[0], model.get_layer("ethnicity_leaky_relu_0").output)(FEATURES)
     np.testing.assert_allclose(got, np.where(hidden < 0, 0.1 * hidden, hidden), atol=1e-5)
 
 

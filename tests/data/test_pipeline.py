@@ -1,0 +1,237 @@
+"""Batches: the right image, label and mask for each row, in an order that seed and epoch decide."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+
+from mtl_keras.data.augment import Augmentation
+from mtl_keras.data.images import decode, resize
+from mtl_keras.data.pipeline import batches, feature_batches
+from mtl_keras.errors import UserError
+from mtl_keras.tasks import AGE, AGE_GROUP, ETHNICITY, GENDER, HEAD_POSE, Task
+
+SIDE = 32
+
+
+@dataclass
+class Reader:
+    """What a network asks of a pipeline."""
+
+    tasks: list[Task]
+    image_size: int = SIDE
+
+
+READER = Reader([AGE, GENDER, ETHNICITY, HEAD_POSE])
+
+
+@pytest.fixture
+def table(faces) -> pd.DataFrame:
+    """The drawn faces with holes in their labels, and a row without any."""
+    faces.loc[::3, "gender"] = np.nan
+    faces.loc[1::2, "age"] = np.nan
+    faces.loc[4, "head_pose.pitch"] = np.nan
+    faces.loc[5, ["age", "gender", "ethnicity", "head_pose.yaw"]] = np.nan
+    return faces
+
+
+def epoch(dataset) -> tuple[np.ndarray, dict, dict]:
+    """Go through a dataset once: images, labels and masks of all its rows."""
+    parts = [tf.nest.map_structure(lambda tensor: tensor.numpy(), batch) for batch in dataset]
+    return tf.nest.map_structure(lambda *arrays: np.concatenate(arrays), *parts)
+
+
+def row_numbers(images: np.ndarray, expected: np.ndarray) -> list[int]:
+    """Which row each image comes from."""
+    flat = {image.tobytes(): number for number, image in enumerate(expected)}
+    assert len(flat) == len(expected)
+    return [flat[image.tobytes()] for image in images]
+
+
+def decoded(table: pd.DataFrame) -> np.ndarray:
+    return np.stack([resize(decode(tf.io.read_file(path)), SIDE).numpy() for path in table["path"]])
+
+
+# === Contents ===
+
+
+def test_images_labels_and_masks_are_right_for_each_row(table):
+    images, labels, masks = epoch(batches(table, READER, batch_size=7))
+    np.testing.assert_array_equal(images, decoded(table))
+    gender = table["gender"].notna()
+    np.testing.assert_array_equal(masks["gender"], gender)
+    np.testing.assert_array_equal(labels["gender"][gender], [GENDER.classes.index(g) for g in table["gender"][gender]])
+    np.testing.assert_array_equal(masks["age"], table["age"].notna())
+    np.testing.assert_array_equal(labels["age"], table["age"].fillna(0))
+    pose = table[list(HEAD_POSE.columns)].notna().all(axis=1)
+    assert not pose[4] and not pose[5]
+    np.testing.assert_array_equal(masks["head_pose"], pose)
+    expected = table.loc[pose, list(HEAD_POSE.columns)].to_numpy("float32")
+    np.testing.assert_array_equal(labels["head_pose"][pose], expected)
+    assert all(mask[5] == 0 for mask in masks.values())
+
+
+def test_shapes_and_types(table):
+    dataset = batches(table, READER, batch_size=7)
+    images, labels, masks = dataset.element_spec
+    assert images.shape == (None, SIDE, SIDE, 3) and images.dtype == tf.uint8
+    assert list(labels) == list(masks) == ["age", "gender", "ethnicity", "head_pose"]
+    assert labels["gender"].dtype == tf.int32 and labels["age"].dtype == tf.float32
+    assert labels["head_pose"].shape == (None, 3)
+    assert all(mask.shape == (None,) and mask.dtype == tf.float32 for mask in masks.values())
+    assert [len(images) for images, _, _ in dataset] == [7, 7, 7, 3]
+    assert len(dataset) == 4
+
+
+def test_a_task_without_a_column_is_masked_where_another_set_has_it(table):
+    other = table.drop(columns="gender").assign(path=table["path"])
+    both = pd.concat([table.iloc[:3], other.iloc[3:]], ignore_index=True)
+    _, _, masks = epoch(batches(both, READER))
+    np.testing.assert_array_equal(masks["gender"], [*table["gender"].notna()[:3], *[0] * 21])
+
+
+# === Order ===
+
+
+def test_rows_stay_in_order_unless_shuffled(table):
+    for _ in range(2):
+        images, _, _ = epoch(batches(table, READER, batch_size=5, shuffle=False))
+        assert row_numbers(images, decoded(table)) == list(range(24))
+
+
+def test_every_epoch_has_all_rows_once_in_an_order_of_its_own(table):
+    dataset, expected = batches(table, READER, batch_size=5, shuffle=True), decoded(table)
+    orders = []
+    for _ in range(3):
+        images, labels, masks = epoch(dataset)
+        order = row_numbers(images, expected)
+        np.testing.assert_array_equal(masks["gender"], table["gender"].notna().to_numpy()[order])
+        np.testing.assert_array_equal(labels["age"], table["age"].fillna(0).to_numpy()[order])
+        orders.append(order)
+    assert all(sorted(order) == list(range(24)) for order in orders)
+    assert len({tuple(order) for order in [*orders, range(24)]}) == 4
+
+
+def test_order_depends_on_seed_and_epoch_alone(table):
+    def orders(seed: int, first_epoch: int, epochs: int) -> list[list[int]]:
+        dataset = batches(table, READER, batch_size=5, shuffle=True, seed=seed, first_epoch=first_epoch)
+        return [row_numbers(epoch(dataset)[0], decoded(table)) for _ in range(epochs)]
+
+    uninterrupted = orders(seed=3, first_epoch=0, epochs=3)
+    assert orders(seed=3, first_epoch=0, epochs=1) == uninterrupted[:1]
+    assert orders(seed=3, first_epoch=2, epochs=1) == uninterrupted[2:]
+    assert orders(seed=4, first_epoch=0, epochs=1) != uninterrupted[:1]
+
+
+def test_an_epoch_left_early_counts_as_one(table):
+    dataset = batches(table, READER, batch_size=5, shuffle=True)
+    next(iter(dataset))
+    second = epoch(batches(table, READER, batch_size=5, shuffle=True, first_epoch=1))[0]
+    np.testing.assert_array_equal(epoch(dataset)[0], second)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_few_rows_are_shuffled_too(table, rows):
+    images, _, _ = epoch(batches(table.iloc[:rows], Reader([ETHNICITY]), shuffle=True))
+    assert sorted(row_numbers(images, decoded(table))) == list(range(rows))
+
+
+# === Changes ===
+
+
+def test_changes_depend_on_seed_epoch_and_row_but_not_on_the_batches(table):
+    def changed(batch_size: int, **settings) -> np.ndarray:
+        return epoch(batches(table, READER, batch_size, augment=True, shuffle=False, **settings))[0]
+
+    first = changed(24)
+    assert not np.array_equal(first, decoded(table))
+    np.testing.assert_array_equal(changed(5), first)
+    assert not np.array_equal(changed(24, seed=1), first)
+    assert not np.array_equal(changed(24, first_epoch=1), first)
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_each_epoch_changes_the_images_anew(table, shuffle):
+    dataset = batches(table.iloc[:6], READER, augment=True, shuffle=shuffle)
+    first, second = ({image.tobytes() for image in epoch(dataset)[0]} for _ in range(2))
+    assert not first & second
+    later = batches(table.iloc[:6], READER, augment=True, shuffle=shuffle, first_epoch=1)
+    assert {image.tobytes() for image in epoch(later)[0]} == second
+
+
+def test_changed_images_are_shuffled_and_others_not(table):
+    still = Augmentation(mirror=False, rotation=0.0, zoom=0.0, shift=0.0, color=0.0, gray=0.0, erase=0.0)
+    images, _, _ = epoch(batches(table, READER, augment=still))
+    order = row_numbers(images, decoded(table))
+    assert order != list(range(24)) and sorted(order) == list(range(24))
+
+
+# === Under a strategy ===
+
+
+def test_two_replicas_share_each_batch(table):
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    with strategy.scope():
+        dataset = batches(table.iloc[:11], READER, batch_size=4, shuffle=True, seed=5)
+    whole = [epoch(batches(table.iloc[:11], READER, batch_size=4, shuffle=True, seed=5, first_epoch=e)) for e in (0, 1)]
+    distributed = strategy.experimental_distribute_dataset(dataset)
+    for expected in whole:
+        parts = [strategy.experimental_local_results(images) for images, _, _ in distributed]
+        got = np.concatenate([replica.numpy() for parts_of_step in parts for replica in parts_of_step])
+        np.testing.assert_array_equal(got, expected[0])
+
+
+# === Features ===
+
+
+def test_features_come_with_the_labels_of_their_rows(table):
+    features = np.arange(24, dtype="float32")[:, None] * [1.0, 10.0]
+    got, labels, masks = epoch(feature_batches(features, table, READER.tasks, batch_size=5))
+    np.testing.assert_array_equal(got, features)
+    np.testing.assert_array_equal(labels["age"], table["age"].fillna(0))
+    dataset = feature_batches(features, table, READER.tasks, batch_size=5, seed=1)
+    orders = []
+    for _ in range(2):
+        got, labels, masks = epoch(dataset)
+        order = got[:, 0].astype(int)
+        np.testing.assert_array_equal(labels["age"], table["age"].fillna(0).to_numpy()[order])
+        np.testing.assert_array_equal(masks["gender"], table["gender"].notna().to_numpy()[order])
+        orders.append(order.tolist())
+    assert all(sorted(order) == list(range(24)) for order in orders) and orders[0] != orders[1]
+    resumed = feature_batches(features, table, READER.tasks, batch_size=5, seed=1, first_epoch=1)
+    assert epoch(resumed)[0][:, 0].astype(int).tolist() == orders[1]
+    assert len(dataset) == 5
+
+
+def test_features_and_rows_must_be_as_many(table):
+    with pytest.raises(UserError, match="23 images for a table of 24 rows"):
+        feature_batches(np.zeros((23, 2), "float32"), table, READER.tasks)
+
+
+# === Refusals ===
+
+
+def test_a_task_that_no_row_labels_is_an_error(table):
+    with pytest.raises(UserError, match="'age_group'"):
+        batches(table, Reader([AGE, AGE_GROUP]))
+    with pytest.raises(UserError, match="'gender'"):
+        feature_batches(np.zeros((2, 2), "float32"), table.iloc[[0, 3]], [GENDER])
+
+
+def test_an_empty_table_is_an_error(table):
+    with pytest.raises(UserError, match="no rows"):
+        batches(table.iloc[:0], READER)
+
+
+def test_an_unknown_class_is_an_error_that_names_it(table):
+    table.loc[1, "gender"] = "femal"
+    with pytest.raises(UserError, match="femal.*male, female"):
+        batches(table, READER)
+
+
+def test_a_file_that_has_gone_is_an_error_that_names_it(table):
+    table.loc[3, "path"] = "/nowhere/3.jpg"
+    with pytest.raises(tf.errors.NotFoundError, match="/nowhere/3.jpg"):
+        epoch(batches(table, READER))

@@ -1,0 +1,66 @@
+"""The README tells the truth: its code runs, its tables are those in results/, its pictures exist."""
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mtl_keras.datasets.rendered import write_utkface
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+PYTHON = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+SHELL = [line for block in re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL) for line in block.strip().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("readme")
+    write_utkface(folder / "UTKFace", 60, seed=3, size=96)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(len(PYTHON)))
+def test_python_blocks_run(folder, number):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", PYTHON[number]], cwd=folder, env=environment, capture_output=True, text=True, timeout=400
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("line", [line for line in SHELL if line.startswith(("mtl-keras", "python"))])
+def test_commands_are_understood(line):
+    words = line.replace("mtl-keras", "-m mtl_keras.cli").split()
+    command = words[1:] if words[0] == "python" else words
+    known = subprocess.run(
+        [sys.executable, *command[: 3 if command[0] == "-m" else 1], "--help"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert known.returncode == 0, known.stderr[-500:]
+    for option in re.findall(r"--[a-z-]+", line):
+        assert option in known.stdout
+
+
+def test_tables_are_those_of_the_results():
+    spec = importlib.util.spec_from_file_location("include_tables", ROOT / "data_tools" / "include_tables.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert "<!-- begin results/" in TEXT
+    assert module.included(TEXT) == TEXT
+
+
+def test_links_lead_to_files_of_the_repository():
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", TEXT) if not link.startswith("http")]
+    assert links
+    for link in links:
+        assert (ROOT / link).exists(), link
+
+
+def test_ci_runs_the_readmes_test_command():
+    assert 'pip install -e ".[test]" && pytest' in SHELL
+    assert "grep -m 1 -E '^pip install .+ && pytest' README.md" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
