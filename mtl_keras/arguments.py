@@ -35,7 +35,9 @@ class Arguments:
     conflicts: Literal["keep", "drop", "blank"] = "keep"
     # How many faces to render where there is no data.
     rendered_faces: int = 2400
+    # What is trained, and how.
     experiment: FLAT[Experiment] = field(default_factory=Experiment)
+    # What it is compared with.
     comparison: FLAT[Comparison] = field(default_factory=Comparison)
 
 

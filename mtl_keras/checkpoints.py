@@ -12,6 +12,7 @@ import pandas as pd
 import tensorflow as tf
 
 from mtl_keras.data.table import replacing, write_table
+from mtl_keras.errors import UserError
 from mtl_keras.trainer import MultiTaskModel
 
 
@@ -106,8 +107,18 @@ def fit(
         StopWhenFlat(patience, losses),
     ]
     model.optimizer.build(model.trainable_variables)
-    model.fit(training(finished), validation_data=validation, epochs=epochs, callbacks=callbacks, shuffle=False)
-    model.load_weights(best)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        model.fit(training(finished), validation_data=validation, epochs=epochs, callbacks=callbacks, shuffle=False)
+        model.load_weights(best)
+    except OSError as error:
+        reason = " ".join(str(error.strerror or error).split())
+        raise UserError(f"{folder}: cannot be written to ({reason}); make room and go on with --resume") from None
+    except tf.errors.NotFoundError as error:
+        reason = str(error.message).split(";")[0]
+        raise UserError(
+            f"an image went missing during training ({reason}); start anew with the images that are there"
+        ) from None
 
 
 def epochs_done(backup: Path) -> int:

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -97,7 +98,9 @@ class Evaluate:
         if not tasks:
             names = ", ".join(task.name for task in model.tasks)
             raise UserError(f"{self.data}: labels none of the model's tasks ({names}); choose other data")
-        answers = predictions(model, table, flip=self.flip)
+        # Keras draws its progress bar where the figures are to stand alone.
+        with redirect_stdout(sys.stderr):
+            answers = predictions(model, table, flip=self.flip)
         found, skipped = figures(answers, tasks), table.attrs.get("skipped", [])
         groups = {" x ".join(keys): by_group(answers, tasks, keys) for keys in grouped_by(answers)}
         for item in skipped:

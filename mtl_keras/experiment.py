@@ -54,13 +54,17 @@ class Experiment:
     frozen_epochs: int = 25
     # So many epochs for the whole network; 0 leaves the stage out.
     epochs: int = 7
+    # Images a step of the fine-tuning, over all devices.
     batch_size: int = 64
+    # Highest learning rate of the fine-tuning; it warms up to it, then falls to 0 as a cosine.
     learning_rate: float = 3e-4
     # The trunk learns so many times as fast as the heads.
     trunk_rate: float = 0.7
     # Leave the first layers of a trunk with given weights as they are, which saves a third of the time.
     freeze_stem: bool = True
+    # Decay of the kernels, decoupled from their gradients as in AdamW.
     weight_decay: float = 0.05
+    # Share of the features that is dropped behind each dense layer of the heads.
     dropout: float = 0.5
     # Momentum of the moving average of the weights; 0 for none.
     ema: float = 0.995

@@ -1,0 +1,353 @@
+"""Laws that every member of every table obeys: every loss, metric, weighting, backbone, way of sharing and head."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from mtl_keras import distribute, losses, metrics, weightings
+from mtl_keras.models.backbones import BACKBONES
+from mtl_keras.models.sharing import SHARING
+from mtl_keras.optimizers import LayerwiseAdamW
+from mtl_keras.tasks import AGE, AGE_ARGMAX, AGE_REGRESSION, GENDER, HEAD_POSE, TASKS, Task
+from mtl_keras.trainer import LOSS_MEANS, MultiTaskModel
+from mtl_keras.weightings import WEIGHTINGS
+
+ROOT = Path(__file__).parents[1]
+WIDTH, ROWS, BATCH = 6, 11, 5
+EVERY_TASK = {
+    **TASKS,
+    "age by argmax": AGE_ARGMAX,
+    "age by regression": AGE_REGRESSION,
+    "age with label_std": replace(AGE, label_std=2.0),
+}
+# One task of each kind, and the fixed weights that are tried beside the named weightings.
+THREE = [AGE, GENDER, HEAD_POSE]
+EVERY_WEIGHTING = [*WEIGHTINGS, {"age": 0.3, "gender": 2.0, "head_pose": 1.0}]
+# What a deterministic weighting gives for losses of 0.5, 2 and 4.
+PINNED = {"equal": [1.0, 1.0, 1.0]}
+# The smallest sides that the trunks can take; a trunk that is not here is built at its usual one.
+SMALLEST = {"facenet": 75, "facenet_small": 75, "features": WIDTH}
+
+every_task = pytest.mark.parametrize("task", EVERY_TASK.values(), ids=EVERY_TASK)
+every_weighting = pytest.mark.parametrize(
+    "weighting", EVERY_WEIGHTING, ids=lambda w: w if isinstance(w, str) else "fixed"
+)
+every_loss_mean = pytest.mark.parametrize("loss_mean", LOSS_MEANS)
+
+
+# === Made-up data ===
+
+
+def labels_of(task: Task, rows: int, random: np.random.Generator) -> np.ndarray:
+    """Labels as the pipeline gives them: (B,) or (B, D)."""
+    if task.kind == "categorical":
+        return random.integers(0, task.size, rows).astype("int32")
+    if task.outputs:
+        return random.normal(0, 20, (rows, task.size)).astype("float32")
+    return random.uniform(0, 116, rows).astype("float32")
+
+
+def outputs_of(task: Task, rows: int, random: np.random.Generator) -> np.ndarray:
+    """Outputs as the task's head gives them: (B, K)."""
+    scores = random.normal(0, 2, (rows, task.size))
+    if task.kind == "regression":
+        return (scores * task.scale + task.center).astype("float32")
+    return (np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)).astype("float32")
+
+
+def rows_of(tasks: list[Task], rows: int = ROWS, seed: int = 0) -> tuple[np.ndarray, dict, dict]:
+    """Features (N, WIDTH), labels and uneven masks: one batch without an age, and one row without any label."""
+    random = np.random.default_rng(seed)
+    masks = {task.name: (random.random(rows) < 0.6).astype("float32") for task in tasks}
+    masks[tasks[0].name][BATCH : 2 * BATCH] = 0
+    for mask in masks.values():
+        mask[2] = 0
+    features = random.normal(size=(rows, WIDTH)).astype("float32")
+    return features, {task.name: labels_of(task, rows, random) for task in tasks}, masks
+
+
+def dataset_of(data, batch_size: int = BATCH) -> tf.data.Dataset:
+    return tf.data.Dataset.from_tensor_slices(data).batch(batch_size)
+
+
+def take(data, rows):
+    return tf.nest.map_structure(lambda array: array[rows], data)
+
+
+def network(tasks: list[Task], seed: int = 1) -> MultiTaskModel:
+    """A small network on features, without dropout; the same weights for the same seed."""
+    keras.utils.set_random_seed(seed)
+    return MultiTaskModel(tasks, "features", image_size=WIDTH, shared_units=(5,), head_units=(4,), dropout=0.0)
+
+
+def trained(strategy: str, data, epochs: int, optimizer=keras.optimizers.SGD, **choices):
+    """The weights and the history after some epochs; `optimizer` makes one from the network, or without arguments."""
+    with distribute.strategy(strategy).scope():
+        model = network(THREE)
+        model.compile(optimizer(), **choices)
+    history = model.fit(dataset_of(data), validation_data=dataset_of(data), epochs=epochs, verbose=0, shuffle=False)
+    return model.get_weights(), history.history
+
+
+def assert_same(first, second, tolerance: float = 1e-5):
+    for one, other in zip(first, second, strict=True):
+        np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance)
+
+
+# === Mask 0 equals the row removed ===
+
+
+@every_task
+def test_mask_0_equals_the_row_removed_in_losses(task):
+    random = np.random.default_rng(0)
+    labels, outputs, mask = labels_of(task, 9, random), outputs_of(task, 9, random), np.ones(9, "float32")
+    mask[[0, 3, 8]] = 0
+    # What is masked may be anything, even no number at all.
+    outputs[3], outputs[8] = 0, np.nan
+    got = losses.masked_sum(losses.per_example(task, labels, outputs), mask)
+    kept = losses.per_example(task, labels[mask > 0], outputs[mask > 0])
+    assert np.isfinite(got[0]) and float(got[1]) == 6
+    np.testing.assert_allclose(got[0], np.sum(kept), rtol=1e-5)
+
+
+@every_task
+def test_mask_0_equals_the_row_removed_in_metrics(task):
+    random = np.random.default_rng(0)
+    labels, outputs, mask = labels_of(task, 9, random), outputs_of(task, 9, random), np.ones(9, "float32")
+    mask[[0, 3, 8]] = 0
+    answer = keras.ops.convert_to_numpy(metrics.answers(task, outputs))
+    all_rows = metrics.measure(task, labels, answer, mask)
+    kept = metrics.measure(task, labels[mask > 0], answer[mask > 0], np.ones(6))
+    assert all_rows == pytest.approx(kept) and all_rows["n"] == 6
+    means = [keras.metrics.Mean(), keras.metrics.Mean()]
+    means[0].update_state(metrics.per_example(task, labels, outputs), sample_weight=mask)
+    means[1].update_state(metrics.per_example(task, labels[mask > 0], outputs[mask > 0]))
+    np.testing.assert_allclose(means[0].result(), means[1].result(), rtol=1e-5)
+
+
+@every_weighting
+def test_mask_0_equals_the_row_removed_in_training(weighting):
+    data = rows_of(THREE, 8)
+    for mask in data[2].values():
+        mask[[2, 5]] = 0
+    results = []
+    for rows in (data, take(data, [0, 1, 3, 4, 6, 7])):
+        model = network(THREE)
+        model.compile(keras.optimizers.SGD(0.1), weighting)
+        history = model.fit(dataset_of(rows, 8), epochs=2, verbose=0, shuffle=False).history
+        results.append((model.get_weights(), list(history.values())))
+    assert_same(results[0][0], results[1][0])
+    assert_same(results[0][1], results[1][1])
+
+
+# === No label of a task ===
+
+
+@pytest.mark.parametrize("absent", EVERY_TASK.values(), ids=EVERY_TASK)
+def test_without_a_label_a_task_has_loss_0_and_learns_nothing(absent):
+    tasks = [absent, *(task for task in THREE if task.name != absent.name)]
+    features, labels, masks = rows_of(tasks, 6)
+    masks = {name: np.full(6, float(name != absent.name), "float32") for name in masks}
+    model = network(tasks)
+    model.compile(keras.optimizers.SGD(0.1))
+    before = {layer.name: layer.get_weights() for layer in model.layers}
+    logs = model.train_on_batch(features, labels, masks, return_dict=True)
+    assert logs[f"{absent.name}_loss"] == 0 and all(np.isfinite(value) for value in logs.values())
+    assert logs["loss"] == pytest.approx(sum(logs[f"{task.name}_loss"] for task in tasks), rel=1e-5)
+    for layer in model.layers:
+        for old, new in zip(before[layer.name], layer.get_weights(), strict=True):
+            assert np.isfinite(new).all()
+            assert np.array_equal(old, new) == layer.name.startswith(f"{absent.name}_")
+
+
+@every_weighting
+@every_loss_mean
+def test_a_batch_without_any_label_changes_nothing(weighting, loss_mean):
+    features, labels, masks = rows_of(THREE, 4)
+    model = network(THREE)
+    model.compile(keras.optimizers.SGD(0.1), weighting, loss_mean)
+    before = model.get_weights()
+    logs = model.train_on_batch(features, labels, {name: np.zeros(4, "float32") for name in masks}, return_dict=True)
+    assert set(logs.values()) == {0.0}
+    assert_same(before, model.get_weights(), 0)
+
+
+# === Many devices equal one ===
+
+
+def clipped():
+    """Clips every step of these tests: their gradients' norms are all larger."""
+    return keras.optimizers.SGD(0.1, global_clipnorm=0.05)
+
+
+def averaging():
+    """What fine-tuning takes: Adam with weight decay, slower layers, clipping and moving averages."""
+    return LayerwiseAdamW(0.01, 0.1, 0.5, ("shared_dense_0/kernel",), 0.9, global_clipnorm=0.05)
+
+
+@every_weighting
+@every_loss_mean
+def test_two_replicas_equal_one_device(weighting, loss_mean):
+    # The last batch has a single row, so that the second replica gets none.
+    one, two = (
+        trained(name, rows_of(THREE), 2, weighting=weighting, loss_mean=loss_mean) for name in ("one", "mirrored")
+    )
+    assert_same(one[0], two[0])
+    assert_same(one[1].values(), two[1].values())
+
+
+@pytest.mark.parametrize("optimizer", [clipped, averaging, keras.optimizers.Adam], ids=lambda f: f.__name__)
+def test_two_replicas_equal_one_device_with_every_optimizer(optimizer):
+    one, two = (trained(name, rows_of(THREE), 2, optimizer) for name in ("one", "mirrored"))
+    assert_same(one[0], two[0])
+    start = network(THREE).get_weights()
+    assert all(np.abs(new - old).max() > 1e-4 for old, new in zip(start, one[0], strict=True))
+
+
+def work(out: str) -> None:
+    """Train as one of the workers that TF_CONFIG names, and save the weights and the history."""
+    weights, history = trained("auto", rows_of(THREE), 2, clipped)
+    np.savez(out, *weights, history=json.dumps(history))
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
+
+
+@pytest.mark.slow
+def test_two_workers_equal_one_process(tmp_path):
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    outs = [tmp_path / f"{index}.npz" for index in range(2)]
+    workers = []
+    try:
+        for index, out in enumerate(outs):
+            cluster = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+            settings = {
+                "TF_CONFIG": json.dumps(cluster),
+                "PYTHONPATH": str(ROOT),
+                "CUDA_VISIBLE_DEVICES": "-1",
+                # A proxy has no place between two processes of one machine.
+                "no_proxy": "127.0.0.1",
+                "TF_CPP_MIN_LOG_LEVEL": "3",
+            }
+            with open(tmp_path / f"{index}.log", "w") as log:
+                command = [sys.executable, __file__, str(out)]
+                workers.append(subprocess.Popen(command, env={**os.environ, **settings}, stdout=log, stderr=log))
+        expected = trained("one", rows_of(THREE), 2, clipped)
+        codes = [worker.wait(timeout=200) for worker in workers]
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.wait()
+    assert codes == [0, 0], "".join((tmp_path / f"{index}.log").read_text()[-2000:] for index in range(2))
+    for out in outs:
+        with np.load(out) as saved:
+            assert_same([saved[f"arr_{index}"] for index in range(len(expected[0]))], expected[0])
+            history = json.loads(str(saved["history"]))
+        assert history.keys() == expected[1].keys()
+        assert_same(history.values(), expected[1].values())
+
+
+# === Saving ===
+
+
+@every_weighting
+@every_loss_mean
+def test_a_reloaded_network_answers_and_trains_on_as_the_saved_one(weighting, loss_mean, tmp_path):
+    data = rows_of(THREE)
+    model = network(THREE)
+    model.compile(averaging(), weighting, loss_mean)
+    model.fit(dataset_of(data), epochs=1, verbose=0, shuffle=False)
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    answers, answers_again = model.predict(data[0], verbose=0), again.predict(data[0], verbose=0)
+    assert list(answers) == list(answers_again) == ["age", "gender", "head_pose"]
+    assert_same(answers.values(), answers_again.values(), 1e-6)
+    histories = [m.fit(dataset_of(data), epochs=2, verbose=0, shuffle=False).history for m in (model, again)]
+    assert_same(model.get_weights(), again.get_weights(), 1e-6)
+    assert_same(histories[0].values(), histories[1].values(), 1e-6)
+
+
+@pytest.mark.parametrize("sharing", SHARING)
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_every_network_builds_trains_saves_and_reloads(backbone, sharing, tmp_path):
+    keras.utils.set_random_seed(0)
+    size = SMALLEST.get(backbone, BACKBONES[backbone].image_size)
+    model = MultiTaskModel(THREE, backbone, sharing, size, shared_units=(8,), head_units=(4,))
+    model.compile(keras.optimizers.SGD(0.01))
+    model.run_eagerly = True  # a large network's graph takes longer to build than one step
+    features, labels, masks = rows_of(THREE, 2)
+    if BACKBONES[backbone].channels:
+        features = np.random.default_rng(0).integers(0, 256, (2, size, size, 3)).astype("uint8")
+    before = model.get_weights()
+    logs = model.train_on_batch(features, labels, {name: np.ones(2, "float32") for name in masks}, return_dict=True)
+    assert np.isfinite(logs["loss"]) and logs["loss"] > 0
+    trainable = [variable.path for variable in model.trainable_variables]
+    moved = [np.abs(old - new).max() > 0 for old, new in zip(before, model.get_weights(), strict=True)]
+    unmoved = [variable.path for variable, m in zip(model.weights, moved, strict=True) if not m]
+    assert not set(unmoved) & {path for path in trainable if path.endswith("kernel")}
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    answers, answers_again = model(features), again(features)
+    assert {name: answer.shape for name, answer in answers.items()} == {task.name: (2, task.size) for task in THREE}
+    assert_same(answers.values(), answers_again.values(), 1e-6)
+
+
+@every_task
+def test_every_head_is_built_again_with_its_task(task, tmp_path):
+    model = network([task])
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    assert again.tasks == [task]
+    features = rows_of([task])[0]
+    assert_same(model(features).values(), again(features).values(), 1e-6)
+
+
+# === Weightings ===
+
+LOSSES = np.array([0.5, 2.0, 4.0], "float32")
+
+
+@every_weighting
+@pytest.mark.parametrize("values", [LOSSES, np.zeros(3, "float32"), LOSSES * 1e6], ids=["usual", "zero", "huge"])
+def test_weights_are_finite_one_a_task_and_not_negative(weighting, values):
+    weights = np.asarray(weightings.find(weighting, ["age", "gender", "head_pose"])(values))
+    assert weights.shape == (3,) and weights.dtype == "float32"
+    assert np.isfinite(weights).all() and (weights >= 0).all()
+
+
+@every_weighting
+def test_weights_permute_with_the_tasks(weighting):
+    names, order = ["age", "gender", "head_pose"], [2, 0, 1]
+    weights = np.asarray(weightings.find(weighting, names)(LOSSES))
+    permuted = weightings.find(weighting, [names[index] for index in order])(LOSSES[order])
+    np.testing.assert_allclose(permuted, weights[order], rtol=1e-6)
+
+
+def test_every_weighting_has_a_pinned_value():
+    assert set(PINNED) == set(WEIGHTINGS)
+
+
+@pytest.mark.parametrize("name", PINNED)
+def test_weights_are_the_pinned_ones(name):
+    np.testing.assert_allclose(weightings.find(name, ["age", "gender", "head_pose"])(LOSSES), PINNED[name], rtol=1e-5)
+
+
+if __name__ == "__main__":
+    work(sys.argv[1])

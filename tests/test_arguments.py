@@ -1,0 +1,80 @@
+"""A tiny version of each experiment runs from its command to its table, resumes, and refuses what it cannot read."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from mtl_keras.datasets.rendered import write_utkface
+
+ROOT = Path(__file__).parents[1]
+TINY = [
+    "--image-size",
+    "75",
+    "--epochs",
+    "1",
+    "--frozen-epochs",
+    "2",
+    "--batch-size",
+    "16",
+    "--comparison.small",
+    "None",
+]
+
+
+def experiment(folder, *arguments):
+    command = [sys.executable, str(ROOT / "experiments" / "facenet_utk.py"), *map(str, arguments)]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=500)
+
+
+@pytest.mark.slow
+def test_facenet_utk_from_command_to_table(tmp_path):
+    write_utkface(tmp_path / "faces", 60, seed=2, size=96)
+    (tmp_path / "faces" / "notes.jpg").write_bytes(b"no picture")
+    (tmp_path / "faces" / "30_1_2_20170101120000000.jpg").write_bytes(b"")
+    tiny = ["--data", "faces", "--out", "out", "--backbone", "facenet_small", *TINY]
+    done = experiment(tmp_path, *tiny)
+    assert done.returncode == 0, done.stderr[-2000:]
+    out = tmp_path / "out"
+    runs = pd.read_csv(out / "runs.csv").set_index("run")
+    assert "facenet_small, fine-tuned" in runs.index and "facenet_small, age alone, frozen" in runs.index
+    assert runs.loc["facenet_small, fine-tuned", "age.n"] == 6
+    table = (out / "table.md").read_text()
+    assert table.strip() in done.stdout and "Paired differences" in table
+    assert len(pd.read_csv(out / "skipped.csv")) == 2 and "2 skipped" in done.stdout
+    for name in ("learning_curves", "runs", "age", "confusion", "fairness", "faces"):
+        assert (out / f"{name}.png").stat().st_size > 10_000
+    about = json.loads((out / "run.json").read_text())
+    assert about["images"] == {"train": 48, "validation": 6, "test": 6} and str(tmp_path) not in json.dumps(about)
+    model = out / "models" / "facenet_small-age-gender-ethnicity-fine-tuned"
+    assert sorted(file.name for file in model.iterdir()) == ["model.json", "model.keras"]
+    before = model.joinpath("model.keras").stat().st_mtime_ns
+    again = experiment(tmp_path, *tiny, "--resume")
+    assert again.returncode == 0 and again.stdout.count("finished before") == 5
+    assert model.joinpath("model.keras").stat().st_mtime_ns == before
+    assert pd.read_csv(out / "runs.csv").set_index("run").equals(runs)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--data", "nowhere"], "nowhere"),
+        (["--data", "empty"], "empty"),
+        (["--data", "unparsed"], "unparsed"),
+        (["--data", "deviating", "--strict"], "39_1_20170116174525125"),
+        (["--data", "deviating", "--weights", "missing.h5"], "missing.h5"),
+        (["--data", "deviating", "--tasks", "age", "height"], "height"),
+    ],
+)
+def test_mistakes_are_one_line(tmp_path, arguments, says):
+    for name in ("empty", "unparsed", "deviating"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "unparsed" / "holiday.jpg").write_bytes(b"x")
+    (tmp_path / "deviating" / "39_1_20170116174525125.jpg.chip.jpg").write_bytes(b"x")
+    done = experiment(tmp_path, *arguments)
+    assert done.returncode == 2
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("error: ") and says in last and "Traceback" not in done.stderr

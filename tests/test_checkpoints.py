@@ -1,0 +1,120 @@
+"""A run that was broken off and resumed is the run that was not."""
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from mtl_keras import checkpoints
+from mtl_keras.data.pipeline import feature_batches
+from mtl_keras.errors import UserError
+from mtl_keras.optimizers import LayerwiseAdamW, cosine
+from mtl_keras.tasks import ETHNICITY, GENDER
+from mtl_keras.trainer import MultiTaskModel
+
+TASKS = [GENDER, ETHNICITY]
+
+
+class PowerCut(keras.callbacks.Callback):
+    """Breaks off in the middle of an epoch."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.last = epoch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == self.last:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture(scope="module")
+def data():
+    generator = np.random.default_rng(0)
+    gender = generator.integers(0, 2, 90)
+    table = pd.DataFrame({"path": [f"{i}.jpg" for i in range(90)], "gender": np.array(GENDER.classes)[gender]})
+    table["ethnicity"] = np.where(np.arange(90) % 3, np.array(ETHNICITY.classes)[generator.integers(0, 5, 90)], None)
+    features = generator.normal(size=(90, 6)).astype("float32")
+    features[:, 0] += 2 * gender
+    return features, table
+
+
+def fit(data, folder, ema, extra=(), epochs=4, patience=9, monkeypatch=None):
+    features, table = data
+    keras.utils.set_random_seed(1)
+    # Without dropout: its random state is no part of a checkpoint.
+    model = MultiTaskModel(TASKS, "features", image_size=6, shared_units=(8,), head_units=(), dropout=0.0)
+    model.compile(LayerwiseAdamW(cosine(0.03, 3 * epochs), 0.01, ema_momentum=ema))
+    if extra:
+        plain = model.fit
+        model.fit = lambda *args, callbacks, **options: plain(*args, callbacks=[*callbacks, *extra], **options)
+    checkpoints.fit(
+        model,
+        lambda epoch: feature_batches(features, table, TASKS, 32, seed=5, first_epoch=epoch),
+        feature_batches(features, table, TASKS, 90),
+        folder,
+        epochs,
+        patience,
+    )
+    return model
+
+
+@pytest.mark.parametrize("ema", [None, 0.8])
+def test_resumed_run_equals_uninterrupted_one(data, tmp_path, ema):
+    whole = fit(data, tmp_path / "whole", ema)
+    with pytest.raises(KeyboardInterrupt):
+        fit(data, tmp_path / "broken", ema, [PowerCut(2)])
+    assert checkpoints.epochs_done(tmp_path / "broken" / "backup") == 2
+    resumed = fit(data, tmp_path / "broken", ema)
+    for ours, theirs in zip(resumed.get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+    curves = [pd.read_csv(tmp_path / name / "history.csv") for name in ("whole", "broken")]
+    assert curves[1]["epoch"].tolist() == [0, 1, 2, 3]
+    pd.testing.assert_frame_equal(curves[0], curves[1], atol=1e-5)
+
+
+def test_model_has_the_weights_of_its_best_epoch(data, tmp_path):
+    model = fit(data, tmp_path / "run", 0.5, epochs=6)
+    best = pd.read_csv(tmp_path / "run" / "history.csv")["val_loss"].min()
+    features, table = data
+    assert model.evaluate(feature_batches(features, table, TASKS, 90), verbose=0, return_dict=True)[
+        "loss"
+    ] == pytest.approx(best, abs=1e-4)
+
+
+def test_moving_average_is_what_is_validated(data, tmp_path):
+    # A momentum this close to 1 holds the average near the first step's weights, so its loss hardly falls.
+    fit(data, tmp_path / "slow", 0.999)
+    fit(data, tmp_path / "plain", None)
+    slow, plain = (pd.read_csv(tmp_path / name / "history.csv")["val_loss"] for name in ("slow", "plain"))
+    assert slow.iloc[-1] > plain.iloc[-1] + 0.05
+
+
+def test_stops_when_flat_counting_epochs_before_the_resume():
+    stop = checkpoints.StopWhenFlat(2, [1.0, 1.1])
+    stop.set_model(keras.Sequential([keras.layers.Dense(1)]))
+    stop.model.stop_training = False
+    stop.on_epoch_end(2, {"val_loss": 1.2})
+    assert stop.model.stop_training
+
+
+def test_full_disk_is_one_line_and_names_resume(data, tmp_path, monkeypatch):
+    def full(*args, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(keras.Model, "save_weights", full)
+    with pytest.raises(UserError, match="No space left on device.*--resume"):
+        fit(data, tmp_path / "run", None)
+
+
+def test_prepare_keeps_only_a_run_with_the_same_settings(tmp_path):
+    folder = checkpoints.prepare(tmp_path / "checkpoints" / "run", {"seed": 0}, resume=True)
+    row, answers = {"run": "a", "age.mae": 4.5}, pd.DataFrame({"path": ["1.jpg"], "age.value": [3.0]})
+    checkpoints.write_run(folder, row, answers)
+    assert checkpoints.prepare(folder, {"seed": 0}, resume=True) == folder
+    known = checkpoints.read_run(folder)
+    assert known.row == row and known.predictions.equals(answers) and known.model is None
+    checkpoints.prepare(folder, {"seed": 1}, resume=True)
+    assert checkpoints.read_run(folder) is None
+    checkpoints.write_run(folder, row, answers)
+    checkpoints.prepare(folder, {"seed": 1}, resume=False)
+    assert checkpoints.read_run(folder) is None

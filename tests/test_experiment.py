@@ -1,0 +1,95 @@
+"""What an experiment refuses, how its runs are called, and how its parts fit together."""
+
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+
+from mtl_keras.errors import UserError
+from mtl_keras.experiment import Experiment, check, freeze_stem, label_of, name_of, precision, take_over
+from mtl_keras.models.backbones import BACKBONES
+from mtl_keras.tasks import GENDER, SMILE
+from mtl_keras.trainer import MultiTaskModel
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"tasks": ("age", "height")}, "unknown task 'height'.*gender"),
+        ({"tasks": ("age", "age")}, "only once"),
+        ({"tasks": ()}, "at least one"),
+        ({"backbone": "resnet"}, "unknown backbone 'resnet'.*facenet"),
+        ({"age": "median"}, "median.*expectation"),
+        ({"loss_weights": (1.0,)}, "one for each of the tasks"),
+        ({"epochs": -1}, "epochs is -1"),
+        ({"epochs": 0, "frozen_epochs": 0}, "nothing to train"),
+        ({"batch_size": 0}, "batch_size is 0"),
+        ({"ema": 1.0}, "below 1"),
+        ({"learning_rate": 0.0}, "learning_rate above 0"),
+    ],
+)
+def test_impossible_settings_are_one_line(change, says):
+    with pytest.raises(UserError, match=says) as caught:
+        check(replace(Experiment(), **change))
+    assert "\n" not in str(caught.value)
+
+
+def test_default_settings_are_possible():
+    check(Experiment())
+
+
+def test_age_comes_in_the_form_that_was_asked_for():
+    kinds = {
+        age: Experiment(age=age, age_label_std=3.0).chosen_tasks()[0] for age in ("expectation", "argmax", "regression")
+    }
+    assert [task.kind for task in kinds.values()] == ["expectation", "expectation", "regression"]
+    assert kinds["expectation"].label_std == 3.0 and kinds["argmax"].readout == "argmax"
+    assert [task.name for task in Experiment(tasks=("gender", "age")).chosen_tasks()] == ["gender", "age"]
+
+
+def test_loss_weights_take_the_place_of_the_weighting():
+    assert Experiment().chosen_weighting() == "equal"
+    weights = Experiment(tasks=("gender", "age"), loss_weights=(2, 0.5)).chosen_weighting()
+    assert weights == {"gender": 2, "age": 0.5}
+
+
+def test_names_of_runs_differ_where_runs_differ():
+    alone = Experiment(tasks=("age",))
+    assert name_of(alone, "frozen") == "facenet-age-frozen"
+    assert label_of(alone, "frozen") == "facenet, age alone, frozen"
+    assert label_of(Experiment(), "fine-tuned") == "facenet, fine-tuned"
+
+
+def test_precision_is_taken_by_its_name():
+    assert precision("float32") == "float32"
+    assert precision("auto") in ("float32", "mixed_bfloat16")
+
+
+def heads(tasks):
+    return MultiTaskModel(tasks, "features", image_size=5, shared_units=(4,), head_units=(3,))
+
+
+def test_heads_are_taken_over_and_the_trunk_is_not():
+    source, target = heads([GENDER, SMILE]), heads([GENDER, SMILE])
+    inputs = np.ones((2, 5), "float32")
+    assert not np.allclose(source(inputs)["smile"], target(inputs)["smile"])
+    take_over(source, target)
+    for task in ("gender", "smile"):
+        np.testing.assert_array_equal(source(inputs)[task], target(inputs)[task])
+
+
+def test_stem_stays_as_it_is_and_the_rest_learns():
+    model = MultiTaskModel([GENDER], "facenet_small", image_size=75)
+    everything = len(model.trunk.trainable_variables)
+    freeze_stem(model, BACKBONES["facenet_small"].stem_end)
+    frozen = [layer.name for layer in model.trunk.layers if layer.weights and not layer.trainable]
+    assert len(frozen) == 12 and all(name.startswith("Conv2d_") for name in frozen)
+    assert len(model.trunk.trainable_variables) == everything - 12
+    keras.backend.clear_session()
+
+
+def test_no_stem_freezes_nothing():
+    model = heads([GENDER])
+    freeze_stem(model, "")
+    assert all(layer.trainable for layer in model.trunk.layers)
