@@ -1,8 +1,11 @@
 """Age, gender and ethnicity of a face with FaceNet, on UTKFace.
 
 python experiments/facenet_utk.py
+
     renders 2,400 labelled cartoon faces and trains a small network on them: about 6 minutes on two cores.
+
 python experiments/facenet_utk.py --data UTKFace --weights 20180408-102900
+
     the real thing: the table in results/facenet_utk/, about 75 minutes on two cores for 13,500 faces.
     --resume goes on after an interruption.
 """

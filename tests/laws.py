@@ -70,7 +70,7 @@ def rows_of(tasks: list[Task], rows: int = ROWS, seed: int = 0) -> tuple[np.ndar
     masks = {task.name: (random.random(rows) < 0.6).astype("float32") for task in tasks}
     masks[tasks[0].name][BATCH : 2 * BATCH] = 0
     for mask in masks.values():
-        mask[2] = 0
+        mask[2:3] = 0
     features = random.normal(size=(rows, WIDTH)).astype("float32")
     return features, {task.name: labels_of(task, rows, random) for task in tasks}, masks
 

@@ -20,7 +20,7 @@ TINY = [
     "2",
     "--batch-size",
     "16",
-    "--comparison.small",
+    "--small",
     "None",
 ]
 

@@ -56,22 +56,28 @@ def assert_person(person: dict, model: MultiTaskModel) -> None:
 # === Crops ===
 
 
-def test_crops_are_answered_as_the_evaluation_answers_them(tiny_model, tiny_folder, faces):
-    results = Predictor(tiny_folder, faces="crop").predict(faces["path"])
-    expected = predictions(tiny_model, faces)
-    assert [result["path"] for result in results] == faces["path"].tolist()
+def test_crops_are_answered_as_the_evaluation_answers_them(tiny_model, tiny_folder, faces, tmp_path):
+    # As PNG, since training decodes JPEG faster and a little less exactly.
+    table = faces.assign(path=[str(tmp_path / f"{index}.png") for index in range(len(faces))])
+    for source, path in zip(faces["path"], table["path"], strict=True):
+        Image.open(source).save(path)
+    expected = predictions(tiny_model, table)
+    assert expected["age.value"].std() > 0.5, "a model that answers all faces alike would pass many a test"
+    results = Predictor(tiny_folder, faces="crop").predict(table["path"])
+    assert [result["path"] for result in results] == table["path"].tolist()
     for result, (_, row) in zip(results, expected.iterrows(), strict=True):
         assert result.keys() == {"path", "error", "people"} and result["error"] is None
         (person,) = result["people"]
         assert_person(person, tiny_model)
         assert person["box"] == [0, 0, 64, 64] and person["confidence"] is person["landmarks"] is None
-        # Training decodes JPEG faster and a little less exactly.
-        assert person["age"]["value"] == pytest.approx(row["age.value"], abs=0.5)
-        assert person["head_pose"]["yaw"] == pytest.approx(row["head_pose.yaw.value"], abs=0.5)
-        assert person["ethnicity"]["probability"] == pytest.approx(row["ethnicity.probability"], abs=0.02)
-    same = [r["people"][0]["gender"]["class"] for r in results] == expected["gender.class"]
-    assert same.mean() > 0.9
-    assert expected["age.value"].std() > 1, "a model that answers all faces alike would pass many a test"
+        assert person["gender"]["class"] == row["gender.class"]
+        assert person["ethnicity"]["probability"] == pytest.approx(row["ethnicity.probability"], abs=1e-3)
+        for found, column in (
+            (person["age"]["value"], "age.value"),
+            (person["age"]["std"], "age.std"),
+            (person["head_pose"]["yaw"], "head_pose.yaw.value"),
+        ):
+            assert found == pytest.approx(row[column], abs=1e-2)
 
 
 def test_batches_change_nothing(tiny_model, faces, monkeypatch):
@@ -104,9 +110,8 @@ def test_an_image_that_cannot_be_read_does_not_stop_the_others(tiny_model, faces
     assert [len(result["people"]) for result in results] == [1, 0, 0, 0, 0, 0, 1]
     errors = [result["error"] for result in results]
     assert errors[0] is errors[-1] is None
-    for error, expected in zip(
-        errors[1:-1], ("damaged", "empty", "not a JPEG", "No such file", "directory"), strict=True
-    ):
+    reasons = ("damaged", "empty", "not a JPEG", "No such file", "directory")
+    for error, expected in zip(errors[1:-1], reasons, strict=True):
         assert expected in error and "\n" not in error and str(tmp_path) not in error
     assert all(result["people"] == [] for result in Predictor(tiny_model, faces="crop").predict(bad))
     assert Predictor(tiny_model).predict([]) == []
@@ -120,9 +125,8 @@ def test_unusual_images(tiny_model, tmp_path):
     assert len(results) == 5
     for result in results:
         (person,) = result["people"]
-        assert (
-            max(draw(result["path"], result["people"]).size) >= predictor.SMALLEST_DRAWING or max(person["box"]) > 480
-        )
+        assert person["box"][:2] == [0, 0]
+        assert max(draw(result["path"], result["people"]).size) == predictor.SMALLEST_DRAWING
 
 
 # === Photos ===
@@ -261,4 +265,4 @@ def test_a_label_stays_inside_the_picture_even_if_the_face_fills_it(tmp_path, fa
     picture = np.asarray(draw(tmp_path / "face.jpg", [{**PERSON, "box": [0, 0, 64, 64]}]))
     assert picture.shape == (480, 480, 3)
     label = (picture == (0, 0x72, 0xB2)).all(axis=2)
-    assert label[:, 5:-5].sum() > 3000 and not label[10:300, 200:].any()
+    assert label[:, 5:-5].sum() > 3000 and not label[10:300, 200:470].any()
