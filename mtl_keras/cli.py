@@ -17,7 +17,7 @@ from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from mtl_keras import export
 from mtl_keras.data.audit import check_images
-from mtl_keras.data.table import encode
+from mtl_keras.data.table import encode, replacing
 from mtl_keras.datasets import DATASETS
 from mtl_keras.datasets.files import EXTENSIONS
 from mtl_keras.datasets.rendered import LAYOUTS
@@ -26,7 +26,7 @@ from mtl_keras.evaluate import GROUPS, as_table, by_group, figures, predictions
 from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.models.sharing import SHARING
 from mtl_keras.predictor import MANY, Predictor, describe, draw, find_images
-from mtl_keras.results import heading, metric_of, replacing
+from mtl_keras.results import heading, metric_of
 from mtl_keras.tasks import TASKS
 from mtl_keras.weightings import WEIGHTINGS
 

@@ -12,7 +12,7 @@ import pandas as pd
 from mtl_keras import export, plots, results
 from mtl_keras.checkpoints import Run
 from mtl_keras.data.images import read_image
-from mtl_keras.data.table import encode, split
+from mtl_keras.data.table import encode, replacing, split
 from mtl_keras.datasets.rendered import rendered, write_utkface
 from mtl_keras.evaluate import answered, by_group, differences, figures, predictions
 from mtl_keras.experiment import Experiment, check, train, weights_of
@@ -142,7 +142,7 @@ def draw(runs: dict[str, Run], best: Run, tasks: list[Task], out: Path) -> None:
     if classified:
         plots.confusion_matrices(best.predictions, classified, out / "confusion.png")
     groups = by_group(best.predictions, tasks)
-    with results.replacing(out / "fairness.csv") as temporary:
+    with replacing(out / "fairness.csv") as temporary:
         groups.to_csv(temporary, index=False)
     plots.fairness(groups, out / "fairness.png")
     # Other faces than any that a default run trains on: another seed.

@@ -18,9 +18,11 @@ def strategy(name: str = "auto") -> tf.distribute.Strategy:
     """
     if name not in STRATEGIES:
         raise UserError(f"unknown strategy {name!r}; expected one of {', '.join(STRATEGIES)}")
+    if name == "auto" and os.environ.get("TF_CONFIG"):
+        # Without a look at the devices: it would start TensorFlow, and then no cluster can be joined any more.
+        name = "workers"
     if name == "auto":
-        several = len(tf.config.list_logical_devices("GPU")) > 1
-        name = "workers" if os.environ.get("TF_CONFIG") else "mirrored" if several else "one"
+        name = "mirrored" if len(tf.config.list_logical_devices("GPU")) > 1 else "one"
     if name == "mirrored":
         # Without a GPU the virtual CPUs serve, so that the same code can be tried on any machine.
         kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"

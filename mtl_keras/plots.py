@@ -16,7 +16,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from mtl_keras.results import GROUPS, group_of, metric_of, replacing
+from mtl_keras.data.table import replacing
+from mtl_keras.results import GROUPS, group_of, metric_of
 from mtl_keras.tasks import TASKS, Task
 
 # Colors that stay apart for the color-blind (Okabe and Ito, Color Universal Design, 2008), without the pale yellow.

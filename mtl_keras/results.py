@@ -13,13 +13,13 @@ import shutil
 import subprocess
 import sys
 from collections import namedtuple
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from mtl_keras.data.table import replacing
 from mtl_keras.errors import UserError
 from mtl_keras.tasks import Task
 
@@ -37,26 +37,6 @@ METRICS = {
     "macro_f1": Metric("macro F1, %", 100, False),
     "cs5": Metric("within 5, %", 100, False),
 }
-
-
-@contextmanager
-def replacing(path: Path | str) -> Iterator[Path]:
-    """Give a temporary name beside `path`, and move what was written there to `path` once the block has ended well.
-
-    Missing folders are made. After any error the old file is untouched and the temporary one gone; an error of the
-    file system (full disk, no permission) becomes a `UserError`.
-    """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        os.replace(temporary, path)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}; free space or use another folder") from error
-    finally:
-        with suppress(OSError):  # it is gone already, or never was
-            temporary.unlink()
 
 
 def _write_csv(rows: list[dict], columns: list[str], path: Path) -> None:

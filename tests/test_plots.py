@@ -314,6 +314,6 @@ def test_a_full_disk_leaves_the_old_figure_in_place(tmp_path, monkeypatch):
 
 def test_a_file_where_the_folder_should_be_is_an_error(tmp_path):
     (tmp_path / "results").write_text("a file")
-    with pytest.raises(UserError, match="cannot write"):
+    with pytest.raises(UserError, match="cannot be written"):
         plots.age_scatter(predictions(20), tmp_path / "results" / "age.png")
     assert (tmp_path / "results").read_text() == "a file"
