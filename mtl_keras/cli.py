@@ -1,7 +1,6 @@
 """The command `mtl-keras`."""
 
 import json
-import os
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
@@ -19,13 +18,13 @@ from mtl_keras import export
 from mtl_keras.data.audit import check_images
 from mtl_keras.data.table import encode, replacing
 from mtl_keras.datasets import DATASETS
-from mtl_keras.datasets.files import EXTENSIONS
 from mtl_keras.datasets.rendered import LAYOUTS
+from mtl_keras.drawing import describe, drawings, write_drawing
 from mtl_keras.errors import UserError
 from mtl_keras.evaluate import GROUPS, as_table, by_group, figures, predictions
 from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.models.sharing import SHARING
-from mtl_keras.predictor import MANY, Predictor, describe, draw, find_images
+from mtl_keras.predictor import MANY, Predictor, find_images
 from mtl_keras.results import heading, metric_of
 from mtl_keras.tasks import TASKS
 from mtl_keras.weightings import WEIGHTINGS
@@ -272,29 +271,6 @@ def plain(value: object) -> object:
         return [plain(item) for item in value]
     value = value.item() if isinstance(value, np.generic) else value
     return None if isinstance(value, float) and not np.isfinite(value) else value
-
-
-def drawings(paths: list[str], folder: Path) -> dict[str, Path]:
-    """Return {image: the file for its drawing}: in `folder`, with the subfolders of the images kept."""
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"{folder}: is a file; expected a folder for the drawings, or a new name")
-    absolute = [os.path.abspath(path) for path in paths]
-    shared = os.path.commonpath([os.path.dirname(path) for path in absolute])
-    sources, targets = {os.path.realpath(path) for path in absolute}, {}
-    for path, full in zip(paths, absolute, strict=True):
-        name = os.path.relpath(full, shared)
-        targets[path] = folder / (name if name.lower().endswith(EXTENSIONS) else f"{name}.png")
-        if os.path.realpath(targets[path]) in sources:
-            raise UserError(f"{folder}: the drawing of {path} would replace an image; name another folder")
-    return targets
-
-
-def write_drawing(result: dict, path: Path) -> None:
-    """Write the drawing of one object of `Predictor.predict`."""
-    picture = draw(result["path"], result["people"])
-    kind = {".png": "PNG", ".bmp": "BMP"}.get(path.suffix.lower(), "JPEG")
-    with replacing(path) as temporary:
-        picture.save(temporary, format=kind, quality=92)
 
 
 if __name__ == "__main__":

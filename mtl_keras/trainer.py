@@ -76,7 +76,7 @@ class MultiTaskModel(keras.Model):
 
     # === Config ===
     def get_config(self):
-        return dict(self._settings)
+        return {**self._settings, "frozen": [layer.name for layer in self._all_layers() if not layer.trainable]}
 
     @classmethod
     def from_config(cls, config):
@@ -84,7 +84,15 @@ class MultiTaskModel(keras.Model):
             Task(**{key: tuple(value) if isinstance(value, list | tuple) else value for key, value in task.items()})
             for task in config["tasks"]
         ]
-        return cls(**{**config, "tasks": tasks})
+        settings = {name: value for name, value in config.items() if name != "frozen"}
+        model = cls(**{**settings, "tasks": tasks})
+        for layer in model._all_layers():
+            layer.trainable = layer.name not in config.get("frozen", ())
+        return model
+
+    def _all_layers(self) -> list[keras.layers.Layer]:
+        # The trunk comes before its own layers, since setting its state sets theirs.
+        return [*self.layers, *self.trunk.layers]
 
     # === Training ===
     def compile(

@@ -162,7 +162,7 @@ def test_evaluate_tells_mistakes(run, tiny_folder, tiny_backbone, faces_folder, 
     assert_mistake(unlabelled, "labels none of the model's tasks (eyeglasses)")
     (tmp_path / "folder").mkdir()
     unwritable = run("evaluate", tiny_folder, "--dataset", "utkface", *data, "--json", tmp_path / "folder")
-    assert_mistake(unwritable, "cannot write")
+    assert_mistake(unwritable, "folder: cannot be written")
     assert "age MAE" in unwritable[1], "the figures are not lost"
 
 

@@ -13,7 +13,7 @@ LEVELS = (
     ("errors", "tasks"),
     ("datasets", "data", "faces", "models", "losses", "metrics", "weightings", "distribute", "optimizers"),
     ("trainer",),
-    ("features", "evaluate", "results", "plots", "export", "checkpoints", "predictor", "people"),
+    ("features", "evaluate", "results", "plots", "export", "checkpoints", "drawing", "predictor", "people"),
     ("experiment", "comparison", "arguments", "cli", "app"),
 )
 # Of their own row, these may also import what stands to their left; the others only what is inside their own folder.

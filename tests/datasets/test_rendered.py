@@ -11,7 +11,6 @@ import pytest
 from PIL import Image
 from sklearn.linear_model import Ridge, RidgeClassifier
 
-from mtl_keras.datasets import rendered as module
 from mtl_keras.datasets.portrait.head import Head
 from mtl_keras.datasets.portrait.look import CHOICES, LIMITS, Look
 from mtl_keras.datasets.rendered import (
@@ -27,6 +26,8 @@ from mtl_keras.datasets.utkface import utkface
 from mtl_keras.errors import UserError
 from mtl_keras.tasks import TASKS
 
+# The package binds the name of this module to its function of the same name.
+module = sys.modules[rendered.__module__]
 UTKFACE_NAME = re.compile(r"(\d{1,3})_([01])_([0-4])_\d{17}\.jpg\.chip\.jpg")
 # Rows and columns of a frontal face of 64 pixels; the eyes are at 0.425 of the height.
 REGIONS = {

@@ -120,6 +120,16 @@ def test_each_replica_uses_its_own_batch_like_keras():
     np.testing.assert_allclose(moved[1], moved[0], rtol=1e-5)
 
 
+def test_a_batch_without_rows_leaves_the_statistics():
+    # A replica gets one where the last batch of an epoch is too small to be shared.
+    _, fused = pair(6, scale=False)
+    before = [fused.moving_mean.numpy(), fused.moving_variance.numpy()]
+    outputs, *gradients, mean, variance = step(fused, images(batch=0))
+    assert outputs.shape == (0, 4, 5, 6)
+    assert all(np.isfinite(gradient).all() for gradient in gradients)
+    np.testing.assert_allclose([mean, variance], before, rtol=1e-6)
+
+
 def test_save_and_reload_give_the_same_answers(tmp_path):
     inputs = keras.Input((4, 5, 6))
     x = FusedBatchNormalization(momentum=0.9, scale=False)(inputs)
