@@ -1,5 +1,6 @@
 """Chooses and builds the tf.distribute strategy."""
 
+import functools
 import os
 from pathlib import Path
 
@@ -26,11 +27,11 @@ def strategy(name: str = "auto") -> tf.distribute.Strategy:
     if name == "mirrored":
         # Without a GPU the virtual CPUs serve, so that the same code can be tried on any machine.
         kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
-        return tf.distribute.MirroredStrategy([device.name for device in tf.config.list_logical_devices(kind)])
+        return _mirrored(tuple(device.name for device in tf.config.list_logical_devices(kind)))
     if name == "workers":
         if not os.environ.get("TF_CONFIG"):
             raise UserError("strategy 'workers': TF_CONFIG is not set; set it on every worker to name them all")
-        return tf.distribute.MultiWorkerMirroredStrategy()
+        return _workers()
     if name == "tpu":
         try:
             resolver = tf.distribute.cluster_resolver.TPUClusterResolver()
@@ -43,6 +44,18 @@ def strategy(name: str = "auto") -> tf.distribute.Strategy:
             ) from None
         return tf.distribute.TPUStrategy(resolver)
     return tf.distribute.get_strategy()
+
+
+# Each only once in a process: TensorFlow numbers the exchanges of every such strategy from the same start, and those of
+# two strategies whose steps differ are taken for one another. A cluster can be joined only once anyway.
+@functools.cache
+def _mirrored(devices: tuple[str, ...]) -> tf.distribute.Strategy:
+    return tf.distribute.MirroredStrategy(list(devices))
+
+
+@functools.cache
+def _workers() -> tf.distribute.Strategy:
+    return tf.distribute.MultiWorkerMirroredStrategy()
 
 
 def computes_bfloat16() -> bool:

@@ -3,6 +3,7 @@
 import pytest
 import tensorflow as tf
 
+from mtl_keras import distribute
 from mtl_keras.distribute import STRATEGIES, strategy
 from mtl_keras.errors import UserError
 
@@ -22,6 +23,11 @@ def test_mirrored_takes_the_virtual_cpus_where_there_is_no_gpu():
     mirrored = strategy("mirrored")
     assert isinstance(mirrored, tf.distribute.MirroredStrategy)
     assert mirrored.num_replicas_in_sync == len(tf.config.list_logical_devices("CPU")) == 2
+
+
+def test_there_is_only_one_mirrored_strategy():
+    # Two of them would take each other's exchanges for their own.
+    assert strategy("mirrored") is strategy("mirrored")
 
 
 def test_auto_is_one_device_without_gpus_and_without_a_cluster():
@@ -44,7 +50,9 @@ def test_auto_takes_workers_where_a_cluster_is_described(monkeypatch):
     monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", lambda: "workers")
     # A look at the devices would start TensorFlow, which cannot join a cluster after that.
     monkeypatch.delattr(tf.config, "list_logical_devices")
+    distribute._workers.cache_clear()
     assert strategy("auto") == strategy("workers") == "workers"
+    distribute._workers.cache_clear()
 
 
 @pytest.mark.parametrize(

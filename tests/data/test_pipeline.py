@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
+from mtl_keras import distribute
 from mtl_keras.data.augment import Augmentation
 from mtl_keras.data.images import decode, resize
 from mtl_keras.data.pipeline import batches, feature_batches
@@ -173,7 +174,7 @@ def test_changed_images_are_shuffled_and_others_not(table):
 
 
 def test_two_replicas_share_each_batch(table):
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    strategy = distribute.strategy("mirrored")
     with strategy.scope():
         dataset = batches(table.iloc[:11], READER, batch_size=4, shuffle=True, seed=5)
     whole = [epoch(batches(table.iloc[:11], READER, batch_size=4, shuffle=True, seed=5, first_epoch=e)) for e in (0, 1)]
