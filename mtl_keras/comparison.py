@@ -48,8 +48,6 @@ def compare(
     started = time.time()
     parts = split(table, seed=experiment.seed)
     chosen = experiment.chosen_tasks()
-    (out / "runs.csv").unlink(missing_ok=True)
-    (out / "differences.csv").unlink(missing_ok=True)
     notes = [
         f"{len(parts[0])} training, {len(parts[1])} validation and {len(parts[2])} test images; "
         "all copies of one photo are in one part",
@@ -61,18 +59,22 @@ def compare(
         results.write_runs(rows, out)
         return results.write_table(out, chosen, notes)
 
-    write([majority(parts, chosen), *reported])
-    results.write_skipped(table.attrs.get("skipped", []), out / "skipped.csv")
     runs: dict[str, Run] = {}
 
     def add(settings: Experiment) -> list[Run]:
-        finished = train(settings, parts, out, resume)
+        return note(train(settings, parts, out, resume))
+
+    def note(finished: list[Run]) -> list[Run]:
         runs.update({run.row["run"]: run for run in finished})
         write([run.row for run in finished])
         return finished
 
-    multi = add(experiment)
-    best = multi[-1]
+    multi = train(experiment, parts, out, resume)
+    # Only now: a first run that fails must not cost the table of an earlier call.
+    for name in ("runs.csv", "differences.csv"):
+        (out / name).unlink(missing_ok=True)
+    write([majority(parts, chosen), *reported])
+    best = note(multi)[-1]
     flipped = predictions(export.load(best.model), parts[2], flip=True)
     name = f"{best.row['run']}, with mirror image"
     write([{**best.row, "run": name, "seconds": None, **figures(flipped, chosen)}])

@@ -56,6 +56,11 @@ def test_facenet_utk_from_command_to_table(tmp_path):
     assert again.returncode == 0 and again.stdout.count("finished before") == 5
     assert model.joinpath("model.keras").stat().st_mtime_ns == before
     assert pd.read_csv(out / "runs.csv").set_index("run").equals(runs)
+    (tmp_path / "no_weights.h5").write_bytes(b"no weights")
+    failed = experiment(tmp_path, *tiny, "--weights", "no_weights.h5")
+    assert failed.returncode == 2 and failed.stderr.strip().splitlines()[-1].startswith("error: ")
+    # What was there before a call that fails is there still.
+    assert pd.read_csv(out / "runs.csv").set_index("run").equals(runs) and (out / "differences.csv").exists()
 
 
 @pytest.mark.parametrize(
