@@ -38,7 +38,7 @@ def data():
     return features, table
 
 
-def fit(data, folder, ema, extra=(), epochs=4, patience=9, monkeypatch=None):
+def fit(data, folder, ema, extra=(), epochs=4, patience=9):
     features, table = data
     keras.utils.set_random_seed(1)
     # Without dropout: its random state is no part of a checkpoint.
