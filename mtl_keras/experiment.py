@@ -50,6 +50,8 @@ class Experiment:
     age: Literal["expectation", "argmax", "regression"] = "expectation"
     # Standard deviation in years of the Gaussian that stands for an age label; 0 trains on its bin alone.
     age_label_std: float = 2.0
+    # So many times the error of the expected age in years is added to the cross-entropy of its bins.
+    age_error_weight: float = 0.2
     # At most so many epochs for the heads on the frozen trunk's features; 0 leaves the stage out.
     frozen_epochs: int = 25
     # So many epochs for the whole network; 0 leaves the stage out.
@@ -86,7 +88,9 @@ class Experiment:
         if age is None:
             raise UserError(f"age {self.age!r} is unknown; expected one of {', '.join(AGES)}")
         if age.kind == "expectation":
-            age = replace(age, label_std=self.age_label_std)
+            # The most probable bin is no mean, so the mean's error is nothing to train it on.
+            error_weight = self.age_error_weight if age.readout == "mean" else 0.0
+            age = replace(age, label_std=self.age_label_std, error_weight=error_weight)
         return [age if task.name == "age" else task for task in chosen]
 
     def chosen_weighting(self) -> str | dict[str, float]:

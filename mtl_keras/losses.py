@@ -34,6 +34,14 @@ def label_distribution(labels, values, std):
     return ops.softmax(-0.5 * ops.square(distance / std), axis=-1)
 
 
+def expectation_error(labels, values, probabilities):
+    """Return |expected value - label| (B,) of probabilities (B, K) of the bins `values` (K,), in the bins' unit.
+
+    Source: Gao et al., Age estimation using expectation of label distribution learning, 2018.
+    """
+    return ops.abs(ops.matmul(probabilities, ops.convert_to_tensor(values, "float32")) - labels)
+
+
 def squared_error(labels, predictions, scale=1.0):
     """Return the squared error (B,) of predictions (B, D) in units of `scale`, averaged over the D outputs."""
     labels = ops.reshape(labels, ops.shape(predictions))
@@ -46,7 +54,8 @@ def per_example(task: Task, labels, outputs):
     if task.kind == "categorical":
         return cross_entropy(labels, outputs)
     if task.kind == "expectation":
-        return soft_cross_entropy(label_distribution(labels, task.values, task.label_std), outputs)
+        loss = soft_cross_entropy(label_distribution(labels, task.values, task.label_std), outputs)
+        return loss + task.error_weight * expectation_error(labels, task.values, outputs) if task.error_weight else loss
     return squared_error(labels, outputs, task.scale)
 
 

@@ -14,7 +14,8 @@ class Task:
     `categorical` answers with one of `classes`; `expectation` with the expected value of a softmax over `values`
     (Rothe et al., DEX, 2015); `regression` with one number, or with one for each of `outputs`.
     `label_std` spreads the label of an `expectation` task over its bins as a Gaussian of that many units
-    (label distribution learning; Gao et al., 2017); 0 trains on the labelled bin alone. `readout` says whether an
+    (label distribution learning; Gao et al., 2017); 0 trains on the labelled bin alone. `error_weight` times the
+    absolute error of the expected value is added to its loss (Gao et al., 2018). `readout` says whether an
     `expectation` task answers with the mean of its distribution or with the most probable bin ("argmax").
     A `regression` head learns (label - center) / scale, so that its loss is of the size of a cross-entropy.
     """
@@ -26,6 +27,7 @@ class Task:
     outputs: tuple[str, ...] = ()
     unit: str = ""
     label_std: float = 0.0
+    error_weight: float = 0.0
     readout: str = "mean"
     center: float = 0.0
     scale: float = 1.0

@@ -30,6 +30,7 @@ EVERY_TASK = {
     "age by argmax": AGE_ARGMAX,
     "age by regression": AGE_REGRESSION,
     "age with label_std": replace(AGE, label_std=2.0),
+    "age with error_weight": replace(AGE, label_std=2.0, error_weight=0.2),
 }
 # One task of each kind, and the fixed weights that are tried beside the named weightings.
 THREE = [AGE, GENDER, HEAD_POSE]

@@ -45,6 +45,7 @@ def test_age_comes_in_the_form_that_was_asked_for():
     }
     assert [task.kind for task in kinds.values()] == ["expectation", "expectation", "regression"]
     assert kinds["expectation"].label_std == 3.0 and kinds["argmax"].readout == "argmax"
+    assert kinds["expectation"].error_weight > 0 and kinds["argmax"].error_weight == 0
     assert [task.name for task in Experiment(tasks=("gender", "age")).chosen_tasks()] == ["gender", "age"]
 
 

@@ -1,5 +1,7 @@
 """Losses against independent computations in NumPy and SciPy, in float64."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -46,6 +48,15 @@ def test_label_distribution_is_a_normalized_gaussian_on_the_bins(values, std):
 def test_label_distribution_without_spread_is_the_nearest_bin():
     got = losses.label_distribution(np.array([0.0, 2.6, 99.0], "float32"), (0.0, 1.0, 4.0, 100.0), 0.0)
     np.testing.assert_array_equal(got, np.eye(4)[[0, 2, 3]])
+
+
+def test_expectation_error_is_the_distance_of_the_mean_from_the_label():
+    outputs, labels = probabilities(5, 117), np.array([0.0, 3.5, 40.0, 80.0, 116.0], "float32")
+    expected = np.abs(outputs.astype("float64") @ np.arange(117) - labels)
+    np.testing.assert_allclose(losses.expectation_error(labels, AGE.values, outputs), expected, rtol=1e-4)
+    plain, both = replace(AGE, label_std=2.0), replace(AGE, label_std=2.0, error_weight=0.5)
+    added = losses.per_example(both, labels, outputs) - losses.per_example(plain, labels, outputs)
+    np.testing.assert_allclose(added, 0.5 * expected, rtol=1e-3)
 
 
 @pytest.mark.parametrize("std", [0.0, 2.0])

@@ -30,8 +30,9 @@ AUGMENTATION = Augmentation()
 def augment(image: tf.Tensor, seed: tf.Tensor, how: Augmentation = AUGMENTATION) -> tf.Tensor:
     """Return a changed copy (S, S, 3) uint8 of an image; the same seed (2,) int64 gives the same change."""
     draws = tf.random.stateless_uniform((16,), seed, -1.0, 1.0)
-    image = warp(image, draws, how)
-    image = recolor(tf.cast(image, tf.float32), draws, how)
+    # In float32: resampling in uint8 cuts fractions off, which darkens the image by half a level.
+    image = warp(tf.cast(image, tf.float32), draws, how)
+    image = recolor(image, draws, how)
     image = tf.cast(tf.clip_by_value(tf.round(image), 0, 255), tf.uint8)
     return erase(image, draws, how) if how.erase else image
 

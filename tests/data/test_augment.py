@@ -56,6 +56,12 @@ def test_with_everything_off_the_image_stays_as_it_is():
     np.testing.assert_array_equal(changed(scene(), OFF, 5), np.repeat(scene()[None], 5, axis=0))
 
 
+def test_moving_an_image_by_fractions_of_a_pixel_does_not_darken_it():
+    checks = np.tile(np.array([[100, 101], [101, 100]], "uint8"), (SIDE // 2, SIDE // 2))[..., None].repeat(3, axis=-1)
+    moved = changed(checks, replace(OFF, rotation=20.0, shift=0.2))
+    assert abs(moved.mean() - checks.mean()) < 0.1
+
+
 def test_the_same_seed_gives_the_same_change_and_others_give_others():
     first, second = changed(scene(), AUGMENTATION, 20), changed(scene(), AUGMENTATION, 20)
     np.testing.assert_array_equal(first, second)
