@@ -44,8 +44,10 @@ class Experiment:
     loss_weights: tuple[float, ...] = ()
     # A FaceNet weights file, or the name of a published one (20180402-114759, 20180408-102900).
     weights: str | None = None
-    # Side of the network's input in pixels; the backbone's own if not given.
+    # Side of the network's input in pixels; if not given the backbone's own, less the border.
     image_size: int | None = None
+    # So many mirrored pixels are added on each side: for crops that are tighter than those the weights were made with.
+    border: int = 0
     # Age as the expected value of 117 bins, as the most probable of them, or by regression.
     age: Literal["expectation", "argmax", "regression"] = "expectation"
     # Standard deviation in years of the Gaussian that stands for an age label; 0 trains on its bin alone.
@@ -136,6 +138,7 @@ def check(experiment: Experiment) -> None:
     if experiment.backbone not in BACKBONES:
         raise UserError(f"unknown backbone {experiment.backbone!r}; expected one of {', '.join(BACKBONES)}")
     least = {"epochs": 0, "frozen_epochs": 0, "batch_size": 1, "patience": 1, "trunk_rate": 0, "ema": 0, "dropout": 0}
+    least |= {"border": 0, "age_label_std": 0, "age_error_weight": 0}
     for name, value in asdict(experiment).items():
         if name in least and value < least[name]:
             raise UserError(f"{name} is {value}; expected at least {least[name]}")
@@ -169,6 +172,7 @@ def build(experiment: Experiment, features: int = 0) -> MultiTaskModel:
         backbone="features" if features else experiment.backbone,
         sharing=experiment.sharing,
         image_size=features or experiment.image_size,
+        border=0 if features else experiment.border,
         dropout=experiment.dropout,
     )
     if experiment.weights and not features:

@@ -42,6 +42,7 @@ def trunk_features(
     key = {
         "backbone": settings["backbone"],
         "image_size": model.image_size,
+        "border": settings["border"],
         "precision": model.dtype_policy.name,
         "weights": weights,
         "flip": flip,

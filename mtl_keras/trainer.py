@@ -9,6 +9,7 @@ from mtl_keras import losses, metrics, weightings
 from mtl_keras.errors import UserError
 from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.models.heads import head
+from mtl_keras.models.layers import ReflectedBorder
 from mtl_keras.models.sharing import SHARING
 from mtl_keras.tasks import Task
 
@@ -21,7 +22,8 @@ class MultiTaskModel(keras.Model):
 
     It takes images (B, S, S, 3) of 0..255, or features (B, D) with the backbone "features", and answers
     {task name: (B, K)}: probabilities of the classes or bins, or numbers in the task's unit. `shared_units` and
-    `head_units` are the widths of the dense layers that the tasks share and that each has of its own.
+    `head_units` are the widths of the dense layers that the tasks share and that each has of its own. A `border` of so
+    many mirrored pixels on each side shows the trunk a face smaller than its crop; it comes on top of `image_size`.
     """
 
     # === Functional model ===
@@ -31,6 +33,7 @@ class MultiTaskModel(keras.Model):
         backbone: str = "facenet",
         sharing: str = "hard",
         image_size: int | None = None,
+        border: int = 0,
         shared_units: tuple[int, ...] = (512, 256),
         head_units: tuple[int, ...] = (128,),
         dropout: float = 0.3,
@@ -41,15 +44,20 @@ class MultiTaskModel(keras.Model):
         if not tasks or len({task.name for task in tasks}) < len(tasks):
             raise UserError(f"tasks {[task.name for task in tasks]}: expected at least one, each only once")
         parts = BACKBONES[backbone]
-        size = image_size or parts.image_size
-        trunk = parts.build(size)
+        size = image_size or parts.image_size - 2 * border
+        if not 0 <= border < size:
+            raise UserError(f"border {border}: expected 0 or more pixels, and less than the image's side of {size}")
+        trunk = parts.build(size + 2 * border)
         if parts.channels:
             inputs = keras.Input((size, size, 3), dtype="uint8", name="image")
             # In float32: bfloat16 has too few digits for 256 levels around 127.5.
             normalize = keras.layers.Rescaling(
                 1 / parts.scale, -parts.mean / parts.scale, name="normalize", dtype="float32"
             )
-            features = trunk(normalize(inputs))
+            normalized = normalize(inputs)
+            if border:
+                normalized = ReflectedBorder(border, name="border", dtype="float32")(normalized)
+            features = trunk(normalized)
         else:
             inputs = keras.Input((size,), name="features")
             features = trunk(inputs)
@@ -63,6 +71,7 @@ class MultiTaskModel(keras.Model):
             "backbone": backbone,
             "sharing": sharing,
             "image_size": size,
+            "border": border,
             "shared_units": list(shared_units),
             "head_units": list(head_units),
             "dropout": dropout,

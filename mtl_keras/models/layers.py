@@ -60,6 +60,27 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
 
 
 @keras.saving.register_keras_serializable("mtl_keras")
+class ReflectedBorder(keras.layers.Layer):
+    """Surrounds images (B, H, W, C) by so many of their own pixels, mirrored at the edge: (B, H + 2 w, W + 2 w, C)."""
+
+    def __init__(self, width: int, **layer_options):
+        super().__init__(**layer_options)
+        self.width = width
+
+    def call(self, inputs):
+        sides = (self.width, self.width)
+        return ops.pad(inputs, ((0, 0), sides, sides, (0, 0)), mode="reflect")
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, channels = input_shape
+        return batch, height + 2 * self.width, width + 2 * self.width, channels
+
+    # === Config ===
+    def get_config(self):
+        return {**super().get_config(), "width": self.width}
+
+
+@keras.saving.register_keras_serializable("mtl_keras")
 class Scale(keras.layers.Layer):
     """Multiplies its input, of any shape, by a constant."""
 
