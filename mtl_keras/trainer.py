@@ -45,8 +45,8 @@ class MultiTaskModel(keras.Model):
             raise UserError(f"tasks {[task.name for task in tasks]}: expected at least one, each only once")
         parts = BACKBONES[backbone]
         size = image_size or parts.image_size - 2 * border
-        if not 0 <= border < size:
-            raise UserError(f"border {border}: expected 0 or more pixels, and less than the image's side of {size}")
+        if border and not (parts.channels and 0 < border < size):
+            raise UserError(f"border {border}: expected 0, or with images fewer pixels than their side of {size}")
         trunk = parts.build(size + 2 * border)
         if parts.channels:
             inputs = keras.Input((size, size, 3), dtype="uint8", name="image")

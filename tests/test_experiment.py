@@ -25,6 +25,8 @@ from mtl_keras.trainer import MultiTaskModel
         ({"epochs": -1}, "epochs is -1"),
         ({"epochs": 0, "frozen_epochs": 0}, "nothing to train"),
         ({"batch_size": 0}, "batch_size is 0"),
+        ({"border": -1}, "border is -1"),
+        ({"age_error_weight": -0.1}, "age_error_weight is -0.1"),
         ({"ema": 1.0}, "below 1"),
         ({"learning_rate": 0.0}, "learning_rate above 0"),
     ],

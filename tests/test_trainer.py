@@ -137,6 +137,20 @@ def test_images_are_normalized_within_the_network(tiny_backbone):
     np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4)
 
 
+def test_a_border_comes_on_top_of_the_image_and_survives_saving(tiny_backbone, tmp_path):
+    model = MultiTaskModel([GENDER], tiny_backbone, image_size=26, border=3)
+    images = np.random.default_rng(0).integers(0, 256, (2, 26, 26, 3)).astype("uint8")
+    wider = np.pad(images, ((0, 0), (3, 3), (3, 3), (0, 0)), mode="reflect")
+    got = keras.Model(model.inputs[0], model.trunk_output)(images)
+    np.testing.assert_allclose(got, model.trunk((wider - 127.5) / 128), rtol=1e-4, atol=1e-4)
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    assert again.image_size == 26 and again.get_config()["border"] == 3
+    np.testing.assert_allclose(again(images)["gender"], model(images)["gender"], rtol=1e-5)
+    # Without a side of its own, the trunk sees the side that it was made for.
+    assert MultiTaskModel([GENDER], tiny_backbone, border=3).trunk.input_shape == (None, 32, 32, 3)
+
+
 def test_mixed_precision_trains_and_answers_in_float32(tiny_backbone):
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
@@ -223,6 +237,9 @@ def test_an_uncompiled_network_is_saved_as_it_is(tmp_path):
         ({"tasks": []}, "at least one"),
         ({"tasks": [AGE, AGE_REGRESSION]}, "each only once"),
         ({"backbone": "facenet", "image_size": 60}, "60 is too small: give 75"),
+        ({"border": 2}, "border 2: expected 0, or with images"),
+        ({"backbone": "facenet", "image_size": 80, "border": 80}, "fewer pixels than their side of 80"),
+        ({"backbone": "facenet", "image_size": 80, "border": -1}, "border -1"),
     ],
 )
 def test_unknown_parts_are_one_line(settings, message):

@@ -1,4 +1,4 @@
-"""FusedBatchNormalization must be Keras' BatchNormalization in all but speed; Scale must survive saving."""
+"""FusedBatchNormalization must be Keras' BatchNormalization in all but speed; the others must survive saving."""
 
 import keras
 import numpy as np
@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from mtl_keras import distribute
-from mtl_keras.models.layers import FusedBatchNormalization, Scale
+from mtl_keras.models.layers import FusedBatchNormalization, ReflectedBorder, Scale
 
 
 def pair(channels: int, dtype: str = "float32", **arguments):
@@ -143,3 +143,14 @@ def test_save_and_reload_give_the_same_answers(tmp_path):
 
 def test_scale_multiplies():
     np.testing.assert_allclose(Scale(0.5)(np.array([2.0, -4.0], "float32")), [1.0, -2.0])
+
+
+def test_reflected_border_mirrors_at_the_edge_and_survives_saving(tmp_path):
+    inputs = keras.Input((4, 5, 6))
+    model = keras.Model(inputs, ReflectedBorder(2, name="border")(inputs))
+    expected = np.pad(images(), ((0, 0), (2, 2), (2, 2), (0, 0)), mode="reflect")
+    np.testing.assert_array_equal(model(images()), expected)
+    assert model.output_shape == (None, 8, 9, 6)
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    np.testing.assert_array_equal(again(images()), expected)
