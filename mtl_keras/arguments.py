@@ -1,8 +1,9 @@
 """The command line that every experiment has in common."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 import pandas as pd
@@ -46,10 +47,16 @@ def parse(default: Arguments, description: str) -> Arguments:
     return tyro.cli(Arguments, default=default, description=description)
 
 
-def run_experiment(arguments: Arguments, read: Callable[..., pd.DataFrame], reported: Iterable[dict] = ()) -> None:
+def run_experiment(
+    arguments: Arguments,
+    read: Callable[..., pd.DataFrame],
+    reported: Iterable[dict] = (),
+    variants: Mapping[str, dict] = MappingProxyType({}),
+) -> None:
     """Read the data, say what was found, train and compare, and print the table and where everything is.
 
-    `read` is the reader of a data set: (folder, strict) -> label table. `reported` are rows of published figures.
+    `read` is the reader of a data set: (folder, strict) -> label table. `reported` are rows of published figures,
+    `variants` changes of a setting to try: see `mtl_keras.comparison.compare`.
     """
     experiment, out = arguments.experiment, arguments.out
     check(experiment)
@@ -61,7 +68,7 @@ def run_experiment(arguments: Arguments, read: Callable[..., pd.DataFrame], repo
     table = check_images(table, out / "cache" / "images.npz")
     report(table, out, arguments.conflicts)
     table = resolve_conflicts(table, arguments.conflicts)
-    print(compare(experiment, arguments.comparison, table, out, arguments.resume, reported))
+    print(compare(experiment, arguments.comparison, table, out, arguments.resume, reported, variants))
     print(f"tables and figures: {out}\nmodels: {out / 'models'}")
 
 

@@ -1,9 +1,10 @@
 """Multi-task against single-task: all the runs of a results table, and the table, figures and notes made from them."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -38,10 +39,12 @@ def compare(
     out: Path,
     resume: bool = False,
     reported: Iterable[dict] = (),
+    variants: Mapping[str, dict] = MappingProxyType({}),
 ) -> str:
     """Train all runs, write the results folder `out`, and return its table as Markdown.
 
-    `reported` are rows of figures that others have published for the same tasks.
+    `reported` are rows of figures that others have published for the same tasks. `variants` are {name: {setting:
+    value}}: with each of these changes the heads are trained on the frozen trunk, to show what a setting is worth.
     The table is written anew after each run, so that a run that is broken off leaves all that was finished.
     """
     check(experiment)
@@ -83,6 +86,10 @@ def compare(
         for task in chosen:
             alone = add(replace(experiment, tasks=(task.name,), loss_weights=(), epochs=epochs))
             results.write_differences(against(multi, alone, task), out)
+    for variant, changes in variants.items():
+        changed = replace(experiment, **changes)
+        if experiment.frozen_epochs and changed != experiment:
+            add(replace(changed, variant=variant, epochs=0))
     if comparison.small and comparison.small != experiment.backbone:
         add(replace(experiment, backbone=comparison.small))
     text = write([])

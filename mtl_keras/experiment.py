@@ -3,11 +3,12 @@
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import keras
 import numpy as np
 import pandas as pd
+import tyro
 
 from mtl_keras import distribute, export
 from mtl_keras.checkpoints import Run, fingerprint, fit, prepare, read_run, write_run
@@ -82,6 +83,8 @@ class Experiment:
     strategy: Literal["auto", "one", "mirrored", "workers", "tpu"] = "auto"
     # Of the split, the initial weights, the order and the augmentation.
     seed: int = 0
+    # What tells this run apart in tables from the usual one, of which a setting was changed.
+    variant: Annotated[str, tyro.conf.Suppress] = ""
 
     def chosen_tasks(self) -> list[Task]:
         """Return the tasks to learn, age in the form that `age` names."""
@@ -155,13 +158,13 @@ def precision(name: str) -> str:
 
 def name_of(experiment: Experiment, stage: str) -> str:
     """Return the name of a stage's run and folder, such as `facenet-age-gender-fine-tuned`."""
-    return "-".join([experiment.backbone, *experiment.tasks, stage])
+    return "-".join([experiment.backbone, *experiment.tasks, stage, *experiment.variant.split()])
 
 
 def label_of(experiment: Experiment, stage: str) -> str:
     """Return how a stage's run is called in tables and figures, such as `facenet, age alone, frozen`."""
     alone = [f"{experiment.tasks[0]} alone"] if len(experiment.tasks) == 1 else []
-    return ", ".join([experiment.backbone, *alone, stage])
+    return ", ".join([experiment.backbone, *alone, stage, *filter(None, [experiment.variant])])
 
 
 def build(experiment: Experiment, features: int = 0) -> MultiTaskModel:
@@ -265,6 +268,7 @@ def opened(experiment, stage: str, parts: tuple[pd.DataFrame, ...], out: Path, r
     """Return the folder of a stage's run, and the run itself if it was finished with the same settings and data."""
     data = fingerprint(*(data_fingerprint(part) for part in parts))
     settings = {**asdict(experiment), "weights": weights_of(experiment), "data": data, "strategy": "", "precision": ""}
+    del settings["variant"]  # stands in the folder's name
     folder = prepare(out / "checkpoints" / name_of(experiment, stage), settings, resume)
     known = read_run(folder) if resume else None
     print(f"{label_of(experiment, stage)}: {'finished before' if known else 'training'}")

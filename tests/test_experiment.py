@@ -62,6 +62,9 @@ def test_names_of_runs_differ_where_runs_differ():
     assert name_of(alone, "frozen") == "facenet-age-frozen"
     assert label_of(alone, "frozen") == "facenet, age alone, frozen"
     assert label_of(Experiment(), "fine-tuned") == "facenet, fine-tuned"
+    variant = Experiment(tasks=("age", "gender"), variant="no border")
+    assert name_of(variant, "frozen") == "facenet-age-gender-frozen-no-border"
+    assert label_of(variant, "frozen") == "facenet, frozen, no border"
 
 
 def test_precision_is_taken_by_its_name():
