@@ -66,12 +66,41 @@ EYEGLASSES = Task("eyeglasses", "categorical", classes=("no_eyeglasses", "eyegla
 EXPRESSION = Task(
     "expression", "categorical", classes=("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 )
+EXPRESSION_8 = Task("expression_8", "categorical", classes=(*EXPRESSION.classes, "contempt"))
+# Sets that give ages in bins of their own cannot be mapped onto other bins without inventing what they do not say.
+AGE_DECADE = Task(
+    "age_decade",
+    "categorical",
+    classes=("0-2", "3-9", "10-19", "20-29", "30-39", "40-49", "50-59", "60-69", "70+"),
+    unit="years",
+)
+AGE_RANGE = Task(
+    "age_range",
+    "categorical",
+    classes=("0-2", "4-6", "8-12", "15-20", "25-32", "38-43", "48-53", "60-100"),
+    unit="years",
+)
 HEAD_POSE = Task("head_pose", "regression", outputs=("yaw", "pitch", "roll"), unit="degrees", scale=30.0)
 # The two other ways of the FaceNet article to learn age: the most probable of its 117 bins, and regression with MSE.
 AGE_ARGMAX = replace(AGE, readout="argmax")
 AGE_REGRESSION = Task("age", "regression", unit="years", center=33.0, scale=20.0)
 
-TASKS = {task.name: task for task in (AGE, AGE_GROUP, GENDER, ETHNICITY, SMILE, EYEGLASSES, EXPRESSION, HEAD_POSE)}
+TASKS = {
+    task.name: task
+    for task in (
+        AGE,
+        AGE_GROUP,
+        AGE_DECADE,
+        AGE_RANGE,
+        GENDER,
+        ETHNICITY,
+        SMILE,
+        EYEGLASSES,
+        EXPRESSION,
+        EXPRESSION_8,
+        HEAD_POSE,
+    )
+}
 
 
 def find(names: list[str] | tuple[str, ...]) -> list[Task]:

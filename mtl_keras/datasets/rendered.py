@@ -19,6 +19,7 @@ from joblib import Parallel, cpu_count, delayed
 from PIL import Image
 from tqdm import tqdm
 
+from mtl_keras.datasets.files import label_table
 from mtl_keras.datasets.portrait import LIMITS, Portrait, render
 from mtl_keras.errors import UserError
 from mtl_keras.tasks import AGE, ETHNICITY, EXPRESSION, EYEGLASSES, GENDER, HEAD_POSE, SMILE
@@ -149,12 +150,7 @@ def rendered(folder: str | Path) -> pd.DataFrame:
     if not here.any():
         raise UserError(f"{folder}: none of the {len(read)} images in {ATTRIBUTES} is there; draw the faces anew")
     skipped = [{"path": str(folder / name), "reason": "the image is missing"} for name in names[~here]]
-    read, text = read[here].reset_index(drop=True), pd.StringDtype(na_value=np.nan)
-    paths = [os.path.join(folder, name) for name in names[here]]
-    table = pd.DataFrame({"path": pd.array(paths, dtype=text)})
-    table["source"] = pd.array(["rendered"], dtype=text).repeat(len(table))
-    table["split"] = pd.array([None], dtype=text).repeat(len(table))
-    table["group"] = np.arange(len(table), dtype=np.int64)
+    read, labels = read[here].reset_index(drop=True), {}
     for task in LABELS:
         for column in task.columns:
             cells = read[column]
@@ -164,9 +160,8 @@ def rendered(folder: str | Path) -> pd.DataFrame:
                 raise UserError(
                     f"{source}: {column} {cells[~valid].iloc[0]!r}: expected {expected}; draw the faces anew"
                 )
-            table[column] = cells.astype(text if task.classes else np.float64)
-    table.attrs = {"skipped": skipped}
-    return table
+            labels[column] = cells.astype(np.float64) if not task.classes else cells
+    return label_table("rendered", [os.path.join(folder, name) for name in names[here]], labels, skipped=skipped)
 
 
 def _utkface_name(portrait: Portrait, index: int, seed: int) -> str:

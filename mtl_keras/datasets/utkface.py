@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mtl_keras.datasets.files import image_files
+from mtl_keras.datasets.files import folder_of, image_files, label_table
 from mtl_keras.errors import UserError
 from mtl_keras.tasks import AGE, ETHNICITY, GENDER
 
@@ -77,11 +77,7 @@ def utkface(folder: str | Path, strict: bool = False) -> pd.DataFrame:
     Files that cannot be read at all are listed in `attrs["skipped"]`, names read with a blank or another oddity in
     `attrs["deviations"]`, both as {"path", "reason"}. With `strict` the first of either is an error.
     """
-    folder = Path(folder)
-    if not folder.exists():
-        raise UserError(f"{folder}: no such folder; expected the folder of UTKFace images")
-    if not folder.is_dir():
-        raise UserError(f"{folder}: is a file; expected the folder of UTKFace images")
+    folder = folder_of(folder, "UTKFace images")
     paths, labels, skipped, deviations = [], [], [], []
     for path in sorted(image_files(folder)):
         # A name that is not valid UTF-8 can stand neither in a table nor on the screen.
@@ -101,20 +97,8 @@ def utkface(folder: str | Path, strict: bool = False) -> pd.DataFrame:
         found = f"none of its {len(skipped)} images has a name that can be read" if skipped else "holds no image files"
         raise UserError(f"{folder}: {found}; expected UTKFace names such as 25_1_2_20170116174525125.jpg.chip.jpg")
     ages, genders, ethnicities = zip(*labels, strict=True)
-    text = pd.StringDtype(na_value=np.nan)
-    table = pd.DataFrame(
-        {
-            "path": pd.array(paths, dtype=text),
-            "source": pd.Series("utkface", range(len(paths)), text),
-            "split": pd.Series(np.nan, range(len(paths)), text),
-            "group": np.arange(len(paths), dtype=np.int64),
-            "age": np.array(ages, np.float64),
-            "gender": pd.array(genders, dtype=text),
-            "ethnicity": pd.array(ethnicities, dtype=text),
-        }
-    )
-    table.attrs = {"skipped": skipped, "deviations": deviations}
-    return table
+    labels = {"age": np.array(ages, np.float64), "gender": genders, "ethnicity": ethnicities}
+    return label_table("utkface", paths, labels, skipped=skipped, deviations=deviations)
 
 
 def _shown(text: str) -> str:
