@@ -1,0 +1,92 @@
+"""Any folder of class folders: folder names are labels, as in `train/happy/1.jpg` or `male/eyeglasses/2.jpg`.
+
+Each level of folders stands for one task, the one whose classes its names are, or for the split. Names count without
+regard to case, and a blank or hyphen as an underscore.
+"""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mtl_keras.datasets.files import folder_of, image_files, label_table
+from mtl_keras.errors import UserError
+from mtl_keras.tasks import TASKS, Task
+
+SPLITS = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "publictest": "validation",
+    "test": "test",
+    "testing": "test",
+    "privatetest": "test",
+}
+# Other names of the same classes, as data sets write them.
+SAME = {
+    "anger": "angry",
+    "disgusted": "disgust",
+    "fearful": "fear",
+    "happiness": "happy",
+    "sadness": "sad",
+    "surprised": "surprise",
+    "neutrality": "neutral",
+    "man": "male",
+    "woman": "female",
+    "glasses": "eyeglasses",
+    "no_glasses": "no_eyeglasses",
+    "smile": "smiling",
+    "no_smile": "not_smiling",
+}
+
+
+def class_folders(folder: str | Path, strict: bool = False) -> pd.DataFrame:
+    """Read a folder of class folders, nested to any depth, into a label table.
+
+    Images below a folder whose name is no class of its level's task are in `attrs["skipped"]`; with `strict` the first
+    is an error. A level that names the split fills that column.
+    """
+    return read_class_folders(folder_of(folder, "class folders"), "class_folders", strict)
+
+
+def read_class_folders(folder: Path, source: str, strict: bool = False) -> pd.DataFrame:
+    """Read a folder of class folders, with `source` as the set's name."""
+    paths = sorted(image_files(folder))
+    below = pd.Series([os.path.relpath(os.path.dirname(path), folder) for path in paths], dtype=object)
+    # One row an image, one column a level.
+    names = below.str.lower().str.replace(r"[\s-]+", "_", regex=True).str.split(os.sep, expand=True)
+    names = names.replace(SAME).where(lambda level: level != ".")
+    split, labels, wrong = np.full(len(paths), None, object), {}, np.zeros(len(paths), bool)
+    for level in names:
+        found = names[level]
+        if found.isin(SPLITS).any():
+            split, wrong = found.map(SPLITS).to_numpy(object), wrong | (found.notna() & ~found.isin(SPLITS)).to_numpy()
+        elif task := _task_of(found):
+            known = found.isin(task.classes)
+            labels[task.name], wrong = found.where(known), wrong | ~known.to_numpy()
+    if not labels:
+        seen = ", ".join(sorted(set(names.stack().dropna()))[:5]) or "no folders with images"
+        raise UserError(
+            f"{folder}: found {seen}; expected folders named as the classes of a task, such as male, female"
+        )
+    skipped = [
+        {"path": path, "reason": f"its folder {os.path.relpath(os.path.dirname(path), folder)!r} names no class"}
+        for path, is_wrong in zip(paths, wrong, strict=True)
+        if is_wrong
+    ]
+    if skipped and strict:
+        raise UserError(f"{skipped[0]['path']}: {skipped[0]['reason']}; rename the folder, or read without strict")
+    kept = ~wrong
+    labels = {name: cells[kept].reset_index(drop=True) for name, cells in labels.items()}
+    return label_table(source, np.array(paths, object)[kept], labels, split=split[kept], skipped=skipped)
+
+
+def _task_of(names: pd.Series) -> Task | None:
+    """Return the task that most of a level's folders name classes of, the first of equals; None without any."""
+    folders = set(names.dropna())
+    matches = {task.name: len(folders.intersection(task.classes)) for task in TASKS.values()}
+    best = max(matches, key=matches.get)
+    return TASKS[best] if matches[best] else None

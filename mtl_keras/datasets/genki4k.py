@@ -1,0 +1,53 @@
+"""GENKI-4K: photos with smile and head pose (MPLab, University of California San Diego, 2009).
+
+`files/file0001.jpg` and so on; line N of `labels.txt` belongs to file N: smile (1 or 0), then yaw, pitch and roll in
+radians. The set has 4,000 photos of various sizes, some grey, each with one face, near frontal.
+The data (research use) are at https://inc.ucsd.edu/mplab/398/.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mtl_keras.datasets.files import folder_of, label_table, with_images
+from mtl_keras.errors import UserError
+from mtl_keras.tasks import HEAD_POSE, SMILE
+
+LABELS = "labels.txt"
+
+
+def genki4k(folder: str | Path, strict: bool = False) -> pd.DataFrame:
+    """Read a GENKI-4K folder into a label table of smile and of head pose in degrees.
+
+    A label that is no number of the documented range is an empty cell and listed in `attrs["deviations"]`; images
+    without a line, and lines without an image, are in `attrs["skipped"]`. With `strict` the first of these is an error.
+    """
+    folder = folder_of(folder, "GENKI-4K, with labels.txt and files/")
+    lines = read_lines(folder / LABELS)
+    files = [f"files/file{number:04d}.jpg" for number in range(1, len(lines) + 1)]
+    table, skipped = with_images(folder, lines.assign(file=files), LABELS, strict)
+    wrong = table.drop(columns=["file", "path"]).isna().any(axis=1)
+    deviations = [{"path": path, "reason": f"{LABELS} gives no valid label"} for path in table["path"][wrong]]
+    if deviations and strict:
+        raise UserError(f"{deviations[0]['path']}: {deviations[0]['reason']}; mend its line, or read without strict")
+    labels = {"smile": table["smile"].map({0.0: SMILE.classes[0], 1.0: SMILE.classes[1]})}
+    labels |= {column: table[column] for column in HEAD_POSE.columns}
+    return label_table("genki4k", table["path"], labels, skipped=skipped, deviations=deviations)
+
+
+def read_lines(path: Path) -> pd.DataFrame:
+    """Return smile (0, 1) and yaw, pitch, roll in degrees of every line; NaN where a line does not say."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; expected a line `smile yaw pitch roll` for each image")
+    # An empty line must count too, or every later one would go to the wrong image.
+    lines = pd.Series(path.read_text(encoding="utf-8", errors="replace").splitlines(), dtype=object)
+    fields = lines.str.split(n=4, expand=True).reindex(columns=range(4))
+    numbers = fields.apply(pd.to_numeric, errors="coerce").astype(np.float64)
+    if not len(numbers) or numbers.isna().all(axis=None):
+        raise UserError(f"{path}: holds no line `smile yaw pitch roll`; expected the label file of GENKI-4K")
+    numbers.columns = ["smile", *HEAD_POSE.columns]
+    numbers["smile"] = numbers["smile"].where(numbers["smile"].isin([0, 1]))
+    angles = numbers[list(HEAD_POSE.columns)]
+    numbers[angles.columns] = np.degrees(angles.where(angles.abs() <= np.pi))
+    return numbers

@@ -1,0 +1,98 @@
+"""The reader of CelebA: attributes, partitions and identities, as text and as CSV."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mtl_keras.data.table import complete
+from mtl_keras.datasets.celeba import celeba, read_attributes
+from mtl_keras.errors import UserError
+
+NAMES = "Eyeglasses Male Smiling Young"
+LINES = ["000001.jpg -1 -1  1  1", "000002.jpg  1  1 -1  1", "000003.jpg -1  1  1 -1"]
+
+
+def write(folder, lines=LINES, names=NAMES, images=("000001", "000002", "000003"), text=True):
+    (folder / "img_align_celeba").mkdir(parents=True)
+    for image in images:
+        (folder / "img_align_celeba" / f"{image}.jpg").touch()
+    if text:
+        (folder / "list_attr_celeba.txt").write_bytes("\r\n".join([str(len(lines)), names, *lines, ""]).encode())
+    return folder
+
+
+def test_attributes_partition_and_identity_are_read(tmp_path):
+    folder = write(tmp_path / "Celeb A")
+    (folder / "list_eval_partition.txt").write_text("000001.jpg 0\n000002.jpg 1\n000003.jpg 2\n")
+    (folder / "identity_CelebA.txt").write_text("000001.jpg 77\n000003.jpg 77\n")
+    table = celeba(folder)
+    assert table["gender"].tolist() == ["female", "male", "male"]
+    assert table["eyeglasses"].tolist() == ["no_eyeglasses", "eyeglasses", "no_eyeglasses"]
+    assert table["smile"].tolist() == ["smiling", "not_smiling", "smiling"]
+    assert table["split"].tolist() == ["train", "validation", "test"]
+    assert table["group"][0] == table["group"][2] != table["group"][1]
+    assert len(complete(table)) == 3 and not table.attrs["deviations"]
+
+
+def test_without_partition_and_identity_splits_are_empty_and_images_alone(tmp_path):
+    table = celeba(write(tmp_path))
+    assert table["split"].isna().all() and table["group"].nunique() == 3
+
+
+def test_the_csv_form_gives_the_same(tmp_path):
+    text, folder = celeba(write(tmp_path / "text")), write(tmp_path / "csv", text=False)
+    rows = [line.replace("  ", " ").replace(" ", ",") for line in LINES]
+    (folder / "list_attr_celeba.csv").write_text("\n".join(["image_id," + NAMES.replace(" ", ","), *rows]))
+    (folder / "list_eval_partition.csv").write_text("image_id,partition\n000001.jpg,0\n000002.jpg,1\n000003.jpg,2\n")
+    table = celeba(folder)
+    columns = ["gender", "eyeglasses", "smile"]
+    assert table[columns].equals(text[columns]) and table["split"].tolist() == ["train", "validation", "test"]
+
+
+def test_odd_attributes_are_empty_cells_and_missing_images_are_listed(tmp_path):
+    folder = write(tmp_path, [LINES[0], "000002.jpg 0 1 x 1", "000009.jpg 1 1 1 1"])
+    table = celeba(folder)
+    assert table["eyeglasses"].isna().tolist() == [False, True] and table.loc[1, "gender"] == "male"
+    assert len(table.attrs["deviations"]) == 1
+    assert [Path(item["path"]).name for item in table.attrs["skipped"]] == ["000009.jpg", "000003.jpg"]
+    with pytest.raises(UserError, match="000009.jpg"):
+        celeba(folder, strict=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"text": False}, "neither list_attr_celeba.txt nor"),
+        ({"names": "Eyeglasses Hat Smiling Young"}, "has no column 'Male'"),
+        ({"lines": []}, "has no lines"),
+        ({"lines": [LINES[0], LINES[0]]}, "two lines for '000001.jpg'"),
+        ({"images": ()}, "none of the 3 images"),
+    ],
+)
+def test_a_wrong_layout_is_one_line(tmp_path, change, says):
+    with pytest.raises(UserError, match=says) as error:
+        celeba(write(tmp_path, **change))
+    assert "\n" not in str(error.value)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.binary(max_size=300) | st.text("01 -.jpgMaleSmiling\n\r", max_size=300).map(str.encode))
+def test_any_bytes_are_read_or_refused_in_one_line(tmp_path, content):
+    (tmp_path / "list_attr_celeba.txt").write_bytes(content)
+    try:
+        table, _ = read_attributes(tmp_path)
+    except UserError as error:
+        assert "\n" not in str(error)
+    else:
+        assert {"file", "Male", "Eyeglasses", "Smiling"} <= set(table)
+
+
+@pytest.mark.realdata
+def test_the_real_set_is_read_whole_and_no_person_is_in_two_parts():
+    table = celeba(Path(os.environ["MTL_KERAS_DATA"]) / "CelebA")
+    assert len(table) == 4100 and not table.attrs["skipped"] and not table.attrs["deviations"]
+    assert table.groupby("split")["eyeglasses"].value_counts()[("train", "eyeglasses")] == 1500
+    assert (table.groupby("group")["split"].nunique() == 1).all()

@@ -1,0 +1,86 @@
+"""The reader of class folders: each level of folders is a task or the split."""
+
+import os
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mtl_keras.data.table import complete
+from mtl_keras.datasets.class_folders import class_folders
+from mtl_keras.errors import UserError
+
+
+def write(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return folder
+
+
+def rows(table, *columns):
+    names = [os.path.basename(path) for path in table["path"]]
+    return dict(
+        zip(
+            names,
+            table[list(columns)].astype(object).where(table[list(columns)].notna(), None).to_numpy().tolist(),
+            strict=True,
+        )
+    )
+
+
+def test_levels_are_split_and_tasks(tmp_path):
+    write(tmp_path, "train/male/Eyeglasses/1.jpg", "train/female/No eyeglasses/2 ü.jpg", "Val/woman/glasses/3.png")
+    table = class_folders(tmp_path)
+    assert rows(table, "split", "gender", "eyeglasses") == {
+        "1.jpg": ["train", "male", "eyeglasses"],
+        "2 ü.jpg": ["train", "female", "no_eyeglasses"],
+        "3.png": ["validation", "female", "eyeglasses"],
+    }
+    assert len(complete(table)) == 3 and table["group"].tolist() == [0, 1, 2]
+
+
+def test_contempt_makes_it_the_task_of_eight_expressions(tmp_path):
+    seven = class_folders(write(tmp_path / "7", "happy/1.jpg", "anger/2.jpg"))
+    eight = class_folders(write(tmp_path / "8", "happy/1.jpg", "anger/2.jpg", "contempt/3.jpg"))
+    assert seven["expression"].tolist() == ["angry", "happy"] and "expression_8" not in seven
+    assert eight["expression_8"].tolist() == ["angry", "contempt", "happy"] and "expression" not in eight
+
+
+def test_folders_that_name_no_class_are_listed(tmp_path):
+    write(tmp_path, "male/1.jpg", "female/2.jpg", "unsorted/3.jpg", "4.jpg")
+    table = class_folders(tmp_path)
+    assert rows(table, "gender") == {"1.jpg": ["male"], "2.jpg": ["female"]}
+    assert [os.path.basename(item["path"]) for item in table.attrs["skipped"]] == ["4.jpg", "3.jpg"]
+    with pytest.raises(UserError, match="names no class"):
+        class_folders(tmp_path, strict=True)
+
+
+@pytest.mark.parametrize("names", [(), ("1.jpg",), ("holiday/1.jpg", "garden/2.jpg"), ("train/1.jpg",)])
+def test_a_folder_without_classes_is_one_line(tmp_path, names):
+    with pytest.raises(UserError, match="expected folders named as the classes of a task") as error:
+        class_folders(write(tmp_path, *names))
+    assert "\n" not in str(error.value)
+
+
+def test_a_loop_of_links_ends(tmp_path):
+    write(tmp_path, "male/1.jpg")
+    (tmp_path / "male" / "loop").symlink_to(tmp_path)
+    assert len(class_folders(tmp_path)) == 1
+
+
+NAMES = st.lists(st.sampled_from(["train", "male", "female", "happy", "x", "glasses", "Contempt"]), max_size=3)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(NAMES, max_size=4))
+def test_any_folders_give_valid_labels_or_an_error(tmp_path_factory, places):
+    folder = tmp_path_factory.mktemp("folders")
+    for number, place in enumerate(places):
+        write(folder, "/".join([*place, f"{number}.jpg"]))
+    try:
+        table = complete(class_folders(folder))
+    except UserError as error:
+        assert "\n" not in str(error)
+    else:
+        assert len(table) + len(class_folders(folder).attrs["skipped"]) == len(places)

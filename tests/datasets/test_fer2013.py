@@ -1,0 +1,93 @@
+"""The reader of FER2013: class folders, and the published CSV file with its pixels."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mtl_keras.data.images import read_image
+from mtl_keras.data.table import complete
+from mtl_keras.datasets.fer2013 import fer2013
+from mtl_keras.errors import UserError
+
+
+def pixels(value: int) -> str:
+    return " ".join(str((value + index) % 256) for index in range(48 * 48))
+
+
+def write_csv(folder, rows, header="emotion,pixels,Usage"):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "fer2013.csv").write_text("\n".join([header, *(",".join(row) for row in rows)]) + "\n")
+    return folder
+
+
+ROWS = [("0", pixels(3), "Training"), ("3", pixels(5), "PublicTest"), ("6", pixels(7), "PrivateTest")]
+
+
+def test_a_csv_file_becomes_images_with_expression_and_split(tmp_path):
+    folder = write_csv(tmp_path / "FER 2013", ROWS)
+    table = fer2013(folder).sort_values("path")
+    by_split = table.set_index("split")["expression"].to_dict()
+    assert by_split == {"train": "angry", "validation": "happy", "test": "neutral"}
+    image = read_image(table.set_index("split").loc["train", "path"])
+    assert image.shape == (48, 48, 3) and image[0, :4, 0].tolist() == [3, 4, 5, 6] and image[1, 0, 0] == 51
+    assert len(complete(table)) == 3 and set(table["source"]) == {"fer2013"}
+    written = {path: os.stat(path).st_mtime_ns for path in table["path"]}
+    assert {path: os.stat(path).st_mtime_ns for path in fer2013(folder)["path"]} == written
+
+
+def test_class_folders_are_read_too(tmp_path):
+    for name in ("train/happy/1.png", "test/surprise/2.png"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+    table = fer2013(tmp_path)
+    assert table.set_index("split")["expression"].to_dict() == {"test": "surprise", "train": "happy"}
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        (("7", pixels(0), "Training"), "emotion '7' is not 0 to 6"),
+        (("1", "1 2 3", "Training"), "pixels are not 2304 numbers"),
+        (("1", pixels(0).replace("255", "256"), "Training"), "pixels are not 2304 numbers"),
+        (("1", pixels(0), "Holiday"), "Usage 'Holiday' is not"),
+    ],
+)
+def test_rows_that_are_no_image_are_listed(tmp_path, row, says):
+    folder = write_csv(tmp_path, [*ROWS, row])
+    table = fer2013(folder)
+    assert len(table) == 3 and says in table.attrs["skipped"][0]["reason"]
+    with pytest.raises(UserError, match=f"row 3: {says}"):
+        fer2013(write_csv(tmp_path / "strict", [*ROWS, row]), strict=True)
+    assert not (tmp_path / "strict" / "fer2013_images").exists()
+
+
+@pytest.mark.parametrize(
+    ("rows", "header", "says"),
+    [
+        ([], "emotion,pixels,Usage", "none of its rows is an image"),
+        (ROWS, "label,pixels,Usage", "has no column 'emotion'"),
+        ([("1", "2 3", "Training")], "emotion,pixels,Usage", "none of its rows is an image"),
+    ],
+)
+def test_a_csv_file_of_something_else_is_one_line(tmp_path, rows, header, says):
+    folder = write_csv(tmp_path, rows, header)
+    with pytest.raises(UserError, match=says) as error:
+        fer2013(folder)
+    assert "\n" not in str(error.value) and os.listdir(folder) == ["fer2013.csv"]
+
+
+def test_bytes_that_are_no_csv_are_one_line(tmp_path):
+    (tmp_path / "fer2013.csv").write_bytes(np.random.default_rng(0).bytes(2000))
+    with pytest.raises(UserError) as error:
+        fer2013(tmp_path)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.realdata
+def test_the_real_set_is_read_whole():
+    folder = Path(os.environ["MTL_KERAS_DATA"]) / "FER2013"
+    table = fer2013(folder)
+    assert len(table) == sum(len(files) for _, _, files in os.walk(folder)) and not table.attrs["skipped"]
+    assert set(table["split"]) == {"train", "validation"} and table["expression"].nunique() == 7

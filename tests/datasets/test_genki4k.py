@@ -1,0 +1,89 @@
+"""The reader of GENKI-4K: line N of the label file belongs to image N, and radians become degrees."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mtl_keras.data.table import complete
+from mtl_keras.datasets.genki4k import genki4k, read_lines
+from mtl_keras.errors import UserError
+
+LINES = ["1 -0.021162 0.059530 -0.039662", "0 0.5 -0.25 0.125", "1 0 0 0"]
+
+
+def write(folder, lines=LINES, images=(1, 2, 3)):
+    (folder / "files").mkdir(parents=True)
+    (folder / "labels.txt").write_text("\n".join(lines) + "\n")
+    for number in images:
+        (folder / "files" / f"file{number:04d}.jpg").touch()
+    return folder
+
+
+def test_each_line_labels_the_image_of_its_number(tmp_path):
+    table = genki4k(write(tmp_path / "GENKI 4K ü"))
+    assert [Path(path).name for path in table["path"]] == ["file0001.jpg", "file0002.jpg", "file0003.jpg"]
+    assert table["smile"].tolist() == ["smiling", "not_smiling", "smiling"]
+    # 0.5 rad is 28.648 degrees.
+    assert table.loc[1, "head_pose.yaw"] == pytest.approx(28.648, abs=1e-3)
+    assert table.loc[1, "head_pose.pitch"] == pytest.approx(-14.324, abs=1e-3)
+    assert table.loc[1, "head_pose.roll"] == pytest.approx(7.162, abs=1e-3)
+    assert complete(table).shape == table.shape and set(table["source"]) == {"genki4k"}
+
+
+def test_images_and_lines_without_each_other_are_listed(tmp_path):
+    table = genki4k(write(tmp_path, images=(1, 3, 4)))
+    assert table["smile"].tolist() == ["smiling", "smiling"]
+    assert [(Path(item["path"]).name, item["reason"]) for item in table.attrs["skipped"]] == [
+        ("file0002.jpg", "the image that labels.txt names is missing"),
+        ("file0004.jpg", "labels.txt has no line for it"),
+    ]
+    with pytest.raises(UserError, match=r"file0002\.jpg.*missing"):
+        genki4k(tmp_path, strict=True)
+
+
+def test_a_damaged_line_leaves_its_cells_empty_and_all_others_in_place(tmp_path):
+    table = genki4k(write(tmp_path, ["", "7 nan 0.1", "1 0 0 0"]))
+    assert table["smile"].isna().tolist() == [True, True, False]
+    assert table["head_pose.pitch"].isna().tolist() == [True, False, False]
+    assert len(table.attrs["deviations"]) == 2
+    with pytest.raises(UserError, match="gives no valid label"):
+        genki4k(tmp_path, strict=True)
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"), [(["hello", "world"], "holds no line"), ([""], "holds no line"), (None, "no such file")]
+)
+def test_a_wrong_label_file_is_one_line(tmp_path, lines, says):
+    write(tmp_path, lines or [])
+    if lines is None:
+        (tmp_path / "labels.txt").unlink()
+    with pytest.raises(UserError, match=says) as error:
+        genki4k(tmp_path)
+    assert "\n" not in str(error.value)
+
+
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.binary(max_size=200) | st.text("01 .-+naife\n", max_size=200).map(str.encode))
+def test_any_bytes_give_a_row_a_line_or_an_error(tmp_path, content):
+    (tmp_path / "labels.txt").write_bytes(content)
+    try:
+        lines = read_lines(tmp_path / "labels.txt")
+    except UserError:
+        return
+    assert len(lines) == len(content.decode(errors="replace").splitlines())
+    assert lines["smile"].dropna().isin([0, 1]).all()
+    assert np.nanmax(lines.iloc[:, 1:].abs().to_numpy(), initial=0) <= 180
+
+
+@pytest.mark.realdata
+def test_the_real_set_is_read_whole():
+    table = genki4k(Path(os.environ["MTL_KERAS_DATA"]) / "GENKI-4K")
+    assert len(table) == len(os.listdir(Path(os.environ["MTL_KERAS_DATA"]) / "GENKI-4K" / "files"))
+    assert not table.attrs["skipped"] and not table.attrs["deviations"]
+    # The spread of the angles as it is published with the part at hand.
+    assert table["head_pose.yaw"].std() == pytest.approx(13.6, abs=0.1)
+    assert table["head_pose.pitch"].std() == pytest.approx(7.4, abs=0.1)
