@@ -1,0 +1,100 @@
+"""How often each row of a label table is seen in an epoch: repetition, balance of sources and of classes.
+
+The column `times` says how often; 2.5 is twice in one half of the epochs and three times in the other. Without the
+column every row is seen once. It counts for shuffled batches only: what is measured is seen once.
+"""
+
+import numpy as np
+import pandas as pd
+
+from mtl_keras.errors import UserError
+from mtl_keras.tasks import TASKS
+
+TIMES = "times"
+
+
+def balanced(table: pd.DataFrame, balance: str | dict[str, float]) -> pd.DataFrame:
+    """Return a copy of a label table with the column `times` as `balance` says.
+
+    {source: times} repeats the rows of a source; "sources" shows all sources equally often, and the name of a
+    categorical task all its classes, each with as many rows an epoch as the table has (of that task's, its labelled
+    ones); rows without the label are seen once.
+    """
+    table = table.copy()
+    if isinstance(balance, dict):
+        sources = set(table["source"])
+        for source, times in balance.items():
+            if source not in sources:
+                raise UserError(f"balance: no source {source!r}; the table has {', '.join(sorted(sources))}")
+            if not (np.isfinite(times) and times >= 0):
+                raise UserError(f"balance: {source!r} is to be seen {times} times; expected 0 or more")
+        table[TIMES] = table["source"].map(balance).astype(np.float64).fillna(1.0)
+        return table
+    classified = [name for name, task in TASKS.items() if task.kind == "categorical" and name in table]
+    if balance not in ("sources", *classified):
+        raise UserError(f"balance {balance!r}: expected {{source: times}}, {', '.join(('sources', *classified))}")
+    cells = table["source" if balance == "sources" else balance]
+    counts = cells.map(cells.value_counts())
+    table[TIMES] = (cells.notna().sum() / cells.nunique() / counts).astype(np.float64).fillna(1.0)
+    return table
+
+
+def times_of(table: pd.DataFrame) -> np.ndarray:
+    """Return how often each row is seen in an epoch (N,)."""
+    if TIMES not in table:
+        return np.ones(len(table))
+    times = pd.to_numeric(table[TIMES], errors="coerce").fillna(1.0).to_numpy(np.float64)
+    if not (np.isfinite(times).all() and (times >= 0).all() and times.sum() >= 0.5):
+        raise UserError(f"column {TIMES!r}: expected how often a row is seen in an epoch, 0 or more, and not all 0")
+    return times
+
+
+def length(times: np.ndarray) -> int:
+    """Return the number of rows that an epoch shows, the same for each epoch."""
+    return int(np.rint(times.sum()))
+
+
+def draw(times: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Return the rows of one epoch in a random order: row i floor(times[i]) or ceil(times[i]) times.
+
+    Systematic sampling (Madow and Madow, 1944): equally spaced marks on a line on which each row, in a random order,
+    is as long as its times.
+    """
+    mixed, count = random.permutation(len(times)), length(times)
+    ends = np.cumsum(times[mixed]) * (count / times.sum())
+    marks = np.arange(count) + random.random()
+    return random.permutation(mixed[np.minimum(np.searchsorted(ends, marks, side="right"), len(times) - 1)])
+
+
+def composed_length(times: np.ndarray, sources: np.ndarray, composition: dict[str, int]) -> int:
+    """Return the number of batches of a fixed composition in an epoch: until the source that lasts longest is seen."""
+    check_composition(sources, composition)
+    return max(-(-length(times[sources == source]) // rows) for source, rows in composition.items() if rows)
+
+
+def compose(
+    times: np.ndarray, sources: np.ndarray, composition: dict[str, int], random: np.random.Generator
+) -> np.ndarray:
+    """Return the rows of one epoch such that each batch holds `composition[source]` rows of each source.
+
+    Sources that run out before the longest one are drawn anew.
+    """
+    batches, columns = composed_length(times, sources, composition), []
+    for source, rows in composition.items():
+        members, drawn = np.flatnonzero(sources == source), []
+        while rows and sum(map(len, drawn)) < batches * rows:
+            drawn.append(members[draw(times[members], random)])
+        if rows:
+            columns.append(np.concatenate(drawn)[: batches * rows].reshape(batches, rows))
+    return np.concatenate(columns, axis=1).reshape(-1)
+
+
+def check_composition(sources: np.ndarray, composition: dict[str, int]) -> None:
+    """Refuse a composition that names unknown sources, leaves one out, or has no rows."""
+    known = set(sources.tolist())
+    if set(composition) != known:
+        raise UserError(
+            f"batches of {composition}: expected a number of rows for each source, {', '.join(sorted(known))}"
+        )
+    if any(not isinstance(rows, int) or rows < 0 for rows in composition.values()) or not any(composition.values()):
+        raise UserError(f"batches of {composition}: expected whole numbers of rows, 0 or more, and not all 0")
