@@ -13,7 +13,18 @@ LEVELS = (
     ("errors", "tasks"),
     ("datasets", "data", "faces", "models", "losses", "metrics", "weightings", "distribute", "optimizers"),
     ("trainer",),
-    ("features", "evaluate", "results", "plots", "export", "checkpoints", "drawing", "predictor", "people"),
+    (
+        "features",
+        "evaluate",
+        "results",
+        "audit_report",
+        "plots",
+        "export",
+        "checkpoints",
+        "drawing",
+        "predictor",
+        "people",
+    ),
     ("experiment", "comparison", "arguments", "cli", "app"),
 )
 # Of their own row, these may also import what stands to their left; the others only what is inside their own folder.
