@@ -9,7 +9,8 @@ the same bytes. The faces are cartoons that say nothing about people.
 
 import tyro
 
-from mtl_keras.cli import Render, guarded
+from mtl_keras.data_commands import Render
+from mtl_keras.errors import guarded
 
 
 def main() -> None:

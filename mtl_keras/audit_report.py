@@ -135,7 +135,7 @@ def _groups(rows: pd.DataFrame) -> str:
         return "<p class=none>none</p>"
     shown, lines = rows.head(MOST_ROWS), []
     for _, members in shown.groupby("image", sort=False):
-        captions = [", ".join(str(row[name]) for name in label_columns(members) if pd.notna(row[name]))
+        captions = [", ".join(_shown(row[name]) for name in label_columns(members) if pd.notna(row[name]))
                     for _, row in members.iterrows()]  # fmt: skip
         lines.append(f"<div>{''.join(map(_figure, members['path'], captions))}</div>")
     return _more(rows) + "".join(lines)
@@ -173,6 +173,10 @@ def _figure(path: str, caption: str) -> str:
     return (
         f"<figure><img src='data:image/jpeg;base64,{data}' alt=''><br>{html.escape(caption)}<br>{_name(path)}</figure>"
     )
+
+
+def _shown(label: str | float) -> str:
+    return label if isinstance(label, str) else f"{label:g}"
 
 
 def _name(path: str) -> str:

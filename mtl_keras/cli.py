@@ -2,7 +2,6 @@
 
 import json
 import sys
-from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +13,12 @@ import tyro
 from tqdm import tqdm
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 
-from mtl_keras import export
+from mtl_keras import data_commands, export
 from mtl_keras.data.audit import check_images
 from mtl_keras.data.table import encode, replacing
 from mtl_keras.datasets import DATASETS
-from mtl_keras.datasets.rendered import LAYOUTS
 from mtl_keras.drawing import describe, drawings, write_drawing
-from mtl_keras.errors import UserError
+from mtl_keras.errors import UserError, guarded, shown
 from mtl_keras.evaluate import GROUPS, as_table, by_group, figures, predictions
 from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.models.sharing import SHARING
@@ -40,18 +38,6 @@ NAMES = {
 }
 File = Annotated[Path | None, arg(metavar="FILE")]
 Folder = Annotated[Path | None, arg(metavar="DIR")]
-
-
-def guarded(main: Callable[[], None]) -> None:
-    """Run a command's work; a user's mistake ends it with one line and exit code 2, Ctrl+C with exit code 130."""
-    try:
-        main()
-    except UserError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
 
 
 @dataclass(frozen=True)
@@ -154,31 +140,7 @@ class Predict:
             raise UserError(shown(first if len(wrong) == 1 else several + first))
 
 
-@dataclass(frozen=True)
-class Render:
-    """Draw a folder of labeled cartoon faces, laid out like a public data set; they say nothing about people.
-
-    Example: mtl-keras render --out faces --count 2000 --seed 0 --layout utkface
-    """
-
-    # Folder to write; a complete one of the same settings is kept.
-    out: Path
-    # How many faces.
-    count: int = 2000
-    # Another seed draws other faces.
-    seed: int = 0
-    # Side of the images in pixels.
-    size: int = 200
-    # The data set whose file names and folders are imitated.
-    layout: Literal[tuple(LAYOUTS)] = "utkface"
-
-    def run(self) -> None:
-        """Draw the faces and print where they are."""
-        folder = LAYOUTS[self.layout](self.out, self.count, self.seed, self.size)
-        print(f"{self.count} faces in {folder}")
-
-
-COMMANDS = {"list": List, "evaluate": Evaluate, "predict": Predict, "render": Render}
+COMMANDS = {"list": List, "evaluate": Evaluate, "predict": Predict} | data_commands.COMMANDS
 
 
 def main() -> None:
@@ -186,7 +148,7 @@ def main() -> None:
     guarded(lambda: parse().run())
 
 
-def parse() -> List | Evaluate | Predict | Render:
+def parse():
     """Return the command that the command line asks for; `--help` and what cannot be understood end the program."""
     description = "Use networks that tell several things about a face. `mtl-keras COMMAND --help` shows an example."
     return tyro.extras.subcommand_cli_from_dict(
@@ -224,11 +186,6 @@ def as_lines(result: dict) -> list[str]:
     places = [",".join(str(number) for number in person["box"]) for person in result["people"]]
     words = ["; ".join(describe(person)) for person in result["people"]]
     return [f"{path}: [{place}] {word}" for place, word in zip(places, words, strict=True)]
-
-
-def shown(path: str) -> str:
-    """Return a path as it can be printed: names on disk need not be valid Unicode."""
-    return path.encode(errors="replace").decode()
 
 
 # === What is written ===

@@ -1,4 +1,7 @@
-"""The one exception that stands for a mistake its user can mend."""
+"""The one exception that stands for a mistake its user can mend, and how a command tells of it."""
+
+import sys
+from collections.abc import Callable
 
 
 class UserError(ValueError):
@@ -6,3 +9,20 @@ class UserError(ValueError):
 
     The command line prints it as one line, without a traceback.
     """
+
+
+def guarded(main: Callable[[], None]) -> None:
+    """Run a command's work; a user's mistake ends it with one line and exit code 2, Ctrl+C with exit code 130."""
+    try:
+        main()
+    except UserError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+
+
+def shown(path: str) -> str:
+    """Return a path as it can be printed: names on disk need not be valid Unicode."""
+    return path.encode(errors="replace").decode()

@@ -15,6 +15,7 @@ LEVELS = (
     ("trainer",),
     (
         "features",
+        "cropping",
         "evaluate",
         "results",
         "audit_report",
@@ -25,7 +26,7 @@ LEVELS = (
         "predictor",
         "people",
     ),
-    ("experiment", "comparison", "arguments", "cli", "app"),
+    ("experiment", "comparison", "arguments", "data_commands", "cli", "app"),
 )
 # Of their own row, these may also import what stands to their left; the others only what is inside their own folder.
 LEFT_TO_RIGHT = (0, 3)

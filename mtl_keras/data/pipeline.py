@@ -43,10 +43,7 @@ def batches(
 
     def load(index, epoch):
         path, label, mask = tf.nest.map_structure(lambda column: tf.gather(column, index), columns)
-        image = images.resize(images.decode(tf.io.read_file(path)), model.image_size)
-        if how:
-            image = _augment(image, tf.stack([seed * 2_000_003 + epoch, index]), how)
-        return image, label, mask
+        return prepared(tf.io.read_file(path), model.image_size, how, seed, epoch, index), label, mask
 
     shuffle = bool(how) if shuffle is None else shuffle
     # Rows in their own order that are changed must know their epoch too, or every epoch would change them alike.
@@ -55,8 +52,12 @@ def batches(
     return finished(dataset.prefetch(2), len(table), batch_size)
 
 
-# The argument of `batches` has the name of the function that it calls.
-_augment = augment
+def prepared(
+    contents: tf.Tensor, size: int, how: Augmentation | bool, seed: int, epoch: tf.Tensor, row: tf.Tensor
+) -> tf.Tensor:
+    """Return an image file's contents as (size, size, 3) uint8, changed as `how` says by seed, epoch and row alone."""
+    image = images.resize(images.decode(contents), size)
+    return augment(image, tf.stack([seed * 2_000_003 + epoch, row]), how) if how else image
 
 
 def feature_batches(
@@ -91,10 +92,15 @@ def check(table: pd.DataFrame, tasks: Iterable[Task]) -> None:
     """Refuse an empty table, and a task that no row has a label of."""
     if not len(table):
         raise UserError("the label table has no rows; expected at least one image")
-    for task in tasks:
-        if not encode(table, task)[1].any():
+    check_labelled({task.name: int(encode(table, task)[1].sum()) for task in tasks})
+
+
+def check_labelled(numbers: dict[str, int]) -> None:
+    """Refuse a task that no row has a label of, given each task's number of labels."""
+    for name, number in numbers.items():
+        if not number:
             raise UserError(
-                f"no row of the label table has a label of {task.name!r}; leave the task out or add data with it"
+                f"no row of the label table has a label of {name!r}; leave the task out or add data with it"
             )
 
 

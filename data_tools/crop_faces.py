@@ -1,0 +1,22 @@
+"""Find the faces of photos, align them and write them as a folder of crops with the table of their labels.
+
+    python data_tools/crop_faces.py --dataset genki4k --data GENKI-4K --out crops --margin 0.2
+    python data_tools/crop_faces.py --images photos --out crops --faces all
+
+Leaves JPEG crops named as their photos, `table.csv` with the labels, `skipped.csv` with the photos that gave no crop
+and why, and the settings. A run that was stopped goes on where it was.
+"""
+
+import tyro
+
+from mtl_keras.data_commands import Crop
+from mtl_keras.errors import guarded
+
+
+def main() -> None:
+    """Crop the photos that the command line names."""
+    guarded(tyro.cli(Crop, description=__doc__).run)
+
+
+if __name__ == "__main__":
+    main()

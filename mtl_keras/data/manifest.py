@@ -1,0 +1,125 @@
+"""The manifest of a folder of shards: what they hold, in which order, and whether each is whole.
+
+`manifest.json` gives the format's version, the tasks that are labelled, the numbers of rows and of labels in each
+split, every shard's rows, bytes and sha256, and a sha256 of itself. It is written last; until then `progress.json`
+stands for it, so that packing can go on after an interruption.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import tensorflow as tf
+
+from mtl_keras.data.table import SPLITS, replacing
+from mtl_keras.errors import UserError
+from mtl_keras.tasks import Task
+
+FORMAT = 1
+MANIFEST, PROGRESS = "manifest.json", "progress.json"
+# Rows are packed in this order of their splits; those without one come last.
+ORDER = (*SPLITS, "")
+
+
+@dataclass(frozen=True)
+class Shards:
+    """The shards of a label table, or of one split of it."""
+
+    folder: str
+    manifest: dict
+    split: str | None = None
+
+    @property
+    def parts(self) -> list[tuple[dict, int, int]]:
+        """Each shard with rows of the split: its entry in the manifest, how many rows to skip, how many to read."""
+        parts = []
+        for shard in self.manifest["shards"]:
+            rows = [shard["splits"].get(split, 0) for split in ORDER]
+            place = None if self.split is None else ORDER.index(self.split)
+            parts.append((shard, 0, sum(rows)) if place is None else (shard, sum(rows[:place]), rows[place]))
+        return [part for part in parts if part[2]]
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return sum(rows for _, _, rows in self.parts)
+
+    @property
+    def tasks(self) -> dict[str, Task]:
+        """The tasks that are labelled, as they were when the table was packed."""
+        entries = self.manifest["tasks"]
+        return {
+            each["name"]: Task(
+                each["name"], each["kind"], tuple(each["classes"]), tuple(each["values"]), tuple(each["outputs"])
+            )
+            for each in entries
+        }
+
+    def labelled(self, task: str) -> int:
+        """Return how many rows have a label of the task."""
+        labels = self.manifest["labels"]
+        return sum(labels[split].get(task, 0) for split in labels if self.split in (None, split))
+
+
+def write_manifest(manifest: dict, path: Path) -> None:
+    """Write a manifest with its own sha256; an old one stays whole until the new one is complete."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps({**manifest, "sha256": _seal(manifest)}, indent=1) + "\n", encoding="utf-8")
+
+
+def _seal(manifest: dict) -> str:
+    """Return the sha256 of a manifest's contents, so that any damage to it shows."""
+    contents = {key: value for key, value in manifest.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps(contents, sort_keys=True).encode()).hexdigest()
+
+
+def read_manifest(folder: str, name: str = MANIFEST) -> dict:
+    """Read a folder's manifest; a missing or damaged one, or one of another version, is an error."""
+    path = f"{folder}/{name}"
+    try:
+        if not tf.io.gfile.exists(path):
+            unfinished = tf.io.gfile.exists(f"{folder}/{PROGRESS}")
+            mend = "repeat the interrupted packing" if unfinished else "expected a folder that pack_shards wrote"
+            raise UserError(f"{folder}: holds no {name}; {mend}")
+        with tf.io.gfile.GFile(path, "rb") as file:
+            text = file.read()
+    except tf.errors.OpError as error:
+        raise UserError(f"{path}: cannot be read ({reason(error)})") from None
+    try:
+        manifest = json.loads(text)
+    except (ValueError, RecursionError):
+        manifest = None
+    if isinstance(manifest, dict) and manifest.get("format", FORMAT) != FORMAT:
+        raise UserError(f"{path}: is of format {manifest['format']!r}, expected {FORMAT}; pack the table anew")
+    if not isinstance(manifest, dict) or manifest.get("sha256") != _seal(manifest):
+        raise UserError(f"{path}: is damaged or was changed; copy it anew, or pack the table into an empty folder")
+    return manifest
+
+
+def reason(error: tf.errors.OpError) -> str:
+    """Say in one line why TensorFlow could not read or write a file."""
+    return " ".join(error.message.split())
+
+
+def file_sha256(path: str) -> str:
+    """Return the sha256 of a file's contents, read in pieces."""
+    digest = hashlib.sha256()
+    with tf.io.gfile.GFile(path, "rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def damage(folder: str, shard: dict, verify: bool) -> str:
+    """Say in a few words what is wrong with a shard file, by its size or also by its contents; "" if nothing is."""
+    path = f"{folder}/{shard['file']}"
+    try:
+        size = tf.io.gfile.stat(path).length
+        if size != shard["bytes"]:
+            return f"has {size} bytes, expected {shard['bytes']}"
+        return "its sha256 is not the one in the manifest" if verify and file_sha256(path) != shard["sha256"] else ""
+    except tf.errors.NotFoundError:
+        return "the shard is missing"
+    except tf.errors.OpError as error:
+        return f"cannot be read ({reason(error)})"

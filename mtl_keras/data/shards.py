@@ -1,0 +1,235 @@
+"""TFRecord shards -> label table, and batches like those of `mtl_keras.data.pipeline.batches`.
+
+`mtl_keras.data.packing` writes the shards. They are read through tf.io.gfile, so that the folder may also be one of an
+object store that TensorFlow knows. Under MultiWorkerMirroredStrategy each worker reads a range of rows of its own, and
+opens only the shards that hold them: with shards of one size, and as many of them as a multiple of the workers, no
+shard is read twice.
+"""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+from tqdm import tqdm
+
+from mtl_keras.data.augment import AUGMENTATION, Augmentation
+from mtl_keras.data.manifest import Shards, damage, read_manifest, reason
+from mtl_keras.data.pipeline import Reads, check_labelled, finished, prepared
+from mtl_keras.data.table import SPLITS, complete
+from mtl_keras.errors import UserError
+from mtl_keras.tasks import TASKS, Task
+
+# A shuffled pass reads so many shards by turns, and mixes so many of their records, still encoded, in memory.
+READERS, WINDOW = 8, 1024
+# Records that are parsed at once for the label table, which has no use for their images.
+CHUNK = 256
+MEND = "copy the shard anew, or pack the table again"
+TEXTS = ("path", "source", "split")
+
+
+def read_shards(folder: str | Path, split: str | None = None, verify: bool = True) -> Shards:
+    """Open the shards of a folder, or those with rows of one split, after checking that each is whole.
+
+    `verify` reads every file to compare its sha256; without it only the manifest and the files' sizes are checked.
+    """
+    folder = str(folder).rstrip("/")
+    if split not in (None, *SPLITS):
+        raise UserError(f"split {split!r}: expected None or one of {', '.join(SPLITS)}")
+    shards = Shards(folder, read_manifest(folder), split)
+    if not shards.rows:
+        raise UserError(f"{folder}: none of its {shards.manifest['rows']} rows is of split {split!r}; read another one")
+    parts = shards.parts
+    for shard, _, _ in tqdm(parts, desc="verifying shards", unit="shard", disable=not verify):
+        if wrong := damage(folder, shard, verify):
+            raise UserError(f"{folder}/{shard['file']}: {wrong}; {MEND}")
+    return shards
+
+
+def shard_table(shards: Shards) -> pd.DataFrame:
+    """Return the label table of the shards, in their order; `path` is each image's name below the packed folder."""
+    tasks = shards.tasks
+    _check_agreement(shards, [TASKS[name] for name in tasks if name in TASKS])
+    spec = {name: tf.io.FixedLenFeature((), tf.string, "") for name in TEXTS}
+    spec |= {"group": tf.io.FixedLenFeature((), tf.int64, 0), **_label_spec(tasks.values())}
+    chunks = []
+    for shard, skip, rows in shards.parts:
+        path = f"{shards.folder}/{shard['file']}"
+        records = tf.data.TFRecordDataset(path).skip(skip).take(rows).batch(CHUNK)
+        try:
+            read = [tf.nest.map_structure(lambda cells: cells.numpy(), tf.io.parse_example(r, spec)) for r in records]
+        except tf.errors.OpError as error:
+            raise UserError(f"{path}: cannot be read ({reason(error)}); {MEND}") from None
+        if sum(len(chunk["path"]) for chunk in read) != rows:
+            raise UserError(f"{path}: ends before its {rows} rows; {MEND}")
+        chunks += read
+    cells = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in spec}
+    table = pd.DataFrame({name: [c.decode("utf-8", "surrogateescape") for c in cells[name]] for name in TEXTS})
+    table["split"] = table["split"].mask(table["split"] == "")
+    table["group"] = cells["group"]
+    for task in tasks.values():
+        for column in task.columns:
+            if task.kind == "categorical":
+                table[column] = np.array([*task.classes, None], object)[cells[column]]
+            else:
+                # By way of text: the number that was packed, not the float32 nearest to it.
+                table[column] = cells[column].astype(str).astype(np.float64)
+    return complete(table)
+
+
+def shard_batches(
+    shards: Shards,
+    model: Reads,
+    batch_size: int = 64,
+    augment: bool | Augmentation = False,
+    shuffle: bool | None = None,
+    seed: int = 0,
+    first_epoch: int = 0,
+) -> tf.data.Dataset:
+    """Return the batches that `mtl_keras.data.pipeline.batches` gives for the same rows, read from shards.
+
+    Rows are changed as there. A shuffled pass takes the shards in a new order and mixes the records of a few of them
+    at a time, as seed and epoch say. Under MultiWorkerMirroredStrategy (that of `model`, or in whose scope this is
+    called) each worker gets other rows; `batch_size` is still that of all workers together. A worker's last batch may
+    be filled with rows that it has seen already, all of their masks 0.
+    """
+    _check_agreement(shards, model.tasks)
+    check_labelled({task.name: shards.labelled(task.name) for task in model.tasks})
+    how = AUGMENTATION if augment is True else augment
+    shuffle = bool(how) if shuffle is None else shuffle
+    spec = {"image": tf.io.FixedLenFeature((), tf.string), **_label_spec(model.tasks)}
+
+    def load(row, epoch, record, weight):
+        features = tf.io.parse_single_example(record, spec)
+        pairs = {task.name: _label(task, features) for task in model.tasks}
+        image = prepared(features["image"], model.image_size, how, seed, epoch, row)
+        labels = {name: pair[0] for name, pair in pairs.items()}
+        return image, labels, {name: pair[1] * weight for name, pair in pairs.items()}
+
+    index, workers, replicas = _worker(model)
+    total = shards.rows
+    if workers == 1:
+        rows = _passes(_share(shards, 0, total), seed, first_epoch, shuffle)
+        loaded = rows.map(load, num_parallel_calls=tf.data.AUTOTUNE)
+        return finished(loaded.batch(batch_size).prefetch(2), total, batch_size)
+    if batch_size % replicas:
+        raise UserError(f"batch_size {batch_size}: expected a multiple of {replicas}, one part for each replica")
+    if total < workers:
+        raise UserError(f"{shards.folder}: {total} rows are too few for {workers} workers; expected one for each")
+    share = _share(shards, total * index // workers, total * (index + 1) // workers)
+    # Every worker must know the same number of steps, but its own rows may end before the last is full.
+    again = tf.data.Dataset.range(len(share)).flat_map(_reader(share)).repeat()
+    rows = _passes(share, seed, first_epoch, shuffle)
+    rows = rows.concatenate(again.map(lambda row, record: (row, tf.constant(0, tf.int64), record, 0.0)))
+    loaded = rows.map(load, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size)
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    # The `take` makes the number of batches known, on each worker that of all.
+    return loaded.take(-(-total // batch_size)).prefetch(2).with_options(options)
+
+
+def _worker(model: Reads) -> tuple[int, int, int]:
+    """Return this worker's place, the number of workers and of replicas; other strategies have one worker."""
+    strategy = model.distribute_strategy if isinstance(model, keras.Model) else tf.distribute.get_strategy()
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return 0, 1, strategy.num_replicas_in_sync
+    resolver = strategy.cluster_resolver
+    jobs = resolver.cluster_spec().as_dict()
+    chiefs, workers = len(jobs.get("chief", ())), len(jobs.get("worker", ()))
+    place = resolver.task_id + (chiefs if resolver.task_type == "worker" else 0)
+    return place, max(1, chiefs + workers), strategy.num_replicas_in_sync
+
+
+def _share(shards: Shards, begin: int, end: int) -> list[tuple[str, int, int, int]]:
+    """Return where rows `begin` to `end` lie: a file, how many of its rows to skip and to read, the first's number."""
+    share, first = [], 0
+    for shard, skip, rows in shards.parts:
+        low, high = max(begin, first), min(end, first + rows)
+        if low < high:
+            share.append((f"{shards.folder}/{shard['file']}", skip + low - first, high - low, low))
+        first += rows
+    return share
+
+
+def _passes(share: list[tuple[str, int, int, int]], seed: int, first_epoch: int, shuffle: bool) -> tf.data.Dataset:
+    """Return (row number, epoch, record, 1.0) of one epoch, of the next one at each pass, shuffled anew for each."""
+    counter = tf.Variable(first_epoch - 1, dtype=tf.int64, trainable=False)
+    read = _reader(share)
+
+    def one_pass(epoch):
+        key = tf.stack([tf.constant(seed, tf.int64), epoch])
+
+        def mixed(numbers, records):
+            count = tf.shape(numbers)[0]
+            places = tf.random.experimental.index_shuffle(tf.range(count), key, count - 1)
+            return tf.gather(numbers, places), tf.gather(records, places)
+
+        parts = tf.data.Dataset.range(len(share))
+        if shuffle:
+            parts = parts.map(lambda part: tf.random.experimental.index_shuffle(part, key, len(share) - 1))
+            turns = parts.interleave(read, READERS, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+            rows = turns.batch(WINDOW).map(mixed).prefetch(1).unbatch()
+        else:
+            rows = parts.flat_map(read)
+        return rows.map(lambda row, record: (row, epoch, record, 1.0))
+
+    # A variable that each new pass counts up, as in `mtl_keras.data.pipeline.passes`.
+    return tf.data.Dataset.range(1).map(lambda _: counter.assign_add(1)).flat_map(one_pass)
+
+
+def _reader(share: list[tuple[str, int, int, int]]) -> Callable[[tf.Tensor], tf.data.Dataset]:
+    """Return a function that gives the pairs (row number, record) of the part of a share with this number."""
+    paths, skips, counts, firsts = (tf.constant(column) for column in zip(*share, strict=True))
+    skips, counts, firsts = (tf.cast(column, tf.int64) for column in (skips, counts, firsts))
+
+    def read(part):
+        records = tf.data.TFRecordDataset(paths[part]).skip(skips[part]).take(counts[part])
+        return tf.data.Dataset.zip(tf.data.Dataset.range(firsts[part], firsts[part] + counts[part]), records)
+
+    return read
+
+
+def _label_spec(tasks: Iterable[Task]) -> dict[str, tf.io.FixedLenFeature]:
+    """Say how labels are read: -1 or NaN where there is none."""
+    return {
+        column: tf.io.FixedLenFeature((), tf.int64, -1)
+        if task.kind == "categorical"
+        else tf.io.FixedLenFeature((), tf.float32, np.nan)
+        for task in tasks
+        for column in task.columns
+    }
+
+
+def _label(task: Task, features: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return a record's label and mask as `mtl_keras.data.table.encode` gives them for a row."""
+    label = tf.stack([features[column] for column in task.columns])  # (D,)
+    known = tf.reduce_all(label >= 0 if task.kind == "categorical" else ~tf.math.is_nan(label))
+    label = tf.where(known, label, tf.zeros_like(label))
+    label = tf.cast(label, tf.int32) if task.kind == "categorical" else label
+    return label[0] if len(task.columns) == 1 else label, tf.cast(known, tf.float32)
+
+
+def _check_agreement(shards: Shards, tasks: Iterable[Task]) -> None:
+    """Refuse shards whose labels mean something else than those of the tasks."""
+    packed = shards.tasks
+    for task in tasks:
+        old = packed.get(task.name, task)
+        same = (old.kind == "categorical", old.classes, old.outputs) == (
+            task.kind == "categorical",
+            task.classes,
+            task.outputs,
+        )
+        low, high = (min(task.values), max(task.values)) if task.values else (-np.inf, np.inf)
+        if not same or (old.values and not low <= min(old.values) <= max(old.values) <= high):
+            raise UserError(
+                f"{shards.folder}: task {task.name!r} was packed as {_described(old)}, expected {_described(task)}; "
+                "pack the table anew"
+            )
+
+
+def _described(task: Task) -> str:
+    if task.values:
+        return f"{task.kind} from {min(task.values):g} to {max(task.values):g}"
+    return f"{task.kind} of {', '.join(task.classes or task.outputs) or 'one number'}"

@@ -1,0 +1,136 @@
+"""The commands that prepare data: render, crop, audit and pack."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pandas as pd
+from tyro.conf import arg
+
+from mtl_keras.audit_report import write_report
+from mtl_keras.cropping import CropSettings, crop_faces, photo_table
+from mtl_keras.data.audit import check_images
+from mtl_keras.data.packing import pack_shards
+from mtl_keras.datasets import DATASETS
+from mtl_keras.datasets.rendered import LAYOUTS
+from mtl_keras.errors import UserError, shown
+
+Folder = Annotated[Path | None, arg(metavar="DIR")]
+
+
+def read(dataset: str, data: Path) -> pd.DataFrame:
+    """Read a data set by its name and folder."""
+    if dataset not in DATASETS:
+        raise UserError(f"unknown dataset {dataset!r}; expected one of {', '.join(DATASETS)}")
+    return DATASETS[dataset](data)
+
+
+@dataclass(frozen=True)
+class Render:
+    """Draw a folder of labeled cartoon faces, laid out like a public data set; they say nothing about people.
+
+    Example: mtl-keras render --out faces --count 2000 --seed 0 --layout utkface
+    """
+
+    # Folder to write; a complete one of the same settings is kept.
+    out: Path
+    # How many faces.
+    count: int = 2000
+    # Another seed draws other faces.
+    seed: int = 0
+    # Side of the images in pixels.
+    size: int = 200
+    # The data set whose file names and folders are imitated.
+    layout: Literal[tuple(LAYOUTS)] = "utkface"
+
+    def run(self) -> None:
+        """Draw the faces and print where they are."""
+        folder = LAYOUTS[self.layout](self.out, self.count, self.seed, self.size)
+        print(f"{self.count} faces in {folder}")
+
+
+@dataclass(frozen=True)
+class Crop:
+    """Find the faces of photos, align them and write them as a folder of crops with the table of their labels.
+
+    Example: mtl-keras crop --dataset genki4k --data GENKI-4K --out crops --margin 0.2
+    """
+
+    # Folder for the crops; a run into it that was stopped goes on.
+    out: Path
+    # Name of the data set, of `mtl-keras list datasets`.
+    dataset: str | None = None
+    # Folder of the data set.
+    data: Folder = None
+    # Instead of a data set: a folder of photos without labels.
+    images: Folder = None
+    # Side of the crops in pixels.
+    size: int = 200
+    # How much wider the crops are than UTKFace's, on each side, as a share of the side.
+    margin: float = 0.0
+    # Which faces of a photo; with "all", only photos of one face keep their labels.
+    faces: Literal["largest", "central", "all"] = "largest"
+    # Do not turn heads upright, so that labels of roll are true of the crops.
+    keep_roll: bool = False
+    # Processes; by default one for every two processors.
+    jobs: int | None = None
+
+    def run(self) -> None:
+        """Crop the faces and print how many there are, and where."""
+        if (self.images is None) == (self.dataset is None) or (self.dataset is None) != (self.data is None):
+            raise UserError("expected either --dataset NAME with --data DIR, or --images DIR")
+        photos = read(self.dataset, self.data) if self.dataset else photo_table(self.images, leave_out=self.out)
+        settings = CropSettings(self.faces, self.size, self.margin, self.keep_roll)
+        crops = crop_faces(photos, self.out, settings, n_jobs=self.jobs)
+        print(f"{len(crops)} crops of {len(photos)} photos in {self.out}, {len(crops.attrs['skipped'])} skipped")
+
+
+@dataclass(frozen=True)
+class Audit:
+    """Report on data sets: what they label, what cannot be read, which images are copies, which labels are odd.
+
+    Example: mtl-keras audit --dataset utkface --data UTKFace --out audit
+    """
+
+    # Name of the data set, of `mtl-keras list datasets`.
+    dataset: str
+    # Folder of the data set.
+    data: Path
+    # Folder for report.txt, report.html with thumbnails, and CSV files.
+    out: Path = Path("audit")
+
+    def run(self) -> None:
+        """Read and check all images, write the report, print it and where it is."""
+        print(write_report(check_images(read(self.dataset, self.data)), self.out))
+        print(f"\nreport: {self.out / 'report.html'}")
+
+
+@dataclass(frozen=True)
+class Pack:
+    """Pack a data set's images and labels into TFRecord shards, for training from many machines or an object store.
+
+    Example: mtl-keras pack --dataset utkface --data UTKFace --out shards
+    """
+
+    # Name of the data set, of `mtl-keras list datasets`.
+    dataset: str
+    # Folder of the data set.
+    data: Path
+    # Folder to write; packing that was interrupted goes on where it stopped.
+    out: Path
+    # At most how many images a shard holds.
+    rows_per_shard: int = 4096
+    # Another seed deals the images to the shards in another order.
+    seed: int = 0
+
+    def run(self) -> None:
+        """Pack the images that can be read, and print how many there are, and where."""
+        table = check_images(read(self.dataset, self.data))
+        for item in table.attrs.get("skipped", []):
+            print(f"skipped {shown(item['path'])}: {item['reason']}", file=sys.stderr)
+        shards = pack_shards(table, self.out, self.rows_per_shard, self.seed)["shards"]
+        print(f"{len(table)} images in {len(shards)} shards in {self.out}")
+
+
+COMMANDS = {"render": Render, "crop": Crop, "audit": Audit, "pack": Pack}

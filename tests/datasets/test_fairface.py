@@ -1,0 +1,199 @@
+"""The reader of FairFace: its labels, the ages that a spreadsheet took for dates, and mistakes in its folder."""
+
+import os
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mtl_keras.data.table import combine
+from mtl_keras.datasets.fairface import AGES, fairface
+from mtl_keras.datasets.lists import decode, read_columns
+from mtl_keras.errors import UserError
+from mtl_keras.tasks import AGE_DECADE, ETHNICITY, GENDER
+
+HEADER = "file,age,gender,race,service_test\n"
+TRAIN = """train/1.jpg,50-59,Male,East Asian,True
+train/2.jpg,3-9,Female,Indian,False
+train/3.jpg,more than 70,Female,Latino_Hispanic,False
+train/4.jpg,0-2,Male,Middle Eastern,True
+train/5.jpg,,,,False
+"""
+VAL = "val/1.jpg,10-19,Male,Black,True\nval/2.jpg,20-29,Female,Southeast Asian,False\nval/3.jpg,60-69,Male,White,True\n"
+IMAGES = [*(f"train/{number}.jpg" for number in range(1, 6)), *(f"val/{number}.jpg" for number in range(1, 4))]
+
+
+def test_every_label_is_read(tmp_path):
+    table = fairface(write(tmp_path))
+    assert table.columns.tolist() == ["path", "source", "split", "group", "age_decade", "gender", "ethnicity"]
+    assert table["path"].tolist() == [str(tmp_path / name) for name in IMAGES]
+    assert table["source"].unique().tolist() == ["fairface"]
+    assert table["split"].tolist() == ["train"] * 5 + ["validation"] * 3
+    assert table["age_decade"].fillna("").tolist() == ["50-59", "3-9", "70+", "0-2", "", "10-19", "20-29", "60-69"]
+    genders = ["male", "female", "female", "male", "", "male", "female", "male"]
+    assert table["gender"].fillna("").tolist() == genders
+    races = ["asian", "indian", "others", "others", "", "black", "asian", "white"]
+    assert table["ethnicity"].fillna("").tolist() == races
+    assert table.attrs == {"skipped": [], "deviations": []}
+    assert combine([table])["age_decade"].notna().sum() == 7
+
+
+def test_all_bins_have_a_class():
+    assert tuple(dict.fromkeys(AGES.values())) == AGE_DECADE.classes
+
+
+@pytest.mark.parametrize(
+    ("date", "bin"),
+    [(date, "3-9") for date in ("3-Sep", "03-Sep", "9-Mar", "09-Mar", "Sep-03", "Mar-09")]
+    + [("Oct-19", "10-19"), ("19-Oct", "10-19"), ("19-oct", "10-19")],
+)
+def test_dates_of_a_spreadsheet_are_read_back(tmp_path, date, bin):
+    table = fairface(write(tmp_path, train=TRAIN.replace("3-9", date)))
+    assert table["age_decade"][1] == bin
+
+
+@pytest.mark.parametrize("margin", ["fairface-img-margin025-trainval", "fairface-img-margin125-trainval"])
+def test_images_of_either_margin_are_found(tmp_path, margin):
+    make_files(tmp_path, [f"{margin}/{name}" for name in IMAGES])
+    (tmp_path / "train_labels.csv").write_text(HEADER + TRAIN)
+    (tmp_path / "val_labels.csv").write_text("\ufeff" + HEADER + VAL, encoding="utf-8")
+    assert fairface(tmp_path)["path"].tolist() == [str(tmp_path / margin / name) for name in IMAGES]
+
+
+def test_relative_folder_is_read(tmp_path, monkeypatch):
+    write(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    table = fairface(".")
+    assert len(table) == 8 and table["path"].map(os.path.isfile).all()
+
+
+def test_what_is_left_out_is_listed(tmp_path):
+    write(tmp_path, train=TRAIN + "train/9.jpg,3-9,Male,White,True\ntrain/1.jpg,3-9,Male,White,True\n")
+    make_files(tmp_path, ["val/7.jpg"])
+    table = fairface(tmp_path)
+    assert len(table) == 8 and table["age_decade"][0] == "50-59"
+    assert table.attrs["skipped"] == [
+        {"path": str(tmp_path / "train/9.jpg"), "reason": "the image is missing"},
+        {
+            "path": str(tmp_path / "val/7.jpg"),
+            "reason": "no line in fairface_label_train.csv and fairface_label_val.csv",
+        },
+    ]
+    reason = "the image has several lines, of which the first counts"
+    assert table.attrs["deviations"] == [{"path": str(tmp_path / "train/1.jpg"), "reason": reason}]
+    with pytest.raises(UserError, match="train/9.jpg: the image is missing"):
+        fairface(tmp_path, strict=True)
+
+
+def test_one_label_file_is_enough(tmp_path):
+    write(tmp_path, val=None)
+    table = fairface(tmp_path)
+    assert table["split"].unique().tolist() == ["train"] and len(table.attrs["skipped"]) == 3
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only POSIX file names are bytes")
+def test_name_in_another_encoding_is_listed(tmp_path):
+    write(tmp_path)
+    try:
+        (tmp_path / "train" / os.fsdecode(b"\xe9.jpg")).touch()
+    except OSError:
+        pytest.skip("this file system holds only UTF-8 names")
+    table = fairface(tmp_path)
+    assert len(table) == 8
+    table.attrs["skipped"][0]["path"].encode()
+
+
+@pytest.mark.parametrize(
+    ("train", "message"),
+    [
+        (HEADER, "lists no image"),
+        ("", "cannot be read as a table"),
+        (
+            "file,age,gender\ntrain/1.jpg,3-9,Male\n",
+            "starts with 'file, age, gender'; expected the columns file, age, gender, race",
+        ),
+        (HEADER + "train/1.jpg,4-9,Male,White,True\n", "age '4-9' is unknown; expected one of 0-2, 3-9"),
+        (HEADER + "train/1.jpg,3-9,man,White,True\n", "gender 'man' is unknown"),
+        (HEADER + "train/1.jpg,3-9,Male,Martian,True\n", "race 'Martian' is unknown"),
+        (HEADER + TRAIN + "train/6.jpg,3-", "age '3-' is unknown"),
+        (HEADER + 'train/1.jpg,"3-9\n', "cannot be read as a table"),
+        (HEADER.encode() + b"train/\xff.jpg,3-9,Male,White,True\n", "cannot be read as a table"),
+        (b"\x00\x01\x02\x00", "starts with"),
+    ],
+)
+def test_broken_label_files_are_one_line_errors(tmp_path, train, message):
+    write(tmp_path)
+    file = tmp_path / "fairface_label_train.csv"
+    file.write_bytes(train if isinstance(train, bytes) else train.encode())
+    with pytest.raises(UserError, match=message) as caught:
+        fairface(tmp_path)
+    assert str(caught.value).startswith(str(file)) and "\n" not in str(caught.value)
+
+
+def test_folder_mistakes_are_one_line_errors(tmp_path):
+    make_files(tmp_path, ["file.jpg", "empty/notes.txt", "images/train/1.jpg"])
+    write(tmp_path / "elsewhere")
+    for name in IMAGES:
+        (tmp_path / "elsewhere" / name).unlink()
+    for folder, message in [
+        ("missing", "no such folder"),
+        ("file.jpg", "is a file"),
+        ("empty", "holds no label file"),
+        ("images", "holds no label file"),
+        ("elsewhere", "none of its 8 images is there"),
+    ]:
+        with pytest.raises(UserError, match=message) as caught:
+            fairface(tmp_path / folder)
+        assert str(caught.value).startswith(str(tmp_path / folder)) and "\n" not in str(caught.value)
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=80) | st.text("0123456789-,\n\"'aegr train/.jpg", max_size=80).map(str.encode))
+def test_any_label_file_is_read_or_refused(tmp_path, contents):
+    write(tmp_path)
+    (tmp_path / "fairface_label_train.csv").write_bytes(HEADER.encode() + contents)
+    assert_read_or_refused(tmp_path)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.text(max_size=40) | st.sampled_from([*AGES, ""]))
+def test_any_text_of_a_cell_is_a_class_or_refused(text):
+    cells = pd.Series([text], name="age", dtype=str)
+    if text in {*AGES, ""}:
+        assert decode(cells, AGES, "list.csv").fillna("").tolist() == [AGES.get(text, "")]
+        return
+    with pytest.raises(UserError, match="expected one of") as caught:
+        decode(cells, AGES, "list.csv")
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
+
+
+def test_columns_of_a_file_without_header(tmp_path):
+    (tmp_path / "list.csv").write_text("a, b ,c\n")
+    assert read_columns(tmp_path / "list.csv", ["z", "y"], names=["x", "y", "z"]).iloc[0].tolist() == ["c", "b"]
+
+
+def assert_read_or_refused(folder):
+    try:
+        table = fairface(folder)
+    except UserError as error:
+        assert "\n" not in str(error)
+        return
+    assert table["age_decade"].dropna().isin(AGE_DECADE.classes).all()
+    assert table["gender"].dropna().isin(GENDER.classes).all()
+    assert table["ethnicity"].dropna().isin(ETHNICITY.classes).all()
+
+
+def write(folder: Path, train: str = TRAIN, val: str | None = VAL) -> Path:
+    make_files(folder, IMAGES)
+    (folder / "fairface_label_train.csv").write_text(HEADER + train)
+    if val is not None:
+        (folder / "fairface_label_val.csv").write_text(HEADER + val)
+    return folder
+
+
+def make_files(folder: Path, names: list[str]) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()

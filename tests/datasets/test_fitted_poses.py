@@ -1,0 +1,153 @@
+"""The readers of 300W-LP and AFLW2000-3D: angles from the .mat beside each image, and groups by photo."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.io import loadmat, savemat
+
+from mtl_keras.datasets.fitted_poses import aflw2000, photo_of, read_pose, w300lp
+from mtl_keras.errors import UserError
+
+ANGLES = ["head_pose.yaw", "head_pose.pitch", "head_pose.roll"]
+
+
+def make_images(folder: Path, poses: dict[str, tuple[float, float, float] | None]) -> None:
+    """Write an image and a .mat for each name and its yaw, pitch and roll in degrees; no .mat for None."""
+    for name, pose in poses.items():
+        image = folder / f"{name}.jpg"
+        image.parent.mkdir(parents=True, exist_ok=True)
+        image.touch()
+        if pose is not None:
+            yaw, pitch, roll = np.radians(pose)
+            parameters = np.array([[pitch, yaw, roll, 229.7, 209.5, -110.9, 0.00145]], np.float32)
+            others = {"pt2d": np.zeros((2, 68)), "Exp_Para": np.zeros((29, 1)), "roi": np.ones((1, 4), np.int16)}
+            savemat(image.with_suffix(".mat"), {"Pose_Para": parameters, **others}, do_compression=True)
+
+
+def test_aflw2000_becomes_a_label_table(tmp_path):
+    poses = {"image00002": (30.5, -10.25, 4), "image00004": (-70, 0, 0), "image00006": (0, 15, -99)}
+    make_images(tmp_path, poses)
+    table = aflw2000(tmp_path, strict=True)
+    assert table.columns.tolist() == ["path", "source", "split", "group", *ANGLES]
+    assert table["path"].tolist() == [str(tmp_path / f"{name}.jpg") for name in poses]
+    np.testing.assert_allclose(table[ANGLES], list(poses.values()), atol=1e-4)
+    assert table["group"].tolist() == [0, 1, 2] and table["source"].unique().tolist() == ["aflw2000"]
+    assert table.attrs == {"skipped": [], "deviations": []}
+
+
+def test_w300lp_groups_everything_that_was_made_from_one_photo(tmp_path):
+    names = ["AFW/AFW_134212_1_0", "AFW/AFW_134212_1_13", "AFW/AFW_134212_2_0", "AFW/AFW_4512714865_1_3"]
+    names += ["AFW_Flip/AFW_134212_1_0", "LFPW/LFPW_image_train_0737_13", "LFPW_Flip/LFPW_image_train_0737_2"]
+    make_images(tmp_path / "300W_LP", {name: (number, 0, -number) for number, name in enumerate(names)})
+    (tmp_path / "300W_LP" / "landmarks" / "AFW").mkdir(parents=True)
+    savemat(tmp_path / "300W_LP" / "landmarks" / "AFW" / "AFW_134212_1_0_pts.mat", {"pts_2d": np.zeros((68, 2))})
+    table = w300lp(tmp_path, strict=True)
+    assert table["source"].unique().tolist() == ["w300lp"] and len(table) == len(names)
+    assert table["group"].tolist() == [0, 0, 0, 1, 0, 2, 2]
+    np.testing.assert_allclose(table["head_pose.yaw"], range(7), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("stem", "photo"),
+    [
+        ("AFW_134212_1_3", "AFW_134212"),
+        ("HELEN_232194_1_16", "HELEN_232194"),
+        ("IBUG_image_003_1_10", "IBUG_image_003"),
+        ("IBUG_image_014_01_2", "IBUG_image_014"),
+        ("LFPW_image_test_0001_15", "LFPW_image_test_0001"),
+        ("LFPW_image_train_0001_0", "LFPW_image_train_0001"),
+        ("portrait", "portrait"),
+    ],
+)
+def test_photo_of_a_rendering(stem, photo):
+    assert photo_of(stem) == photo
+
+
+def test_images_beyond_the_largest_angle_are_skipped(tmp_path):
+    make_images(tmp_path, {"image00002": (1, 2, 3), "image00004": (0, -120, 0), "image00006": (99.5, 0, 0)})
+    table = aflw2000(tmp_path, strict=True)
+    assert len(table) == 1
+    assert [entry["reason"] for entry in table.attrs["skipped"]] == [
+        "an angle of 120.0 degrees is beyond 99",
+        "an angle of 99.5 degrees is beyond 99",
+    ]
+    assert len(aflw2000(tmp_path, maximum_angle=100)) == 2 and len(w300lp(tmp_path, maximum_angle=180)) == 3
+
+
+@pytest.mark.parametrize(
+    ("variables", "reason"),
+    [
+        (None, "no such file"),
+        ({"pts_2d": np.zeros((68, 2))}, "has no variable Pose_Para"),
+        ({"Pose_Para": np.zeros((3, 4))}, "Pose_Para is not 7 numbers"),
+        ({"Pose_Para": np.array(["a"] * 7, dtype=object)}, "Pose_Para is not 7 numbers"),
+        ({"Pose_Para": np.full((1, 7), 1j)}, "Pose_Para is not 7 numbers"),
+        ({"Pose_Para": np.full((1, 7), np.nan)}, "pitch, yaw and roll in Pose_Para are no angles in radians"),
+        ({"Pose_Para": np.full((1, 7), 45.0)}, "pitch, yaw and roll in Pose_Para are no angles in radians"),
+    ],
+)
+def test_image_without_a_pose_is_skipped(tmp_path, variables, reason):
+    make_images(tmp_path, {"image00002": (1, 2, 3), "image00004": None})
+    if variables is not None:
+        savemat(tmp_path / "image00004.mat", variables)
+    table = aflw2000(tmp_path)
+    assert len(table) == 1
+    expected = {"path": str(tmp_path / "image00004.jpg"), "reason": f"image00004.mat beside it: {reason}"}
+    assert table.attrs["skipped"] == [expected]
+    with pytest.raises(UserError, match=f"image00004.jpg: image00004.mat beside it: {reason}"):
+        w300lp(tmp_path, strict=True)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, 500), st.integers(0, 500), st.binary(min_size=1, max_size=8))
+def test_damaged_files_give_angles_or_a_one_line_reason(tmp_path_factory, length, place, change):
+    folder = tmp_path_factory.mktemp("damaged")
+    make_images(folder, {"image00002": (1, 2, 3)})
+    mat = folder / "image00002.mat"
+    contents = bytearray(mat.read_bytes())
+    contents[place : place + len(change)] = change
+    mat.write_bytes(contents[:length])
+    try:
+        assert np.isfinite(read_pose(folder / "image00002.jpg")).all()
+    except UserError as error:
+        assert str(error).startswith("image00002.mat beside it: ") and "\n" not in str(error)
+
+
+@pytest.mark.parametrize("reader", [w300lp, aflw2000])
+def test_folder_mistakes_are_one_line_errors(tmp_path, reader):
+    make_images(tmp_path, {"bad/image00002": None})
+    (tmp_path / "empty").mkdir()
+    for folder, message in [
+        ("missing", "no such folder"),
+        ("bad/image00002.jpg", "is a file"),
+        ("empty", "holds no image files; expected images with a .mat"),
+        ("bad", "none of its 1 images can be used; .*image00002.mat beside it: no such file"),
+    ]:
+        with pytest.raises(UserError, match=message) as caught:
+            reader(tmp_path / folder)
+        assert str(caught.value).startswith(str(tmp_path / folder)) and "\n" not in str(caught.value)
+
+
+@pytest.mark.realdata
+def test_real_folder_has_the_documented_signs():
+    if not os.environ.get("MTL_KERAS_DATA"):
+        pytest.skip("MTL_KERAS_DATA names no folder of real data")
+    table = aflw2000(Path(os.environ["MTL_KERAS_DATA"]) / "AFLW2000", strict=True)
+    assert len(table) == 16 and table.attrs["skipped"] == []
+    turns = {"left": [], "up": [], "clockwise": []}
+    for path in table["path"]:
+        points = loadmat(Path(path).with_suffix(".mat"))["pt3d_68"][:2].T  # (68, 2), x to the right and y down
+        eyes, mouth = points[36:48].mean(0), points[48:60].mean(0)
+        right, down = points[42:48].mean(0) - points[36:42].mean(0)
+        turns["left"].append((eyes - points[30])[0] / np.linalg.norm(mouth - eyes))
+        # The higher the chin, the nearer to the eyes is the tip of the nose.
+        turns["up"].append(-(points[30] - eyes)[1] / (mouth - eyes)[1])
+        turns["clockwise"].append(np.degrees(np.arctan2(down, right)))
+    frontal = table["head_pose.yaw"].abs() < 20  # the line of the eyes shows the roll of such faces only
+    assert np.corrcoef(table["head_pose.yaw"], turns["left"])[0, 1] > 0.9
+    assert np.corrcoef(table["head_pose.pitch"], turns["up"])[0, 1] > 0.8
+    assert np.corrcoef(table["head_pose.roll"][frontal], np.array(turns["clockwise"])[frontal])[0, 1] > 0.8

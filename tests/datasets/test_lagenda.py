@@ -1,0 +1,135 @@
+"""The reader of LAGENDA: photos of one person, their labels and the box of the face, and mistakes in its folder."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mtl_keras.data.table import combine
+from mtl_keras.datasets.lagenda import LIST, lagenda
+from mtl_keras.errors import UserError
+from mtl_keras.tasks import GENDER
+
+HEADER = "img_name,age,gender,face_x0,face_y0,face_x1,face_y1,person_x0,person_y0,person_x1,person_y1\n"
+LINES = """lag_benchmark/a.jpg,31,M,10,20,50,80,5,5,90,190
+lag_benchmark/b.jpg,4.5,F,0,0,33,44,-1,-1,-1,-1
+lag_benchmark/c.jpg,-1,-1,10,20,50,80,5,5,90,190
+lag_benchmark/d.jpg,,,10,20,50,80,5,5,90,190
+lag_benchmark/e.jpg,50,F,-1,-1,-1,-1,5,5,90,190
+lag_benchmark/f.jpg,60,F,10,20,50,80,5,5,90,190
+lag_benchmark/f.jpg,-1,-1,60,20,90,80,55,5,99,190
+lag_benchmark/f.jpg,70,M,-1,-1,-1,-1,5,5,90,190
+"""
+BOX = ["box.x", "box.y", "box.width", "box.height"]
+COUNTED = ["1 photos show several people", "1 photos of one person show no face"]
+
+
+def test_photos_of_one_person_are_read(tmp_path):
+    table = lagenda(write(tmp_path))
+    assert table.columns.tolist() == ["path", "source", "split", "group", "age", "gender", *BOX]
+    assert table["path"].tolist() == [str(tmp_path / f"lag_benchmark/{name}.jpg") for name in "abcd"]
+    assert table["source"].unique().tolist() == ["lagenda"] and table["split"].isna().all()
+    assert table["age"].fillna(-1).tolist() == [31, 4.5, -1, -1]
+    assert table["gender"].fillna("").tolist() == ["male", "female", "", ""]
+    assert table[BOX].to_numpy().tolist() == [[10, 20, 40, 60], [0, 0, 33, 44], [10, 20, 40, 60], [10, 20, 40, 60]]
+    assert table.attrs["skipped"] == [{"path": str(tmp_path / LIST), "reason": reason} for reason in COUNTED]
+    assert table.attrs["deviations"] == []
+    assert combine([table])["box.height"].tolist() == [60, 44, 60, 60]
+
+
+def test_what_is_left_out_by_rule_is_no_error_with_strict(tmp_path):
+    assert len(lagenda(write(tmp_path), strict=True)) == 4
+
+
+@pytest.mark.parametrize("images", ["lag_benchmark", "images", "images/lag_benchmark"])
+@pytest.mark.parametrize("place", ["", "annotations", "annotation"])
+def test_list_and_images_are_found_where_they_may_lie(tmp_path, place, images):
+    table = lagenda(write(tmp_path, place=place, images=images))
+    assert table["path"][0] == str(tmp_path / images / "a.jpg") and len(table) == 4
+
+
+def test_what_is_left_out_is_listed(tmp_path):
+    write(tmp_path, LINES + "lag_benchmark/g.jpg,20,F,1,2,3,4,-1,-1,-1,-1\nlag_benchmark/h.jpg,117,F,1,2,3,4,1,2,3,4\n")
+    (tmp_path / "lag_benchmark/g.jpg").rename(tmp_path / "lag_benchmark/i.jpg")
+    table = lagenda(tmp_path)
+    assert table["age"].fillna(-1).tolist() == [31, 4.5, -1, -1, -1] and table["gender"].iloc[-1] == "female"
+    assert table.attrs["skipped"][:2] == [
+        {"path": str(tmp_path / "lag_benchmark/g.jpg"), "reason": "the image is missing"},
+        {"path": str(tmp_path / "lag_benchmark/i.jpg"), "reason": "no line in lagenda_annotation.csv"},
+    ]
+    old = {"path": str(tmp_path / "lag_benchmark/h.jpg"), "reason": "the age is beyond 116"}
+    assert table.attrs["deviations"] == [old]
+    with pytest.raises(UserError, match="lag_benchmark/g.jpg: the image is missing"):
+        lagenda(tmp_path, strict=True)
+
+
+def test_strict_refuses_an_age_beyond_116(tmp_path):
+    with pytest.raises(UserError, match="the age is beyond 116"):
+        lagenda(write(tmp_path, LINES.replace(",31,", ",116.5,")), strict=True)
+
+
+@pytest.mark.parametrize(
+    ("contents", "message"),
+    [
+        ("", "cannot be read as a table"),
+        (HEADER, "lists no image"),
+        (
+            "img_name,age,gender\n",
+            "starts with 'img_name, age, gender'; expected the columns img_name, age, gender, fa",
+        ),
+        (HEADER + "a.jpg,old,M,1,2,3,4,1,2,3,4\n", "age 'old' is no number; expected years, -1 or an empty cell"),
+        (HEADER + "a.jpg,inf,M,1,2,3,4,1,2,3,4\n", "age 'inf' is no number"),
+        (HEADER + "a.jpg,30,0,1,2,3,4,1,2,3,4\n", "gender '0' is unknown; expected one of M, F, -1"),
+        (HEADER.encode() + b"\xff.jpg,30,M,1,2,3,4,1,2,3,4\n", "cannot be read as a table"),
+    ],
+)
+def test_broken_lists_are_one_line_errors(tmp_path, contents, message):
+    write(tmp_path)
+    (tmp_path / LIST).write_bytes(contents if isinstance(contents, bytes) else contents.encode())
+    with pytest.raises(UserError, match=message) as caught:
+        lagenda(tmp_path)
+    assert str(caught.value).startswith(str(tmp_path / LIST)) and "\n" not in str(caught.value)
+
+
+def test_folder_mistakes_are_one_line_errors(tmp_path):
+    (tmp_path / "file.jpg").touch()
+    (tmp_path / "empty").mkdir()
+    (write(tmp_path / "list") / "lag_benchmark").rename(tmp_path / "elsewhere")
+    crowd = [line for line in LINES.splitlines(keepends=True) if "/e.jpg" in line or "/f.jpg" in line]
+    write(tmp_path / "crowd", "".join(crowd))
+    for folder, message in [
+        ("missing", "no such folder"),
+        ("file.jpg", "is a file"),
+        ("empty", f"holds no {LIST}"),
+        ("list", "none of its 8 images is there"),
+        ("crowd", "none of its 2 images shows one person with a face"),
+    ]:
+        with pytest.raises(UserError, match=message) as caught:
+            lagenda(tmp_path / folder)
+        assert str(caught.value).startswith(str(tmp_path / folder)) and "\n" not in str(caught.value)
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=80) | st.text('0123456789.,-\n"MFabc.jpgen', max_size=80).map(str.encode))
+def test_any_list_is_read_or_refused(tmp_path, contents):
+    write(tmp_path)
+    with open(tmp_path / LIST, "ab") as file:
+        file.write(contents)
+    try:
+        table = lagenda(tmp_path)
+    except UserError as error:
+        assert "\n" not in str(error)
+    else:
+        assert table["age"].dropna().between(0, 116).all()
+        assert table["gender"].dropna().isin(GENDER.classes).all()
+        assert (table[["box.width", "box.height"]] > 0).all(axis=None)
+
+
+def write(folder: Path, lines: str = LINES, place: str = "", images: str = "lag_benchmark") -> Path:
+    (folder / place).mkdir(parents=True, exist_ok=True)
+    (folder / place / LIST).write_text(HEADER + lines)
+    (folder / images).mkdir(parents=True, exist_ok=True)
+    for line in lines.splitlines():
+        (folder / images / line.split(",")[0].split("/")[1]).touch()
+    return folder
