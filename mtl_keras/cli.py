@@ -75,10 +75,9 @@ class Evaluate:
 
     def run(self) -> None:
         """Measure, print a table and write the JSON file."""
-        if self.dataset not in DATASETS:
-            raise UserError(f"unknown dataset {self.dataset!r}; expected one of {', '.join(DATASETS)}")
+        data_commands.check_name(self.dataset)
         model = export.load(self.model)
-        table = check_images(DATASETS[self.dataset](self.data))
+        table = check_images(data_commands.read(self.dataset, self.data))
         tasks = [task for task in model.tasks if encode(table, task)[1].any()]
         if not tasks:
             names = ", ".join(task.name for task in model.tasks)

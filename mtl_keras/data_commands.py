@@ -19,10 +19,15 @@ from mtl_keras.errors import UserError, shown
 Folder = Annotated[Path | None, arg(metavar="DIR")]
 
 
-def read(dataset: str, data: Path) -> pd.DataFrame:
-    """Read a data set by its name and folder."""
+def check_name(dataset: str) -> None:
+    """Refuse an unknown name of a data set."""
     if dataset not in DATASETS:
         raise UserError(f"unknown dataset {dataset!r}; expected one of {', '.join(DATASETS)}")
+
+
+def read(dataset: str, data: Path) -> pd.DataFrame:
+    """Read a data set by its name and folder."""
+    check_name(dataset)
     return DATASETS[dataset](data)
 
 

@@ -71,7 +71,7 @@ def test_an_interruption_is_no_traceback_and_a_bug_is_one(capsys):
     assert cli.guarded(lambda: None) is None
 
 
-@pytest.mark.parametrize("command", ["", "list", "evaluate", "predict", "render"])
+@pytest.mark.parametrize("command", ["", "list", "evaluate", "predict", "render", "crop", "audit", "pack"])
 def test_help_shows_an_example(run, command):
     code, out, _ = run(*command.split(), "--help")
     assert code == 0
@@ -150,7 +150,7 @@ def test_evaluate_measures_what_the_data_labels(run, tiny_folder, faces_folder, 
 def test_evaluate_tells_mistakes(run, tiny_folder, tiny_backbone, faces_folder, tmp_path):
     data = ("--data", faces_folder)
     unknown = run("evaluate", tiny_folder, "--dataset", "cats", *data)
-    assert_mistake(unknown, "unknown dataset 'cats'; expected one of rendered, utkface")
+    assert_mistake(unknown, "unknown dataset 'cats'; expected one of adience, ")
     assert_mistake(run("evaluate", tmp_path / "gone", "--dataset", "rendered", *data), "gone", "no model.keras in it")
     missing = run("evaluate", tiny_folder, "--dataset", "rendered", "--data", tmp_path / "gone")
     assert_mistake(missing, "gone: no such folder")

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from mtl_keras.data import images
+from mtl_keras.data import images, sampling
 from mtl_keras.data.augment import AUGMENTATION, Augmentation, augment
 from mtl_keras.data.table import encode
 from mtl_keras.errors import UserError
@@ -24,7 +24,7 @@ class Reads(Protocol):
 def batches(
     table: pd.DataFrame,
     model: Reads,
-    batch_size: int = 64,
+    batch_size: int | dict[str, int] = 64,
     augment: bool | Augmentation = False,
     shuffle: bool | None = None,
     seed: int = 0,
@@ -33,6 +33,8 @@ def batches(
     """Return batches of images (B, S, S, 3) uint8, labels {task: (B,) or (B, D)} and masks {task: (B,)}.
 
     `augment` changes the images at random (True, or how); shuffling is on wherever that is, unless told otherwise.
+    Shuffled rows are seen as often as their `times` say (`mtl_keras.data.sampling`); a `batch_size` of {source: rows}
+    gives every batch so many rows of each source, until the source that lasts longest is seen.
     Order and changes depend on seed, epoch and row alone: an epoch is one pass over the returned dataset, counted from
     `first_epoch`, so that a resumed run sees what an uninterrupted one would have seen.
     """
@@ -46,10 +48,16 @@ def batches(
         return prepared(tf.io.read_file(path), model.image_size, how, seed, epoch, index), label, mask
 
     shuffle = bool(how) if shuffle is None else shuffle
-    # Rows in their own order that are changed must know their epoch too, or every epoch would change them alike.
-    order = passes(len(table), seed, first_epoch, shuffle) if how or shuffle else in_order(len(table))
-    dataset = order.map(load, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size)
-    return finished(dataset.prefetch(2), len(table), batch_size)
+    if isinstance(batch_size, dict) and not shuffle:
+        raise UserError(f"batches of {batch_size}: a fixed composition needs shuffled rows; pass shuffle=True")
+    rows_at_once = sum(batch_size.values()) if isinstance(batch_size, dict) else batch_size
+    if shuffle:
+        order, count = shuffled(table, batch_size, seed, first_epoch)
+    else:
+        # Rows in their own order that are changed must know their epoch too, or every epoch would change them alike.
+        order, count = passes(len(table), seed, first_epoch, False) if how else in_order(len(table)), len(table)
+    dataset = order.map(load, num_parallel_calls=tf.data.AUTOTUNE).batch(rows_at_once)
+    return finished(dataset.prefetch(2), count, rows_at_once)
 
 
 def prepared(
@@ -73,11 +81,13 @@ def feature_batches(
         raise UserError(f"got features of {len(features)} images for a table of {len(table)} rows; expected as many")
     check(table, tasks)
     columns = (tf.constant(features), *encoded(table, tasks))
-    order = in_order(len(table)) if seed is None else passes(len(table), seed, first_epoch)
+    order, count = in_order(len(table)), len(table)
+    if seed is not None:
+        order, count = shuffled(table, batch_size, seed, first_epoch)
     # Gathering whole batches is much faster than single rows.
     batched = order.map(lambda index, epoch: index).batch(batch_size)
     gathered = batched.map(lambda index: tf.nest.map_structure(lambda column: tf.gather(column, index), columns))
-    return finished(gathered.prefetch(2), len(table), batch_size)
+    return finished(gathered.prefetch(2), count, batch_size)
 
 
 def encoded(table: pd.DataFrame, tasks: Iterable[Task]) -> tuple[dict, dict]:
@@ -122,6 +132,37 @@ def passes(count: int, seed: int, first_epoch: int, shuffle: bool = True) -> tf.
 
     # A variable that each new pass counts up, rather than a generator in Python: it works under every strategy.
     return tf.data.Dataset.range(1).map(lambda _: epoch.assign_add(1)).flat_map(permutation)
+
+
+def shuffled(
+    table: pd.DataFrame, batch_size: int | dict[str, int], seed: int, first_epoch: int
+) -> tuple[tf.data.Dataset, int]:
+    """Return the pairs (row number, epoch) as `passes` does, balanced as the table and the batches ask, and how many.
+
+    A row that an epoch repeats comes with another number in the place of the epoch, so that it is changed anew.
+    """
+    times, sources = sampling.times_of(table), table["source"].to_numpy(object) if "source" in table else None
+    if isinstance(batch_size, dict):
+        batch_count = sampling.composed_length(times, sources, batch_size)
+        count = batch_count * sum(batch_size.values())
+    elif (times == 1).all():
+        return passes(len(table), seed, first_epoch), len(table)
+    else:
+        count = sampling.length(times)
+    epoch = tf.Variable(first_epoch - 1, dtype=tf.int64, trainable=False)
+
+    def drawn(number):
+        random = np.random.default_rng([seed, int(number)])
+        composed = isinstance(batch_size, dict)
+        rows = sampling.compose(times, sources, batch_size, random) if composed else sampling.draw(times, random)
+        occurrence = pd.Series(rows).groupby(rows).cumcount().to_numpy()
+        return np.stack([rows, number + 1_000_003 * occurrence], axis=-1).astype(np.int64)  # (M, 2)
+
+    def one_pass(number):
+        pairs = tf.ensure_shape(tf.numpy_function(drawn, [number], tf.int64), (count, 2))
+        return tf.data.Dataset.from_tensor_slices((pairs[:, 0], pairs[:, 1]))
+
+    return tf.data.Dataset.range(1).map(lambda _: epoch.assign_add(1)).flat_map(one_pass), count
 
 
 def finished(dataset: tf.data.Dataset, count: int, batch_size: int) -> tf.data.Dataset:

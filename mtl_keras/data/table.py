@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mtl_keras.data.sampling import balanced
 from mtl_keras.errors import UserError
 from mtl_keras.tasks import TASKS, Task
 
@@ -24,9 +25,11 @@ TEXT = pd.StringDtype(na_value=np.nan)
 NOTES = ("skipped", "deviations")
 
 
-def combine(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
+def combine(tables: Iterable[pd.DataFrame], balance: str | dict[str, float] | None = None) -> pd.DataFrame:
     """Join label tables into one, with blanks where a table has no such label, and group numbers kept apart.
 
+    `balance` says how often training sees which rows: {source: times}, "sources", or the name of a task whose classes
+    are to be seen equally often; see `mtl_keras.data.sampling.balanced`.
     An unknown class name, a number outside the task's range and an image that two rows name are errors.
     """
     parts, first_free = [], {"group": 0, "image": 0}
@@ -46,7 +49,7 @@ def combine(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
     for note in NOTES:
         entries = [entry for table in tables for entry in table.attrs.get(note, [])]
         together.attrs[note] = list({(entry["path"], entry["reason"]): entry for entry in entries}.values())
-    return together
+    return together if balance is None else balanced(together, balance)
 
 
 def complete(table: pd.DataFrame) -> pd.DataFrame:

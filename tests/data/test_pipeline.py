@@ -237,3 +237,40 @@ def test_a_file_that_has_gone_is_an_error_that_names_it(table):
     table.loc[3, "path"] = "/nowhere/3.jpg"
     with pytest.raises(tf.errors.NotFoundError, match="/nowhere/3.jpg"):
         epoch(batches(table, READER))
+
+
+# === Balance ===
+
+
+def test_rows_are_seen_as_often_as_their_times_say_each_time_changed_anew(table):
+    table = table.assign(times=[3.0] * 4 + [1.0] * 20)
+    seen = epoch(batches(table, READER, 7, augment=Augmentation(), seed=1))
+    assert len(seen[0]) == 32 and len({image.tobytes() for image in seen[0]}) == 32
+    plain = batches(table, READER, 7, shuffle=True, seed=1)
+    first, second = epoch(plain)[0], epoch(plain)[0]
+    counts = np.bincount(row_numbers(first, decoded(table)), minlength=24)
+    assert counts.tolist() == [3] * 4 + [1] * 20
+    assert row_numbers(first, decoded(table)) != row_numbers(second, decoded(table))
+    # A resumed run sees what an uninterrupted one would have seen.
+    resumed = batches(table, READER, 7, shuffle=True, seed=1, first_epoch=1)
+    np.testing.assert_array_equal(epoch(resumed)[0], second)
+    assert plain.cardinality() == 5
+    # What is measured is seen once.
+    assert len(epoch(batches(table, READER, 7))[0]) == 24
+
+
+def test_batches_of_a_fixed_composition(table):
+    table = table.assign(source=["a"] * 20 + ["b"] * 4)
+    dataset = batches(table, READER, {"a": 4, "b": 2}, shuffle=True)
+    assert dataset.cardinality() == 5
+    for images, _, _ in dataset:
+        rows = np.array(row_numbers(images.numpy(), decoded(table)))
+        assert (rows < 20).sum() == 4 and (rows >= 20).sum() == 2
+    with pytest.raises(UserError, match="needs shuffled rows"):
+        batches(table, READER, {"a": 4, "b": 2})
+
+
+def test_features_are_repeated_like_images(table):
+    table = table.assign(times=2.0)
+    seen = epoch(feature_batches(np.arange(24.0)[:, None], table, [HEAD_POSE], 7, seed=0))
+    assert np.bincount(seen[0][:, 0].astype(int)).tolist() == [2] * 24

@@ -227,3 +227,11 @@ def test_real_faces_split_by_decade():
     assert [len(part) for part in parts] == [10_800, 1_350, 1_350]
     shares = [(part["age"] // 10).value_counts(normalize=True) for part in parts]
     assert (shares[0] - shares[2]).abs().max() < 0.002
+
+
+def test_combine_balances_sources():
+    first = pd.DataFrame({"path": ["a", "b", "c"], "source": "x", "age": [1, 2, 3]})
+    second = pd.DataFrame({"path": ["d"], "source": "y", "smile": ["smiling"]})
+    assert "times" not in combine([first, second])
+    assert combine([first, second], balance={"y": 10})["times"].tolist() == [1, 1, 1, 10]
+    assert combine([first, second], balance="sources")["times"].tolist() == pytest.approx([2 / 3] * 3 + [2])

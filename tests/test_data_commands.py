@@ -1,0 +1,80 @@
+"""The commands that prepare data, each from its command line to what it leaves."""
+
+import sys
+
+import pandas as pd
+import pytest
+import skimage.data
+from PIL import Image
+
+from mtl_keras import cli
+from mtl_keras.datasets import DATASETS
+from mtl_keras.datasets.csv_file import csv_file
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Call the command in this process and return its exit code and what it printed to either stream."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["mtl-keras", *map(str, arguments)])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as stopped:
+            code = stopped.code
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return call
+
+
+def test_audit_writes_and_prints_its_report(run, faces_folder, tmp_path):
+    code, out, _ = run("audit", "--dataset", "utkface", "--data", faces_folder, "--out", tmp_path / "audit")
+    assert code == 0 and "images: 30" in out and str(tmp_path / "audit" / "report.html") in out
+    assert (tmp_path / "audit" / "report.html").stat().st_size > 1000
+
+
+def test_pack_leaves_shards(run, faces_folder, tmp_path):
+    command = ("pack", "--dataset", "rendered", "--data", faces_folder, "--out", tmp_path / "shards")
+    code, out, _ = run(*command, "--rows-per-shard", 16)
+    assert code == 0 and "30 images in 2 shards" in out
+    assert len(list((tmp_path / "shards").glob("*.tfrecord"))) == 2
+
+
+def test_crop_leaves_a_folder_that_is_a_data_set_again(run, tmp_path):
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(skimage.data.astronaut()).save(tmp_path / "photos" / "a.png")
+    Image.new("RGB", (90, 90)).save(tmp_path / "photos" / "black.png")
+    pd.DataFrame({"path": ["a.png", "black.png"], "gender": "female"}).to_csv(
+        tmp_path / "photos" / "t.csv", index=False
+    )
+    command = ("crop", "--dataset", "csv_file", "--data", tmp_path / "photos", "--out", tmp_path / "crops", "--jobs", 1)
+    code, out, _ = run(*command)
+    assert code == 0 and "1 crops of 2 photos" in out and "1 skipped" in out
+    crops = csv_file(tmp_path / "crops" / "table.csv")
+    assert crops["gender"].tolist() == ["female"] and Image.open(crops["path"][0]).size == (200, 200)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("audit", "--dataset", "cats", "--data", "."), "unknown dataset 'cats'"),
+        (("pack", "--dataset", "utkface", "--data", "nowhere", "--out", "o"), "nowhere: no such folder"),
+        (("crop", "--out", "o"), "either --dataset NAME with --data DIR, or --images DIR"),
+        (("crop", "--images", "nowhere", "--out", "o"), "nowhere"),
+    ],
+)
+def test_mistakes_are_one_line(run, tmp_path, monkeypatch, arguments, says):
+    monkeypatch.chdir(tmp_path)
+    code, _, errors = run(*arguments)
+    (line,) = [line for line in errors.splitlines() if line.startswith("error: ")]
+    assert code == 2 and says in line and "Traceback" not in errors
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_every_reader_tells_of_a_missing_and_of_an_empty_folder(name, tmp_path):
+    for folder in (tmp_path / "nowhere", tmp_path):
+        with pytest.raises(ValueError) as error:
+            DATASETS[name](folder)
+        assert type(error.value).__name__ == "UserError" and "\n" not in str(error.value)
