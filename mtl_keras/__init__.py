@@ -8,8 +8,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 __version__ = "0.1.0"
 
 from mtl_keras import datasets
+from mtl_keras.cropping import CropSettings, crop_faces, read_crops
 from mtl_keras.data.audit import check_images, conflicts, resolve_conflicts
+from mtl_keras.data.packing import pack_shards
 from mtl_keras.data.pipeline import batches
+from mtl_keras.data.shards import read_shards, shard_batches, shard_table
 from mtl_keras.data.table import combine, read_table, split, write_table
 from mtl_keras.evaluate import evaluate
 from mtl_keras.experiment import Experiment, run
@@ -33,6 +36,7 @@ __all__ = [
     "AGE_ARGMAX",
     "AGE_GROUP",
     "AGE_REGRESSION",
+    "CropSettings",
     "ETHNICITY",
     "EXPRESSION",
     "EYEGLASSES",
@@ -46,11 +50,17 @@ __all__ = [
     "check_images",
     "combine",
     "conflicts",
+    "crop_faces",
     "datasets",
     "evaluate",
+    "pack_shards",
+    "read_crops",
+    "read_shards",
     "read_table",
     "resolve_conflicts",
     "run",
+    "shard_batches",
+    "shard_table",
     "split",
     "write_table",
 ]

@@ -19,11 +19,13 @@ from mtl_keras.datasets.poses import pose_table
 from mtl_keras.errors import UserError
 
 _FRAME = re.compile(r"(frame_[0-9]+)_rgb\.(?:png|jpe?g|bmp)", re.IGNORECASE)
+# Four of the 20 people were recorded twice.
+SAME_PERSON = {"21": "02", "15": "03", "18": "05", "22": "07"}
 LONGEST = 10_000  # bytes; a pose takes about 150
 
 
 def biwi(folder: str | Path, strict: bool = False) -> pd.DataFrame:
-    """Read a BIWI folder into a label table of head pose in degrees; the frames of one folder are one group.
+    """Read a BIWI folder into a label table of head pose in degrees; the frames of one person are one group.
 
     Frames whose pose is missing or no rotation are listed in `attrs["skipped"]`; with `strict` the first is an error.
     """
@@ -33,7 +35,9 @@ def biwi(folder: str | Path, strict: bool = False) -> pd.DataFrame:
         raise UserError(
             f"{folder}: holds no frames; expected 01/frame_00003_rgb.png, 01/frame_00003_pose.txt and so on"
         )
-    return pose_table("biwi", folder, {path: os.path.dirname(path) for path in frames}, read_pose, strict)
+    recordings = {path: os.path.basename(os.path.dirname(path)) for path in frames}
+    people = {path: SAME_PERSON.get(recording, recording) for path, recording in recordings.items()}
+    return pose_table("biwi", folder, people, read_pose, strict)
 
 
 def read_pose(path: str | Path) -> tuple[float, float, float]:

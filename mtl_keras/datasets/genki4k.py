@@ -1,7 +1,9 @@
 """GENKI-4K: photos with smile and head pose (MPLab, University of California San Diego, 2009).
 
 `files/file0001.jpg` and so on; line N of `labels.txt` belongs to file N: smile (1 or 0), then yaw, pitch and roll in
-radians. The set has 4,000 photos of various sizes, some grey, each with one face, near frontal.
+radians. Its yaw is positive where the face is turned to the right of the image, its pitch where the chin is up, its
+roll where the head is tilted clockwise (seen in 20 photos of large angles); the table's yaw has the other sign, that
+of `mtl_keras.datasets.poses`. The set has 4,000 photos of various sizes, some grey, each with one face, near frontal.
 The data (research use) are at https://inc.ucsd.edu/mplab/398/.
 """
 
@@ -15,6 +17,8 @@ from mtl_keras.errors import UserError
 from mtl_keras.tasks import HEAD_POSE, SMILE
 
 LABELS = "labels.txt"
+# Of yaw, pitch and roll, to the convention of all tables.
+SIGNS = np.array([-1.0, 1.0, 1.0])
 
 
 def genki4k(folder: str | Path, strict: bool = False) -> pd.DataFrame:
@@ -49,5 +53,5 @@ def read_lines(path: Path) -> pd.DataFrame:
     numbers.columns = ["smile", *HEAD_POSE.columns]
     numbers["smile"] = numbers["smile"].where(numbers["smile"].isin([0, 1]))
     angles = numbers[list(HEAD_POSE.columns)]
-    numbers[angles.columns] = np.degrees(angles.where(angles.abs() <= np.pi))
+    numbers[angles.columns] = np.degrees(angles.where(angles.abs() <= np.pi)) * SIGNS
     return numbers

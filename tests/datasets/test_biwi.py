@@ -121,3 +121,9 @@ def test_folder_mistakes_are_one_line_errors(tmp_path):
         with pytest.raises(UserError, match=message) as caught:
             biwi(tmp_path / folder)
         assert str(caught.value).startswith(str(tmp_path / folder)) and "\n" not in str(caught.value)
+
+
+def test_the_two_recordings_of_one_person_are_one_group(tmp_path):
+    make_frames(tmp_path, dict.fromkeys(["02/frame_00003", "03/frame_00003", "21/frame_00003"], pose_text(np.eye(3))))
+    groups = biwi(tmp_path)["group"].tolist()
+    assert groups[0] == groups[2] != groups[1]

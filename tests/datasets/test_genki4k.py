@@ -27,8 +27,8 @@ def test_each_line_labels_the_image_of_its_number(tmp_path):
     table = genki4k(write(tmp_path / "GENKI 4K ü"))
     assert [Path(path).name for path in table["path"]] == ["file0001.jpg", "file0002.jpg", "file0003.jpg"]
     assert table["smile"].tolist() == ["smiling", "not_smiling", "smiling"]
-    # 0.5 rad is 28.648 degrees.
-    assert table.loc[1, "head_pose.yaw"] == pytest.approx(28.648, abs=1e-3)
+    # 0.5 rad is 28.648 degrees; its yaw counts the other way round.
+    assert table.loc[1, "head_pose.yaw"] == pytest.approx(-28.648, abs=1e-3)
     assert table.loc[1, "head_pose.pitch"] == pytest.approx(-14.324, abs=1e-3)
     assert table.loc[1, "head_pose.roll"] == pytest.approx(7.162, abs=1e-3)
     assert complete(table).shape == table.shape and set(table["source"]) == {"genki4k"}
