@@ -1,6 +1,7 @@
 """What tests share: two CPUs for TensorFlow, rules for real data, a folder of rendered faces, and a tiny network."""
 
 import os
+import sys
 from pathlib import Path
 
 # Read by TensorFlow when it is imported.
@@ -11,7 +12,7 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from mtl_keras import export
+from mtl_keras import cli, export
 from mtl_keras.datasets.rendered import rendered, write_utkface
 from mtl_keras.models.backbones import BACKBONES, Backbone
 from mtl_keras.tasks import AGE, ETHNICITY, GENDER, HEAD_POSE
@@ -75,3 +76,20 @@ def tiny_model(tiny_backbone) -> MultiTaskModel:
 def tiny_folder(tiny_model, tmp_path) -> Path:
     """The folder of `tiny_model`."""
     return export.save(tiny_model, tmp_path / "model")
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Call the command in this process and return its exit code and what it printed to either stream."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["mtl-keras", *map(str, arguments)])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as stopped:
+            code = stopped.code
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return call

@@ -19,23 +19,6 @@ from mtl_keras.tasks import EYEGLASSES, TASKS
 from mtl_keras.trainer import MultiTaskModel
 
 
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Call the command in this process and return its exit code and what it printed to either stream."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["mtl-keras", *map(str, arguments)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as stopped:
-            code = stopped.code
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return call
-
-
 def assert_mistake(outcome: tuple[int, str, str], *words: str) -> None:
     """That the outcome is exit code 2 and one line, with these words, after whatever was noted on the way."""
     code, _, errors = outcome

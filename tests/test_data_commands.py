@@ -1,32 +1,12 @@
 """The commands that prepare data, each from its command line to what it leaves."""
 
-import sys
-
 import pandas as pd
 import pytest
 import skimage.data
 from PIL import Image
 
-from mtl_keras import cli
 from mtl_keras.datasets import DATASETS
 from mtl_keras.datasets.csv_file import csv_file
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Call the command in this process and return its exit code and what it printed to either stream."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["mtl-keras", *map(str, arguments)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as stopped:
-            code = stopped.code
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return call
 
 
 def test_audit_writes_and_prints_its_report(run, faces_folder, tmp_path):
