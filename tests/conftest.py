@@ -11,6 +11,7 @@ import keras
 import pandas as pd
 import pytest
 import tensorflow as tf
+from hypothesis import settings
 
 from mtl_keras import cli, export
 from mtl_keras.datasets.rendered import rendered, write_utkface
@@ -24,6 +25,10 @@ tf.config.set_visible_devices([], "GPU")
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
+
+# A run of the tests repeats itself; `pytest --hypothesis-profile=default` looks for new examples.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
 
 
 def pytest_collection_modifyitems(items):

@@ -6,12 +6,14 @@ Male, Eyeglasses and Smiling. `list_eval_partition.txt` gives 0 train, 1 validat
 person; both may be missing. The data (non-commercial research) are at https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html.
 """
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from mtl_keras.datasets.files import folder_of, label_table, with_images
+from mtl_keras.datasets.files import folder_of, image_files, label_table
+from mtl_keras.datasets.lists import notes, present, read_columns, refuse, shown
 from mtl_keras.errors import UserError
 from mtl_keras.tasks import EYEGLASSES, GENDER, SMILE
 
@@ -19,9 +21,9 @@ ATTRIBUTES, PARTITION, IDENTITY = "list_attr_celeba", "list_eval_partition", "id
 IMAGES = ("img_align_celeba/img_align_celeba", "img_align_celeba", "img_celeba")
 # The attribute that each task is, and its classes for -1 and 1.
 TASKS = {
-    "gender": ("Male", {-1: GENDER.classes[1], 1: GENDER.classes[0]}),
-    "eyeglasses": ("Eyeglasses", {-1: EYEGLASSES.classes[0], 1: EYEGLASSES.classes[1]}),
-    "smile": ("Smiling", {-1: SMILE.classes[0], 1: SMILE.classes[1]}),
+    "gender": ("Male", {"-1": GENDER.classes[1], "1": GENDER.classes[0]}),
+    "eyeglasses": ("Eyeglasses", {"-1": EYEGLASSES.classes[0], "1": EYEGLASSES.classes[1]}),
+    "smile": ("Smiling", {"-1": SMILE.classes[0], "1": SMILE.classes[1]}),
 }
 SPLITS = {0: "train", 1: "validation", 2: "test"}
 
@@ -30,22 +32,23 @@ def celeba(folder: str | Path, strict: bool = False) -> pd.DataFrame:
     """Read a CelebA folder into a label table of gender, eyeglasses and smile, with its partition as the split.
 
     One person's images are one group. An attribute other than 1 and -1 is an empty cell and listed in
-    `attrs["deviations"]`; images without a line, and lines without an image, are in `attrs["skipped"]`. With `strict`
-    the first of these is an error.
+    `attrs["deviations"]`, as is an image with several lines; images without a line, and lines without an image, are in
+    `attrs["skipped"]`. With `strict` the first of these is an error.
     """
     folder = folder_of(folder, f"CelebA, with {ATTRIBUTES}.txt and img_align_celeba/")
-    lines, name = read_attributes(folder)
+    path, lines = read_attributes(folder)
     images = next((folder / place for place in IMAGES if (folder / place).is_dir()), None)
     if images is None:
         raise UserError(f"{folder}: has no folder img_align_celeba; unpack the images there")
-    table, skipped = with_images(images, lines, name, strict)
+    lines["path"] = os.path.join(images, "") + lines["file"]
+    table, skipped, deviations = present(lines, image_files(images), path)
     labels, wrong = {}, pd.Series(False, table.index)
     for task, (attribute, classes) in TASKS.items():
-        labels[task] = pd.to_numeric(table[attribute], errors="coerce").map(classes)
+        labels[task] = table[attribute].map(classes)
         wrong |= labels[task].isna()
-    deviations = [{"path": path, "reason": f"an attribute in {name} is not 1 or -1"} for path in table["path"][wrong]]
-    if deviations and strict:
-        raise UserError(f"{deviations[0]['path']}: {deviations[0]['reason']}; mend its line, or read without strict")
+    deviations += notes(table["path"][wrong], f"an attribute in {path.name} is not 1 or -1")
+    if strict:
+        refuse([*skipped, *deviations])
     split = numbers_of(folder, PARTITION, table["file"]).map(SPLITS)
     person = numbers_of(folder, IDENTITY, table["file"])
     # An image without a known person is alone.
@@ -53,36 +56,35 @@ def celeba(folder: str | Path, strict: bool = False) -> pd.DataFrame:
     return label_table("celeba", table["path"], labels, split, person, skipped, deviations)
 
 
-def read_attributes(folder: Path) -> tuple[pd.DataFrame, str]:
-    """Return the lines of the attribute file with the columns `file` and those of `TASKS`, and the file's name."""
-    path = next((p for end in (".txt", ".csv") if (p := folder / (ATTRIBUTES + end)).is_file()), None)
+def file_of(folder: Path, name: str) -> Path | None:
+    """Return the path of a label file, as text or as CSV, or None where neither is there."""
+    return next((path for end in (".txt", ".csv") if (path := folder / (name + end)).is_file()), None)
+
+
+def read_attributes(folder: Path) -> tuple[Path, pd.DataFrame]:
+    """Return the attribute file's path, and its lines with the columns `file` and the attributes of `TASKS`."""
+    path = file_of(folder, ATTRIBUTES)
     if path is None:
         raise UserError(f"{folder}: has neither {ATTRIBUTES}.txt nor {ATTRIBUTES}.csv; put CelebA's attributes there")
-    try:
-        if path.suffix == ".csv":
-            table = pd.read_csv(path, dtype=str).rename(columns={"image_id": "file"})
-        else:
-            # The header has one name less than the lines have fields: pandas takes the first field for an index.
-            table = pd.read_csv(path, sep=r"\s+", skiprows=1, dtype=str).rename_axis("file").reset_index()
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read ({' '.join(str(error).split())}); copy the file anew") from None
-    lacking = [name for name in ("file", *(attribute for attribute, _ in TASKS.values())) if name not in table]
-    if lacking or not len(table):
-        raise UserError(f"{path}: has no column {lacking[0]!r}" if lacking else f"{path}: has no lines")
-    repeated = table["file"][table["file"].duplicated()]
-    if len(repeated):
-        raise UserError(f"{path}: has two lines for {repeated.iloc[0]!r}; copy the file anew")
-    return table, path.name
+    used = [attribute for attribute, _ in TASKS.values()]
+    if path.suffix == ".csv":
+        return path, read_columns(path, ["image_id", *used]).rename(columns={"image_id": "file"})
+    with open(path, encoding="utf-8-sig", errors="replace") as file:
+        file.readline()
+        names = file.readline().split()
+    if not set(used) <= set(names):
+        raise UserError(
+            f"{path}: its second line is {shown(' '.join(names), 80)}; expected names of attributes with "
+            + ", ".join(used)
+        )
+    return path, read_columns(path, ["file", *used], r"\s+", ["file", *names], skip=2)
 
 
 def numbers_of(folder: Path, name: str, files: pd.Series) -> pd.Series:
     """Return the number that a file of lines `image number` gives each image, NaN where it or its line is missing."""
-    path = next((p for end in (".txt", ".csv") if (p := folder / (name + end)).is_file()), None)
+    path = file_of(folder, name)
     if path is None:
         return pd.Series(np.nan, files.index)
-    try:
-        lines = pd.read_csv(path, sep=r"[\s,]+", engine="python", header=None, names=["file", "number"], dtype=str)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read ({' '.join(str(error).split())}); copy the file anew") from None
+    lines = read_columns(path, ["file", "number"], "," if path.suffix == ".csv" else r"\s+", ["file", "number"])
     known = lines.drop_duplicates("file").set_index("file")["number"]
     return pd.to_numeric(files.map(known), errors="coerce").astype(np.float64)

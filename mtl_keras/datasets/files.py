@@ -62,25 +62,3 @@ def label_table(
         table[column] = cells.to_numpy(np.float64) if numeric else pd.array(cells, dtype=TEXT)
     table.attrs = {"skipped": list(skipped), "deviations": list(deviations)}
     return table
-
-
-def with_images(
-    folder: Path, table: pd.DataFrame, labels: str, strict: bool = False
-) -> tuple[pd.DataFrame, list[dict[str, str]]]:
-    """Return the rows whose `file` (a path below the folder) is there, with `path`, and what is left out and why.
-
-    Left out are lines without an image, and images without a line; `labels` names the file that holds the lines.
-    Every file of the folder is listed once, since asking for each alone takes minutes where there are many.
-    """
-    there = {os.path.relpath(path, folder).replace(os.sep, "/"): path for path in image_files(folder)}
-    paths = table["file"].map(there)
-    missing = table["file"][paths.isna()]
-    unlabelled = sorted(set(there).difference(table["file"]))
-    skipped = [{"path": str(folder / name), "reason": f"the image that {labels} names is missing"} for name in missing]
-    skipped += [{"path": there[name], "reason": f"{labels} has no line for it"} for name in unlabelled]
-    if skipped and strict:
-        raise UserError(f"{skipped[0]['path']}: {skipped[0]['reason']}; mend it, or read without strict")
-    if paths.isna().all():
-        raise UserError(f"{folder}: none of the {len(table)} images that {labels} names is there; unpack them there")
-    kept = paths.notna()
-    return table[kept].assign(path=paths[kept]).reset_index(drop=True), skipped

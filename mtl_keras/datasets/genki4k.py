@@ -7,12 +7,14 @@ of `mtl_keras.datasets.poses`. The set has 4,000 photos of various sizes, some g
 The data (research use) are at https://inc.ucsd.edu/mplab/398/.
 """
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from mtl_keras.datasets.files import folder_of, label_table, with_images
+from mtl_keras.datasets.files import folder_of, image_files, label_table
+from mtl_keras.datasets.lists import notes, present, refuse
 from mtl_keras.errors import UserError
 from mtl_keras.tasks import HEAD_POSE, SMILE
 
@@ -29,12 +31,12 @@ def genki4k(folder: str | Path, strict: bool = False) -> pd.DataFrame:
     """
     folder = folder_of(folder, "GENKI-4K, with labels.txt and files/")
     lines = read_lines(folder / LABELS)
-    files = [f"files/file{number:04d}.jpg" for number in range(1, len(lines) + 1)]
-    table, skipped = with_images(folder, lines.assign(file=files), LABELS, strict)
-    wrong = table.drop(columns=["file", "path"]).isna().any(axis=1)
-    deviations = [{"path": path, "reason": f"{LABELS} gives no valid label"} for path in table["path"][wrong]]
-    if deviations and strict:
-        raise UserError(f"{deviations[0]['path']}: {deviations[0]['reason']}; mend its line, or read without strict")
+    images = os.path.join(folder, "files", "")
+    lines["path"] = [f"{images}file{number:04d}.jpg" for number in range(1, len(lines) + 1)]
+    table, skipped, _ = present(lines, image_files(images), folder / LABELS)
+    deviations = notes(table["path"][table.isna().any(axis=1)], f"{LABELS} gives no valid label")
+    if strict:
+        refuse([*skipped, *deviations])
     labels = {"smile": table["smile"].map({0.0: SMILE.classes[0], 1.0: SMILE.classes[1]})}
     labels |= {column: table[column] for column in HEAD_POSE.columns}
     return label_table("genki4k", table["path"], labels, skipped=skipped, deviations=deviations)

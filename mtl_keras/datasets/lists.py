@@ -11,14 +11,15 @@ from mtl_keras.errors import UserError
 
 
 def read_columns(
-    path: str | Path, columns: Sequence[str], separator: str = ",", names: Sequence[str] | None = None
+    path: str | Path, columns: Sequence[str], separator: str = ",", names: Sequence[str] | None = None, skip: int = 0
 ) -> pd.DataFrame:
     """Read some columns of a file of separated values as stripped text, "" where a cell is empty.
 
-    `names` are all columns of a file that has no header. A file that cannot be read, has other columns or holds no
-    row is an error.
+    `names` are all columns of a file that has no header, `skip` how many lines stand before the first. A file that
+    cannot be read, has other columns or holds no row is an error.
     """
     settings = {"sep": separator, "header": None, "dtype": str, "keep_default_na": False, "encoding": "utf-8-sig"}
+    settings |= {"skiprows": skip}
     try:
         top = pd.read_csv(path, nrows=1, **settings).iloc[0].str.strip().tolist()
         known = list(names or top)
@@ -29,7 +30,7 @@ def read_columns(
         cells = pd.read_csv(path, usecols=places, **settings)[places].set_axis(list(columns), axis=1)
     except UserError:
         raise
-    except (OSError, ValueError) as error:
+    except Exception as error:  # Damaged text makes pandas raise nearly anything.
         raise UserError(f"{path}: cannot be read as a table of text ({' '.join(str(error).split())})") from None
     if not names:
         cells = cells.iloc[1:].reset_index(drop=True)

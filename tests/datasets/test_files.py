@@ -1,11 +1,11 @@
-"""What the readers share: the label table that they build, and the images that label files name."""
+"""What the readers share: finding a folder, and the label table that they build."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from mtl_keras.data.table import complete
-from mtl_keras.datasets.files import folder_of, label_table, with_images
+from mtl_keras.datasets.files import folder_of, label_table
 from mtl_keras.errors import UserError
 
 
@@ -28,22 +28,3 @@ def test_a_missing_folder_and_a_file_in_its_place_are_one_line(tmp_path):
         folder_of(tmp_path / "nowhere", "faces")
     with pytest.raises(UserError, match="is a file; expected the folder of faces"):
         folder_of(tmp_path / "file", "faces")
-
-
-def test_images_and_lines_find_each_other_and_what_is_left_is_told(tmp_path):
-    for name in ("a b.jpg", "ü.jpg", "extra.jpg"):
-        (tmp_path / name).touch()
-    lines = pd.DataFrame({"file": ["ü.jpg", "gone.jpg", "a b.jpg"], "age": [1.0, 2.0, 3.0]})
-    table, skipped = with_images(tmp_path, lines, "labels.txt")
-    assert table["age"].tolist() == [1.0, 3.0] and table["path"].tolist() == [
-        str(tmp_path / "ü.jpg"),
-        str(tmp_path / "a b.jpg"),
-    ]
-    assert [item["reason"] for item in skipped] == [
-        "the image that labels.txt names is missing",
-        "labels.txt has no line for it",
-    ]
-    with pytest.raises(UserError, match="gone.jpg"):
-        with_images(tmp_path, lines, "labels.txt", strict=True)
-    with pytest.raises(UserError, match="none of the 1 images that labels.txt names is there"):
-        with_images(tmp_path, lines[1:2], "labels.txt")

@@ -38,8 +38,8 @@ def test_images_and_lines_without_each_other_are_listed(tmp_path):
     table = genki4k(write(tmp_path, images=(1, 3, 4)))
     assert table["smile"].tolist() == ["smiling", "smiling"]
     assert [(Path(item["path"]).name, item["reason"]) for item in table.attrs["skipped"]] == [
-        ("file0002.jpg", "the image that labels.txt names is missing"),
-        ("file0004.jpg", "labels.txt has no line for it"),
+        ("file0002.jpg", "the image is missing"),
+        ("file0004.jpg", "no line in labels.txt"),
     ]
     with pytest.raises(UserError, match=r"file0002\.jpg.*missing"):
         genki4k(tmp_path, strict=True)
