@@ -32,7 +32,7 @@ REPORTED = (
 # What two settings that helped most are worth.
 VARIANTS = {"without border": {"border": 0}, "without error of the age": {"age_error_weight": 0.0}}
 # UTKFace's crops are tighter than those of FaceNet's training; a mirrored border shows it faces of a familiar size.
-REAL = Experiment(border=16, epochs=6)
+REAL = Experiment(border=16, epochs=9)
 # Without weights to start from, a small network and small pictures make a few minutes do; small batches give the
 # batch norms of a new trunk enough steps to settle.
 RENDERED = Experiment(

@@ -19,7 +19,7 @@ from mtl_keras.data.table import encode, replacing
 from mtl_keras.datasets import DATASETS
 from mtl_keras.drawing import describe, drawings, write_drawing
 from mtl_keras.errors import UserError, guarded, shown
-from mtl_keras.evaluate import GROUPS, as_table, by_group, figures, predictions
+from mtl_keras.evaluate import GROUPS, VIEWS, as_table, by_group, figures, predictions
 from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.models.sharing import SHARING
 from mtl_keras.predictor import MANY, Predictor, find_images
@@ -70,8 +70,9 @@ class Evaluate:
     data: Path
     # File for the figures; the screen shows only the most important ones.
     json: File = None
-    # Answer with the mean over each image and its mirror image: a little better, in twice the time.
-    flip: bool = False
+    # Answer with the mean over each image and its mirror image, or over six views: a little better, in 2 or 6 times the
+    # time.
+    views: Literal[tuple(VIEWS)] = "one"
 
     def run(self) -> None:
         """Measure, print a table and write the JSON file."""
@@ -84,7 +85,7 @@ class Evaluate:
             raise UserError(f"{self.data}: labels none of the model's tasks ({names}); choose other data")
         # Keras draws its progress bar where the figures are to stand alone.
         with redirect_stdout(sys.stderr):
-            answers = predictions(model, table, flip=self.flip)
+            answers = predictions(model, table, views=self.views)
         found, skipped = figures(answers, tasks), table.attrs.get("skipped", [])
         groups = {" x ".join(keys): by_group(answers, tasks, keys) for keys in grouped_by(answers)}
         for item in skipped:

@@ -59,6 +59,7 @@ def compare(
         f"seed {experiment.seed}; settings and versions in run.json; seconds of training, measuring and saving",
         "averaged weights: a quarter of those before fine-tuning and three quarters of those after",
         "frozen: heads trained on the features of the trunk as it was; with mirror image: the mean answer over both",
+        "six views: the mean answer over the image, zoomed in and out by a tenth, and the mirror image of each",
     ]
 
     def write(rows: list[dict]) -> str:
@@ -82,9 +83,10 @@ def compare(
     write([majority(parts, chosen), *reported])
     note(multi)
     best = note([average(experiment, parts, out, resume)])[-1] if len(multi) > 1 else multi[-1]
-    flipped = predictions(export.load(best.model), parts[2], flip=True)
-    name = f"{best.row['run']}, with mirror image"
-    write([{**best.row, "run": name, "seconds": None, **figures(flipped, chosen)}])
+    model = export.load(best.model)
+    for views, name in (("mirror", "with mirror image"), ("six", "six views")):
+        found = figures(predictions(model, parts[2], views=views), chosen)
+        write([{**best.row, "run": f"{best.row['run']}, {name}", "seconds": None, **found}])
     epochs = experiment.epochs if comparison.single_task == "both" else 0
     if len(chosen) > 1 and comparison.single_task != "none" and (epochs or experiment.frozen_epochs):
         for task in chosen:

@@ -16,18 +16,28 @@ from mtl_keras.trainer import MultiTaskModel
 AGE_BANDS = (0, 10, 20, 30, 40, 50, 60, 117)
 GROUPS = ("gender", "ethnicity", "age_band")
 RESAMPLES = 1000
+# Ways to look at an image, as (mirrored, how many times as far away), over which answers can be averaged. Of zooms by
+# 10 and 20 % and rotations by 8 degrees these were best on the validation split of UTKFace.
+VIEWS = {
+    "one": ((False, 1.0),),
+    "mirror": ((False, 1.0), (True, 1.0)),
+    "six": tuple((flip, zoom) for zoom in (1.0, 0.9, 1.1) for flip in (False, True)),
+}
 
 
-def predictions(model: MultiTaskModel, table: pd.DataFrame, batch_size: int = 64, flip: bool = False) -> pd.DataFrame:
+def predictions(model: MultiTaskModel, table: pd.DataFrame, batch_size: int = 64, views: str = "one") -> pd.DataFrame:
     """Return the table's rows with the model's answers: `age.value`, `age.std`, `gender.class`, `gender.probability`.
 
-    With `flip` each answer is the mean over the image and its mirror image.
+    With the `views` "mirror" or "six" each answer is the mean over several looks at the image, which take as many times
+    as long.
     """
-    outputs = model.predict(image_batches(model, table, batch_size), verbose="auto")
-    if flip:
-        mirrored = model.predict(image_batches(model, table, batch_size, flip=True), verbose="auto")
-        outputs = {name: (outputs[name] + mirrored[name]) / 2 for name in outputs}
-    return answered(table, model.tasks, outputs)
+    if views not in VIEWS:
+        raise UserError(f"unknown views {views!r}; expected one of {', '.join(VIEWS)}")
+    seen = [
+        model.predict(image_batches(model, table, batch_size, flip, zoom), verbose="auto")
+        for flip, zoom in VIEWS[views]
+    ]
+    return answered(table, model.tasks, {name: np.mean([one[name] for one in seen], axis=0) for name in seen[0]})
 
 
 def answered(table: pd.DataFrame, tasks: Iterable[Task], outputs: dict[str, np.ndarray]) -> pd.DataFrame:
@@ -132,13 +142,13 @@ def by_group(answered_table: pd.DataFrame, tasks: Iterable[Task], keys: Iterable
     return pd.DataFrame(rows)
 
 
-def evaluate(model: MultiTaskModel, table: pd.DataFrame, flip: bool = False) -> pd.DataFrame:
+def evaluate(model: MultiTaskModel, table: pd.DataFrame, views: str = "one") -> pd.DataFrame:
     """Return a model's metrics on a label table: a row a metric, with its value and 95 % interval."""
     labelled = [task for task in model.tasks if encode(table, task)[1].any()]
     if not labelled:
         names = ", ".join(task.name for task in model.tasks)
         raise UserError(f"no row of the table has a label of any task of this model ({names}); expected at least one")
-    return as_table(figures(predictions(model, table, flip=flip), labelled))
+    return as_table(figures(predictions(model, table, views=views), labelled))
 
 
 def as_table(found: dict[str, float]) -> pd.DataFrame:

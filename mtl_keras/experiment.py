@@ -12,6 +12,7 @@ import tyro
 
 from mtl_keras import distribute, export
 from mtl_keras.checkpoints import Run, fingerprint, fit, prepare, read_run, write_run
+from mtl_keras.data.augment import AUGMENTATION
 from mtl_keras.data.pipeline import batches, feature_batches
 from mtl_keras.data.table import split
 from mtl_keras.errors import UserError
@@ -187,7 +188,7 @@ def train_frozen(experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: P
     """Train the heads on features of the frozen trunk, which are computed once, also those of the mirrored images."""
     # What only the other stage uses must not make this one start anew.
     own = replace(
-        experiment, epochs=0, trunk_rate=0.0, freeze_stem=True, augment=True, ema=0.0, batch_size=FROZEN_BATCH
+        experiment, epochs=0, trunk_rate=0.0, freeze_stem=True, augment=False, ema=0.0, batch_size=FROZEN_BATCH
     )
     folder, known = opened(own, "frozen", parts, out, resume)
     if known:
@@ -268,6 +269,7 @@ def opened(experiment, stage: str, parts: tuple[pd.DataFrame, ...], out: Path, r
     """Return the folder of a stage's run, and the run itself if it was finished with the same settings and data."""
     data = fingerprint(*(data_fingerprint(part) for part in parts))
     settings = {**asdict(experiment), "weights": weights_of(experiment), "data": data, "strategy": "", "precision": ""}
+    settings["augment"] = asdict(AUGMENTATION) if experiment.augment else None
     del settings["variant"]  # stands in the folder's name
     folder = prepare(out / "checkpoints" / name_of(experiment, stage), settings, resume)
     known = read_run(folder) if resume else None

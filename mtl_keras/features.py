@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
+from mtl_keras.data.augment import view
 from mtl_keras.data.pipeline import batches
 from mtl_keras.data.table import replacing
 from mtl_keras.trainer import MultiTaskModel
@@ -22,11 +23,11 @@ class ImagesOnly:
 
 
 def image_batches(
-    model: MultiTaskModel, table: pd.DataFrame, batch_size: int = 64, flip: bool = False
+    model: MultiTaskModel, table: pd.DataFrame, batch_size: int = 64, flip: bool = False, zoom: float = 1.0
 ) -> tf.data.Dataset:
-    """Return batches of images (B, S, S, 3) uint8 in the table's order, mirrored with `flip`."""
-    images = batches(table, ImagesOnly(model), batch_size).map(lambda image, labels, masks: image)
-    return images.map(lambda image: tf.reverse(image, [2])) if flip else images
+    """Return batches of images (B, S, S, 3) uint8 in the table's order, each as `view` shows it."""
+    read = batches(table, ImagesOnly(model), batch_size)
+    return read.map(lambda images, labels, masks: view(images, flip, zoom))
 
 
 def trunk_features(

@@ -121,7 +121,7 @@ def test_evaluate_measures_what_the_data_labels(run, tiny_folder, faces_folder, 
             (tmp_path / "data" / name).write_bytes((faces_folder / name).read_bytes())
     (tmp_path / "data" / "30_0_1_20170116174525125.jpg.chip.jpg").write_bytes(b"no image")
     (tmp_path / "data" / "holiday.jpg").write_bytes(b"no image")
-    command = ("evaluate", tiny_folder, "--dataset", "utkface", "--data", tmp_path / "data", "--flip")
+    command = ("evaluate", tiny_folder, "--dataset", "utkface", "--data", tmp_path / "data", "--views", "mirror")
     code, out, errors = run(*command, "--json", tmp_path / "figures.json")
     written = json.loads((tmp_path / "figures.json").read_text())
     assert code == 0 and (written["images"], written["skipped"]) == (6, 2)

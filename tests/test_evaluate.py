@@ -6,7 +6,7 @@ import pytest
 from sklearn import metrics
 
 from mtl_keras.errors import UserError
-from mtl_keras.evaluate import answered, as_table, by_group, differences, evaluate, figures, predictions
+from mtl_keras.evaluate import VIEWS, answered, as_table, by_group, differences, evaluate, figures, predictions
 from mtl_keras.features import image_batches
 from mtl_keras.tasks import AGE, AGE_ARGMAX, AGE_REGRESSION, ETHNICITY, EXPRESSION, GENDER, HEAD_POSE
 
@@ -86,8 +86,16 @@ def test_predictions_of_a_model(tiny_model, faces):
     pd.testing.assert_frame_equal(found, expected, rtol=1e-4, atol=1e-4)
     assert found["age.value"].nunique() > 10, "a model that answers all faces alike would pass many a test"
     both = answered(faces, tiny_model.tasks, {name: (outputs[name] + mirrored[name]) / 2 for name in outputs})
-    pd.testing.assert_frame_equal(predictions(tiny_model, faces, flip=True), both, rtol=1e-4, atol=1e-4)
+    pd.testing.assert_frame_equal(predictions(tiny_model, faces, views="mirror"), both, rtol=1e-4, atol=1e-4)
     assert np.abs(both["age.value"] - expected["age.value"]).max() > 1e-3
+    looks = [
+        tiny_model.predict(image_batches(tiny_model, faces, flip=flip, zoom=zoom), verbose=0)
+        for flip, zoom in VIEWS["six"]
+    ]
+    mean = answered(faces, tiny_model.tasks, {name: sum(look[name] for look in looks) / 6 for name in outputs})
+    pd.testing.assert_frame_equal(predictions(tiny_model, faces, views="six"), mean, rtol=1e-3, atol=1e-3)
+    with pytest.raises(UserError, match="unknown views 'two'; expected one of one, mirror, six"):
+        predictions(tiny_model, faces, views="two")
 
 
 # === Figures ===

@@ -16,12 +16,12 @@ class Augmentation:
     """
 
     mirror: bool = True
-    rotation: float = 10.0
-    zoom: float = 0.15
+    rotation: float = 12.0
+    zoom: float = 0.2
     shift: float = 0.06
-    color: float = 0.2
-    gray: float = 0.05
-    erase: float = 0.15
+    color: float = 0.3
+    gray: float = 0.1
+    erase: float = 0.3
 
 
 AUGMENTATION = Augmentation()
@@ -48,14 +48,29 @@ def warp(image: tf.Tensor, draws: tf.Tensor, how: Augmentation) -> tf.Tensor:
     # The transform maps output pixels to input pixels, about the middle of the image.
     row_x = [cosine * mirror, -sine, middle - middle * (cosine * mirror - sine) + shift_x]
     row_y = [sine * mirror, cosine, middle - middle * (sine * mirror + cosine) + shift_y]
+    return resample(image[None], [*row_x, *row_y])[0]
+
+
+def view(images: tf.Tensor, mirror: bool, zoom: float) -> tf.Tensor:
+    """Return (B, S, S, 3) uint8 images mirrored, and seen from `zoom` times as far away about their middle."""
+    images = tf.reverse(images, [2]) if mirror else images
+    if zoom == 1:
+        return images
+    middle = (tf.cast(tf.shape(images)[1], tf.float32) - 1) / 2 * (1 - zoom)
+    seen = resample(tf.cast(images, tf.float32), [zoom, 0.0, middle, 0.0, zoom, middle])
+    return tf.cast(tf.clip_by_value(tf.round(seen), 0, 255), tf.uint8)
+
+
+def resample(images: tf.Tensor, rows: list) -> tf.Tensor:
+    """Return (B, S, S, 3) float32 images under one affine map (6,) of output to input pixels, reflected at the edge."""
     return tf.raw_ops.ImageProjectiveTransformV3(
-        images=image[None],
-        transforms=tf.stack([[*row_x, *row_y, 0.0, 0.0]]),
-        output_shape=tf.shape(image)[:2],
+        images=images,
+        transforms=tf.stack([[*rows, 0.0, 0.0]]),
+        output_shape=tf.shape(images)[1:3],
         interpolation="BILINEAR",
         fill_mode="REFLECT",
         fill_value=0.0,
-    )[0]
+    )
 
 
 def recolor(image: tf.Tensor, draws: tf.Tensor, how: Augmentation) -> tf.Tensor:

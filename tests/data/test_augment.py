@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mtl_keras.data.augment import AUGMENTATION, Augmentation, augment
+from mtl_keras.data.augment import AUGMENTATION, Augmentation, augment, view
 
 SIDE = 48
 OFF = Augmentation(mirror=False, rotation=0.0, zoom=0.0, shift=0.0, color=0.0, gray=0.0, erase=0.0)
@@ -150,3 +150,16 @@ def test_erase_paints_one_rectangle_in_one_gray(probability, low, high):
         assert len(np.unique(box)) == 1
         assert max(box.shape[:2]) <= 0.35 * SIDE and min(box.shape[:2]) >= 0.1 * SIDE - 1
     assert low <= erased <= high
+
+
+def test_views_are_mirrored_and_seen_from_nearer_or_farther_away():
+    images = tf.stack([scene(), scene()])
+    np.testing.assert_array_equal(view(images, False, 1.0), images)
+    np.testing.assert_array_equal(view(images, True, 1.0), images[:, :, ::-1])
+    # A disc in the middle keeps its place, and its area grows as the square of the zoom.
+    y, x = np.mgrid[:81, :81] - 40
+    disc = np.where((x**2 + y**2 < 20**2)[None, :, :, None], np.uint8(200), np.uint8(0)).repeat(3, axis=3)
+    for zoom in (0.9, 1.1):
+        seen = np.asarray(view(tf.constant(disc), False, zoom), float)[0, :, :, 0]
+        assert abs(seen.sum() / disc[0, :, :, 0].sum() * zoom**2 - 1) < 0.02
+        assert abs((seen * x).sum() / seen.sum()) < 0.05 and abs((seen * y).sum() / seen.sum()) < 0.05
