@@ -95,7 +95,7 @@ def compare(
     for variant, changes in variants.items():
         changed = replace(experiment, **changes)
         if experiment.frozen_epochs and changed != experiment:
-            add(replace(changed, variant=variant, epochs=0))
+            write([run.row for run in train(replace(changed, variant=variant, epochs=0), parts, out, resume)])
     if comparison.small and comparison.small != experiment.backbone:
         add(replace(experiment, backbone=comparison.small))
     text = write([])
@@ -163,9 +163,9 @@ def majority(parts: tuple[pd.DataFrame, ...], tasks: list[Task]) -> dict:
 
 def draw(runs: dict[str, Run], best: Run, tasks: list[Task], out: Path) -> None:
     """Draw the figures of a results folder; faces are only ever drawn from rendered ones."""
-    plots.learning_curves(
-        {name: run.history for name, run in runs.items() if len(run.history)}, out / "learning_curves.png"
-    )
+    # Only runs of all tasks: a loss of fewer tasks is another quantity, and a dozen curves are too many to tell apart.
+    whole = {name: run.history for name, run in runs.items() if run.row["tasks"] == best.row["tasks"]}
+    plots.learning_curves(dict(list(whole.items())[: len(plots.COLORS)]), out / "learning_curves.png")
     plots.compare_runs(results.read_runs(out), out / "runs.png")
     if "age" in {task.name for task in tasks}:
         plots.age_scatter(best.predictions, out / "age.png")

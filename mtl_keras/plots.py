@@ -25,7 +25,7 @@ BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "
 INK, GRAY, PALE = "#262626", "#757575", "#ECECEC"
 COLORS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, INK)
 LOOKS = dict(zip(GROUPS, (("s", GRAY), ("D", INK), ("o", BLUE), ("^", VERMILION)), strict=True))
-FEW = 10  # a figure of fewer images than this says little
+FEW = 10  # a figure of fewer images says little
 Caption = list[tuple[str, bool | None]]  # an answer a line, and whether it is right (None: it has no label)
 FAR_OFF = 5  # units; the bound of the cumulative score by which age estimation is judged
 
@@ -41,7 +41,7 @@ STYLE = {
 @contextmanager
 def _figure(path: Path | str, width: float, height: float, note: str = "") -> Iterator[Figure]:
     """Give an empty figure of this size in inches; after the block, add a note and write a PNG of 150 dots an inch."""
-    # A bare Figure draws with Agg and, unlike pyplot, needs no display, no closing, and keeps no list of open figures.
+    # Unlike pyplot, a bare Figure needs no display and no closing.
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
         figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)
@@ -56,10 +56,8 @@ def _figure(path: Path | str, width: float, height: float, note: str = "") -> It
 
 def _panels(figure: Figure, number: int, columns: int) -> list[Axes]:
     """Lay out this many panels in rows; the places left over stay empty."""
-    if not number:
-        return []
-    columns = min(columns, number)
-    axes = figure.subplots(math.ceil(number / columns), columns, squeeze=False).ravel()
+    columns = min(columns, number) or 1
+    axes = figure.subplots(math.ceil(number / columns), columns, squeeze=False).ravel() if number else np.array([])
     for left_over in axes[number:]:
         left_over.remove()
     return list(axes[:number])
@@ -108,28 +106,33 @@ def learning_curves(histories: dict[str, pd.DataFrame], path: Path | str) -> Non
     `histories` maps a run's name to its `history.csv`.
     """
     histories = {run: history for run, history in histories.items() if len(history)}
-    names = list(dict.fromkeys(name for history in histories.values() for name in history))
-    scores = [name for name in names if name.endswith(("_accuracy", "_mae")) and not name.startswith("val_")]
-    curves = ["loss", *scores] if histories else []
-    epochs = [epoch for history in histories.values() for epoch in history["epoch"]]
+    names = dict.fromkeys(name for history in histories.values() for name in history if not name.startswith("val_"))
+    curves = ["loss", *(name for name in names if name.endswith(("_accuracy", "_mae")))] if histories else []
+    last = max((history["epoch"].max() for history in histories.values()), default=0)
     # The colors come again after seven runs, then dash-dotted.
     looks = [(COLORS[i % len(COLORS)], ("-", "-.")[i // len(COLORS) % 2]) for i in range(len(histories))]
     with _figure(path, 11, 1.2 + 3 * math.ceil(len(curves) / 2)) as figure:
         for axis, name in zip(_panels(figure, len(curves), 2), curves, strict=True):
             column = ".".join(name.rsplit("_", 1))
             factor, lower = (1, True) if name == "loss" else metric_of(column)[1:]
+            settled = []
             for (color, line), history in zip(looks, histories.values(), strict=True):
                 scaled = factor * history.set_index("epoch").reindex(columns=[name, f"val_{name}"]).astype(float)
                 # A line needs two points: a single epoch is shown by its marker.
                 axis.plot(scaled[name].dropna(), "--", color=color, alpha=0.65, lw=1.5, marker="_" * (len(scaled) == 1))
                 validation = scaled[f"val_{name}"].dropna()
                 axis.plot(validation, line, color=color, linewidth=2)
+                # The first epochs of untrained heads are so far off that they would flatten all that follows.
+                settled += list(scaled.iloc[1 if len(scaled) > 4 else 0 :].to_numpy().ravel())
                 if len(validation):
                     best = validation.idxmin() if lower else validation.idxmax()
                     axis.plot(best, validation[best], "o", color=color, markersize=8, markeredgecolor="white")
+            margin = 0.06 * (np.nanmax(settled) - np.nanmin(settled)) or 1
+            axis.set(
+                xlabel="epoch", xlim=(-0.5, last + 0.5), ylim=np.nanpercentile(settled, [0, 100]) + [-margin, margin]
+            )
+            axis.set(ylabel="lower is better" if lower else "higher is better")
             axis.set_title("Loss, all tasks together" if name == "loss" else _name(column))
-            axis.set(xlabel="epoch", xlim=(min(epochs) - 0.5, max(epochs) + 0.5))
-            axis.set_ylabel("lower is better" if lower else "higher is better")
             axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         named = zip(histories, looks, strict=True)
         handles = [Line2D([], [], color=color, ls=line, lw=3, label=run) for run, (color, line) in named]
