@@ -13,7 +13,8 @@ from mtl_keras.cropping import CropSettings, crop_faces, photo_table
 from mtl_keras.data.audit import check_images
 from mtl_keras.data.packing import pack_shards
 from mtl_keras.datasets import DATASETS
-from mtl_keras.datasets.rendered import LAYOUTS
+from mtl_keras.datasets.layouts import LAYOUTS
+from mtl_keras.datasets.rendered import write_faces
 from mtl_keras.errors import UserError, shown
 
 Folder = Annotated[Path | None, arg(metavar="DIR")]
@@ -44,14 +45,14 @@ class Render:
     count: int = 2000
     # Another seed draws other faces.
     seed: int = 0
-    # Side of the images in pixels.
-    size: int = 200
-    # The data set whose file names and folders are imitated.
+    # Width of the images in pixels; by default that of the data set's own images.
+    size: int | None = None
+    # The data set whose files, folders and kind of image are imitated; its reader reads the folder.
     layout: Literal[tuple(LAYOUTS)] = "utkface"
 
     def run(self) -> None:
         """Draw the faces and print where they are."""
-        folder = LAYOUTS[self.layout](self.out, self.count, self.seed, self.size)
+        folder = write_faces(self.out, LAYOUTS[self.layout], self.count, self.seed, self.size)
         print(f"{self.count} faces in {folder}")
 
 

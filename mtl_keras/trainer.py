@@ -9,7 +9,7 @@ from mtl_keras import losses, metrics, weightings
 from mtl_keras.errors import UserError
 from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.models.heads import head
-from mtl_keras.models.layers import ReflectedBorder
+from mtl_keras.models.layers import Luminance, ReflectedBorder
 from mtl_keras.models.sharing import SHARING
 from mtl_keras.tasks import Task
 
@@ -22,7 +22,8 @@ class MultiTaskModel(keras.Model):
 
     It takes images (B, S, S, 3) of 0..255, or features (B, D) with the backbone "features", and answers
     {task name: (B, K)}: probabilities of the classes or bins, or numbers in the task's unit. `shared_units` and
-    `head_units` are the widths of the dense layers that the tasks share and that each has of its own. A `border` of so
+    `head_units` are the widths of the dense layers that the tasks share and that each has of its own; a backbone with
+    branches has no others. A `border` of so
     many mirrored pixels on each side shows the trunk a face smaller than its crop; it comes on top of `image_size`.
     """
 
@@ -55,6 +56,8 @@ class MultiTaskModel(keras.Model):
                 1 / parts.scale, -parts.mean / parts.scale, name="normalize", dtype="float32"
             )
             normalized = normalize(inputs)
+            if parts.channels == 1:
+                normalized = Luminance(name="luminance", dtype="float32")(normalized)
             if border:
                 normalized = ReflectedBorder(border, name="border", dtype="float32")(normalized)
             features = trunk(normalized)
@@ -62,8 +65,12 @@ class MultiTaskModel(keras.Model):
             inputs = keras.Input((size,), name="features")
             features = trunk(inputs)
         names = [task.name for task in tasks]
-        shared = SHARING[sharing](features, names, tuple(shared_units), dropout)
-        outputs = {task.name: head(task, shared[task.name], tuple(head_units), dropout) for task in tasks}
+        # A network with branches of its own fixes the dense layers too.
+        shared_units, head_units = ((), ()) if parts.branch else (tuple(shared_units), tuple(head_units))
+        shared = SHARING[sharing](features, names, shared_units, dropout)
+        if parts.branch:
+            shared = {name: parts.branch(shared[name], name, dropout) for name in names}
+        outputs = {task.name: head(task, shared[task.name], head_units, dropout, parts.initializer()) for task in tasks}
         super().__init__(inputs=inputs, outputs=outputs, name="multi_task_model")
         self.tasks, self.image_size, self.trunk, self.trunk_output = list(tasks), size, trunk, features
         self._settings = {

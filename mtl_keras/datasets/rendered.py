@@ -10,6 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -19,15 +20,26 @@ from joblib import Parallel, cpu_count, delayed
 from PIL import Image
 from tqdm import tqdm
 
-from mtl_keras.datasets.files import label_table
-from mtl_keras.datasets.portrait import LIMITS, Portrait, render
+from mtl_keras.datasets.files import image_files, label_table
+from mtl_keras.datasets.lists import present
+from mtl_keras.datasets.portrait import LIMITS, Frame, Portrait, render
 from mtl_keras.errors import UserError
 from mtl_keras.tasks import AGE, ETHNICITY, EXPRESSION, EYEGLASSES, GENDER, HEAD_POSE, SMILE
 
-__all__ = ["Portrait", "render", "rendered", "sample_portraits", "write_utkface"]
+__all__ = [
+    "Layout",
+    "Plan",
+    "Portrait",
+    "Shot",
+    "render",
+    "rendered",
+    "sample_portraits",
+    "write_faces",
+    "write_utkface",
+]
 
 ATTRIBUTES, MANIFEST = "attributes.csv", "rendered.json"
-DRAWING = 1  # raised when the same portrait is drawn differently, so that older folders are drawn anew
+DRAWING = 2  # raised when the same portrait is drawn differently, so that older folders are drawn anew
 BATCH, MANY = 25, 500
 LABELS = (AGE, GENDER, ETHNICITY, SMILE, EXPRESSION, EYEGLASSES, HEAD_POSE)
 # Share of people up to an age: many adults, babies and some very old people, roughly as in UTKFace.
@@ -48,6 +60,36 @@ AGES = np.array(
     ]
 )
 SERIOUS = tuple(name for name in EXPRESSION.classes if name != "happy")
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One image to write: its file (a path below the folder), who is in it, and how it is framed."""
+
+    file: str
+    portrait: Portrait
+    frame: Frame
+    grey: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a folder will hold: the images, and the text of each label file (by its path below the folder)."""
+
+    shots: list[Shot]
+    texts: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a public data set lays out its folder.
+
+    `plan` takes a count of faces, a seed and a width of images in pixels, by default the set's own `width`.
+    """
+
+    name: str
+    width: int
+    plan: Callable[[int, int, int], Plan]
 
 
 def sample_portraits(count: int, seed: int = 0) -> list[Portrait]:
@@ -93,35 +135,43 @@ def sample_portraits(count: int, seed: int = 0) -> list[Portrait]:
     return portraits
 
 
-def write_utkface(folder: str | Path, count: int, seed: int = 0, size: int = 200) -> Path:
-    """Draw `count` faces into a folder laid out and named as UTKFace's aligned crops, and return the folder.
+def write_faces(folder: str | Path, layout: Layout, count: int, seed: int = 0, size: int | None = None) -> Path:
+    """Draw `count` faces into a folder laid out like a public data set, and return the folder.
 
-    Beside the JPEG images lie `attributes.csv` with all labels and `rendered.json` with the settings. The same
-    settings give the same bytes. A complete folder of the same settings is kept; one with missing files is drawn
-    anew; a folder with anything else in it is an error, and so is a full disk. Nothing half-drawn takes its place.
+    `size` is the images' width in pixels, by default the set's own. Beside the set's own files lie `attributes.csv`
+    with all labels and `rendered.json` with the settings. The same settings give the same bytes. A complete folder of
+    the same settings is kept; one with missing files is drawn anew; a folder with anything else in it is an error, and
+    so is a full disk. Nothing half-drawn takes its place.
     """
-    folder = Path(folder)
-    portraits = sample_portraits(count, seed)
-    render(portraits[0], size)  # tells of a wrong size before anything is written
-    names = [_utkface_name(portrait, index, seed) for index, portrait in enumerate(portraits)]
-    manifest = {"layout": "utkface", "count": count, "seed": seed, "size": size, "drawing": DRAWING}
-    if _is_complete(folder, names, manifest):
+    folder, size = Path(folder), layout.width if size is None else size
+    plan = layout.plan(count, seed, size)
+    manifest = {"layout": layout.name, "count": count, "seed": seed, "size": size, "drawing": DRAWING}
+    texts = {
+        **plan.texts,
+        ATTRIBUTES: _attributes(plan.shots).to_csv(index=False),
+        MANIFEST: json.dumps(manifest, indent=1) + "\n",
+    }
+    if _is_complete(folder, {*texts, *(shot.file for shot in plan.shots)}, manifest):
         return folder
     with _replacing_folder(folder) as temporary:
-        batches = [(names[i : i + BATCH], portraits[i : i + BATCH]) for i in range(0, count, BATCH)]
+        batches = [plan.shots[i : i + BATCH] for i in range(0, count, BATCH)]
         # Processes, since drawing holds Python's lock; for fewer faces starting them takes longer than drawing.
         workers = min(2, cpu_count()) if count >= MANY else 1
-        jobs = (delayed(_draw)(temporary, *batch, size) for batch in batches)
+        jobs = (delayed(_draw)(temporary, batch) for batch in batches)
         with tqdm(total=count, desc=f"drawing {folder.name}", unit="face") as bar:
             for drawn in Parallel(n_jobs=workers, return_as="generator")(jobs):
                 bar.update(drawn)
-        _attributes(names, portraits).to_csv(temporary / ATTRIBUTES, index=False)
-        (temporary / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
+        for file, text in texts.items():
+            (temporary / file).write_text(text, encoding="utf-8", newline="\n")
     return folder
 
 
-# What `data_tools/render_faces.py` can write: a layout of a public data set is one line.
-LAYOUTS: dict[str, Callable[[str | Path, int, int, int], Path]] = {"utkface": write_utkface}
+def write_utkface(folder: str | Path, count: int, seed: int = 0, size: int = 200) -> Path:
+    """Draw `count` faces into a folder laid out and named as UTKFace's aligned crops, and return the folder.
+
+    `size` is the side of the images in pixels; see `write_faces`.
+    """
+    return write_faces(folder, UTKFACE, count, seed, size)
 
 
 def rendered(folder: str | Path) -> pd.DataFrame:
@@ -145,12 +195,9 @@ def rendered(folder: str | Path) -> pd.DataFrame:
     missing = [column for column in ["file", *columns] if column not in read]
     if missing:
         raise UserError(f"{source}: has no column {missing[0]!r}; draw the faces anew")
-    names = read["file"].astype(str)
-    here = names.isin(set(os.listdir(folder)))
-    if not here.any():
-        raise UserError(f"{folder}: none of the {len(read)} images in {ATTRIBUTES} is there; draw the faces anew")
-    skipped = [{"path": str(folder / name), "reason": "the image is missing"} for name in names[~here]]
-    read, labels = read[here].reset_index(drop=True), {}
+    paths = [os.path.join(folder, file) for file in read["file"].astype(str)]
+    read, skipped, deviations = present(read.assign(path=paths), image_files(folder), source)
+    labels = {}
     for task in LABELS:
         for column in task.columns:
             cells = read[column]
@@ -161,49 +208,62 @@ def rendered(folder: str | Path) -> pd.DataFrame:
                     f"{source}: {column} {cells[~valid].iloc[0]!r}: expected {expected}; draw the faces anew"
                 )
             labels[column] = cells.astype(np.float64) if not task.classes else cells
-    return label_table("rendered", [os.path.join(folder, name) for name in names[here]], labels, skipped=skipped)
+    # A seed is a person: one who is in several images stays in one part of a split.
+    return label_table("rendered", read["path"], labels, None, read.get("seed"), skipped, deviations)
 
 
-def _utkface_name(portrait: Portrait, index: int, seed: int) -> str:
-    """Return [age]_[gender]_[race]_[yyyymmddHHMMSSFFF].jpg.chip.jpg; every index has a time of its own."""
-    time = datetime(2025, 1, 1) + timedelta(seconds=7 * index)
-    milliseconds = int.from_bytes(hashlib.sha256(f"{seed} {index}".encode()).digest()[:4], "big") % 1000
-    gender, race = GENDER.classes.index(portrait.gender), ETHNICITY.classes.index(portrait.ethnicity)
-    return f"{portrait.age}_{gender}_{race}_{time:%Y%m%d%H%M%S}{milliseconds:03d}.jpg.chip.jpg"
+def _utkface(count: int, seed: int, width: int) -> Plan:
+    """Plan [age]_[gender]_[race]_[yyyymmddHHMMSSFFF].jpg.chip.jpg; every index has a time of its own."""
+    shots = []
+    for index, portrait in enumerate(sample_portraits(count, seed)):
+        time = datetime(2025, 1, 1) + timedelta(seconds=7 * index)
+        milliseconds = int.from_bytes(hashlib.sha256(f"{seed} {index}".encode()).digest()[:4], "big") % 1000
+        gender, race = GENDER.classes.index(portrait.gender), ETHNICITY.classes.index(portrait.ethnicity)
+        name = f"{portrait.age}_{gender}_{race}_{time:%Y%m%d%H%M%S}{milliseconds:03d}.jpg.chip.jpg"
+        shots.append(Shot(name, portrait, Frame(width, width, width)))
+    return Plan(shots)
 
 
-def _attributes(names: list[str], portraits: list[Portrait]) -> pd.DataFrame:
+UTKFACE = Layout("utkface", 200, _utkface)
+
+
+def _attributes(shots: list[Shot]) -> pd.DataFrame:
     """Return the table of files and all their labels, with the seed from which a portrait can be drawn again."""
-    rows = [{"file": name, **vars(portrait)} for name, portrait in zip(names, portraits, strict=True)]
+    rows = [{"file": shot.file, **vars(shot.portrait)} for shot in shots]
     return pd.DataFrame(rows).rename(columns=dict(zip(HEAD_POSE.outputs, HEAD_POSE.columns, strict=True)))
 
 
-def _draw(folder: Path, names: list[str], portraits: list[Portrait], size: int) -> int:
-    """Draw and save portraits, and return how many."""
-    for name, portrait in zip(names, portraits, strict=True):
-        Image.fromarray(render(portrait, size)).save(folder / name, format="JPEG", quality=95)
-    return len(names)
+def _draw(folder: Path, shots: list[Shot]) -> int:
+    """Draw and save images, and return how many."""
+    for shot in shots:
+        path = folder / shot.file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image = Image.fromarray(render(shot.portrait, shot.frame))
+        (image.convert("L") if shot.grey else image).save(path, quality=95)  # PNG knows no quality
+    return len(shots)
 
 
-def _is_complete(folder: Path, names: list[str], manifest: dict) -> bool:
-    """Tell whether the folder holds exactly these faces; a folder with other files in it is an error."""
+def _is_complete(folder: Path, files: set[str], manifest: dict) -> bool:
+    """Tell whether the folder holds exactly these files; a folder with others in it is an error."""
     if not folder.exists():
         return False
     if not folder.is_dir():
         raise UserError(f"{folder}: is a file; expected a folder to draw into, or a new name")
-    found, expected = set(os.listdir(folder)), {*names, ATTRIBUTES, MANIFEST}
-    if found - expected:
-        other = min(found - expected)
-        raise UserError(
-            f"{folder}: holds other files than these faces (such as {other}); name a new folder or empty it"
-        )
-    if found != expected:
+    missing = files.union(parent.as_posix() for file in files for parent in Path(file).parents) - {"."}
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder).as_posix()
+        if name not in missing:
+            raise UserError(
+                f"{folder}: holds other files than these faces (such as {name}); name a new folder or empty it"
+            )
+        missing.remove(name)
+    if missing:
         return False
     try:
         written = json.loads((folder / MANIFEST).read_text())
     except (OSError, ValueError):
         return False
-    return written == manifest and all((folder / name).stat().st_size > 0 for name in names)
+    return written == manifest and all((folder / file).stat().st_size > 0 for file in files)
 
 
 @contextmanager

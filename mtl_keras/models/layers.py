@@ -60,6 +60,17 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
 
 
 @keras.saving.register_keras_serializable("mtl_keras")
+class Luminance(keras.layers.Layer):
+    """The brightness (B, H, W, 1) of colors (B, H, W, 3), as ITU-R BT.601 weighs red, green and blue."""
+
+    def call(self, inputs):
+        return ops.matmul(inputs, ops.convert_to_tensor([[0.299], [0.587], [0.114]], inputs.dtype))
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], 1)
+
+
+@keras.saving.register_keras_serializable("mtl_keras")
 class ReflectedBorder(keras.layers.Layer):
     """Surrounds images (B, H, W, C) by so many of their own pixels, mirrored at the edge: (B, H + 2 w, W + 2 w, C)."""
 

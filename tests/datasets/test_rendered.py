@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from scipy.spatial.transform import Rotation
 from sklearn.linear_model import Ridge, RidgeClassifier
 
 from mtl_keras.datasets.portrait.head import Head
@@ -271,11 +272,12 @@ def test_a_folder_that_cannot_be_read_is_an_error(tmp_path):
         rendered(tmp_path / "nowhere")
     with pytest.raises(UserError, match=f"holds no {ATTRIBUTES}"):
         rendered(tmp_path)
+    (tmp_path / "here.jpg").touch()
     for text, message in (
         ("", "cannot be read"),
         ("file,age\nx.jpg,3\n", "no column 'gender'"),
-        (_attributes_of("gone.jpg", "male"), "none of the 1 images"),
-        (_attributes_of(ATTRIBUTES, "man"), "gender 'man'"),
+        (_attributes_of("gone.jpg", "male"), "none of its 1 images"),
+        (_attributes_of("here.jpg", "man"), "gender 'man'"),
     ):
         (tmp_path / ATTRIBUTES).write_text(text)
         with pytest.raises(UserError, match=message):
@@ -336,3 +338,12 @@ def test_the_command_draws_and_tells_mistakes_in_one_line(tmp_path, monkeypatch,
     message = capsys.readouterr().err
     assert message.startswith("error: ") and message.count("\n") == 1
     sys.modules.pop("render_faces")
+
+
+@pytest.mark.parametrize("pose", [(30, 0, 0), (0, 20, 0), (0, 0, -15), (30, -20, 15), (-45, 25, -20)], ids=str)
+def test_the_head_turns_as_its_labels_say(pose):
+    yaw, pitch, roll = pose
+    rotation = Head(Look(Portrait(yaw=yaw, pitch=pitch, roll=roll)), 100).rotation
+    upward = np.diag([1, -1, 1])  # the canvas counts y downwards, `mtl_keras.datasets.poses` upwards
+    expected = Rotation.from_euler("XYZ", (-pitch, -yaw, -roll), degrees=True).as_matrix()
+    np.testing.assert_allclose(upward @ rotation @ upward, expected, atol=1e-12)

@@ -12,25 +12,25 @@ from mtl_keras.datasets.portrait.glasses import draw_glasses
 from mtl_keras.datasets.portrait.hair import Hair
 from mtl_keras.datasets.portrait.head import Head
 from mtl_keras.datasets.portrait.look import LIMITS, Look, Portrait
-from mtl_keras.errors import UserError
+from mtl_keras.datasets.portrait.scene import Frame
 
-__all__ = ["LIMITS", "Portrait", "render"]
+__all__ = ["LIMITS", "Frame", "Look", "Portrait", "render"]
 
 SUPERSAMPLING = 3  # drawn this many times larger and shrunk: smooth edges
 
 
-def render(portrait: Portrait, size: int = 200) -> np.ndarray:
-    """Draw a portrait: (size, size, 3) uint8 RGB, framed like the aligned chips of UTKFace.
+def render(portrait: Portrait, frame: int | Frame = 200) -> np.ndarray:
+    """Draw a portrait: (height, width, 3) uint8 RGB; a number is the side of a chip, framed like UTKFace's.
 
-    The same portrait and size always give the same pixels. Raises `UserError` for a size below 16 or above 1024.
+    The same portrait and frame always give the same pixels. Raises `UserError` for a face below 16 pixels or a picture
+    above 1024.
     """
-    if not 16 <= size <= 1024:
-        raise UserError(f"render: size {size!r} is out of range; expected 16 to 1024 pixels")
-    side = SUPERSAMPLING * size
+    frame = Frame(frame, frame, frame) if isinstance(frame, int) else frame
     look = Look(portrait)
-    head = Head(look, side)
+    head = Head(look, SUPERSAMPLING * frame.side, (SUPERSAMPLING * frame.left, SUPERSAMPLING * frame.top))
     hair = Hair(head, look)
-    canvas = Canvas(scene.background(look, side))
+    size = (SUPERSAMPLING * frame.width, SUPERSAMPLING * frame.height)
+    canvas = Canvas(scene.background(look, size), head.side)
     hair.draw_behind(canvas)
     scene.draw_body(canvas, head, look)
     ears = (-1, 1) if hair.style.kind not in ("medium", "long") else ()
@@ -49,4 +49,4 @@ def render(portrait: Portrait, size: int = 200) -> np.ndarray:
     if look.glasses:
         draw_glasses(canvas, head, look)
     hair.draw_locks(canvas)
-    return scene.photograph(canvas.image, look, size)
+    return scene.photograph(canvas.image, look, frame)

@@ -50,10 +50,13 @@ def flat(points: np.ndarray) -> list[float]:
 
 
 class Canvas:
-    """An RGB image of `side` pixels with soft and hard brushes; colors are RGB triples, opacities 0 to 1."""
+    """An RGB image with soft and hard brushes; colors are RGB triples, opacities 0 to 1.
 
-    def __init__(self, image: Image.Image):
-        self.side = image.width
+    Blur is given as a share of `side` pixels, by default the width of the image.
+    """
+
+    def __init__(self, image: Image.Image, side: int | None = None):
+        self.side = side or image.width
         self.use(image)
 
     def use(self, image: Image.Image):
@@ -78,7 +81,7 @@ class Canvas:
 
     def mask(self, polygons: list[np.ndarray]) -> Image.Image:
         """Return an "L" image of the canvas' size that is white inside the polygons."""
-        mask = Image.new("L", (self.side, self.side))
+        mask = Image.new("L", self.image.size)
         pen = ImageDraw.Draw(mask)
         for polygon in polygons:
             pen.polygon(flat(polygon), fill=255)
@@ -96,7 +99,7 @@ class Canvas:
         edges = np.concatenate([points for points, _ in shapes])
         margin = 3 * blur * self.side + shrink
         low = np.maximum((edges.min(axis=0) - margin) // shrink, 0).astype(int)
-        high = np.minimum((edges.max(axis=0) + margin) // shrink, self.side // shrink).astype(int)
+        high = np.minimum((edges.max(axis=0) + margin) // shrink, np.array(self.image.size) // shrink).astype(int)
         if (high <= low).any():
             return
         small = Image.new("L", tuple((high - low).tolist()))

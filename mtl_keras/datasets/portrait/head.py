@@ -21,10 +21,13 @@ TABLE = 1024
 
 
 class Head:
-    """A head of a certain look and pose; it turns points on the face into pixels of a canvas of `side` pixels."""
+    """A head of a certain look and pose; it turns points on the face into pixels of a canvas.
 
-    def __init__(self, look: Look, side: int):
-        self.look, self.side = look, side
+    The face fills a square of `side` pixels whose upper left corner is at `corner` (x, y) of the canvas.
+    """
+
+    def __init__(self, look: Look, side: int, corner: tuple[int, int] = (0, 0)):
+        self.look, self.side, self.corner = look, side, np.array(corner)
         portrait, chance, child = look.portrait, look.face, look.child
         # === Shape ===
         self.lower = 1 - 0.25 * child + 0.05 * (chance[2] - 0.5) + 0.03 * look.masculine  # length below the eyes
@@ -46,19 +49,20 @@ class Head:
         self.per_height = (TABLE - 1) / (self.bottom - self.top)
         # === Pose ===
         yaw, pitch, roll = np.radians((portrait.yaw, portrait.pitch, portrait.roll))
-        self.yaw = yaw
-        self.far = -1 if yaw > 0 else 1  # the side that is turned away: the image's left when the face turns there
-        self.turned = abs(portrait.yaw) > 10
         turn = np.array([[np.cos(yaw), 0, -np.sin(yaw)], [0, 1, 0], [np.sin(yaw), 0, np.cos(yaw)]])
         nod = np.array([[1, 0, 0], [0, np.cos(pitch), -np.sin(pitch)], [0, np.sin(pitch), np.cos(pitch)]])
         tilt = np.array([[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1]])
-        self.rotation = tilt @ nod @ turn
+        self.rotation = nod @ turn @ tilt  # in the order of `mtl_keras.datasets.poses`
+        # From which angle around the head it is seen: the yaw, and for a tilted head some of the pitch.
+        self.yaw = np.arctan2(self.rotation[2, 0], self.rotation[2, 2])
+        self.far = -1 if self.yaw > 0 else 1  # the side turned away: the image's left when the face turns there
+        self.turned = abs(self.yaw) > np.radians(10)
         # === Framing ===
         # A chip is cut around the face, so the camera follows the turning face, though not all the way.
         self.unit = side * (0.355 + 0.03 * (chance[6] - 0.5)) * (1 - 0.05 * abs(np.sin(yaw)))
         eyes = self.rotation @ (0, 0, 0.95)
         self.center = side * np.array([0.5 + 0.03 * (chance[7] - 0.5), 0.425 + 0.03 * (chance[8] - 0.5) + 0.02 * child])
-        self.center = self.center - 0.62 * self.unit * eyes[:2]
+        self.center = self.corner + self.center - 0.62 * self.unit * eyes[:2]
 
     def profile(self, height) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return half width, half depth and depth of the center at the given heights."""

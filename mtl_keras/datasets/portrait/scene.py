@@ -1,11 +1,14 @@
 """What surrounds the face: background, neck and clothes, and the camera that takes the picture."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from PIL import Image, ImageFilter
 
 from mtl_keras.datasets.portrait.canvas import Canvas, curve, enlarge
 from mtl_keras.datasets.portrait.head import Head
 from mtl_keras.datasets.portrait.look import Look, mix, shade
+from mtl_keras.errors import UserError
 
 WALLS = (
     (206, 214, 222), (232, 222, 206), (120, 140, 160), (88, 110, 92), (176, 144, 120), (64, 70, 86), (150, 178, 200),
@@ -17,8 +20,33 @@ CLOTHES = (
 )  # fmt: skip
 
 
-def background(look: Look, side: int) -> Image.Image:
-    """Return a wall in soft light, a studio backdrop, or out-of-focus lights and greenery."""
+@dataclass(frozen=True)
+class Frame:
+    """What a picture shows: its `width` and `height` in pixels, and where in it the face lies.
+
+    The face fills a square of `side` pixels as it fills the aligned chips of UTKFace; the square's upper left corner is
+    at (`left`, `top`), and body and background go on around it.
+    """
+
+    width: int
+    height: int
+    side: int
+    left: int = 0
+    top: int = 0
+
+    def __post_init__(self):
+        if self.side < 16 or max(self.width, self.height) > 1024:
+            raise UserError(
+                f"render: a face of {self.side} in a picture of {self.width} x {self.height} pixels is out of range; "
+                "expected 16 to 1024 pixels for both"
+            )
+
+
+def background(look: Look, shape: tuple[int, int]) -> Image.Image:
+    """Return a wall in soft light, a studio backdrop, or out-of-focus lights and greenery.
+
+    `shape` is its width and height in pixels.
+    """
     chance = look.chances("background")
     wall = np.array(WALLS[int(chance[0] * len(WALLS))], float)
     second = np.array(WALLS[int(chance[1] * len(WALLS))], float)
@@ -37,7 +65,7 @@ def background(look: Look, side: int) -> Image.Image:
         share = np.clip(share, -0.3, 1)
     colors = wall + (second * 0.6 + wall * 0.1 - wall * 0.3) * share[..., None] * 0.6
     small = Image.fromarray(np.clip(colors, 0, 255).astype(np.uint8))
-    return enlarge(small.resize((side // 6, side // 6), Image.Resampling.BICUBIC), (side, side))
+    return enlarge(small.resize((shape[0] // 6, shape[1] // 6), Image.Resampling.BICUBIC), shape)
 
 
 def draw_body(canvas: Canvas, head: Head, look: Look):
@@ -45,7 +73,7 @@ def draw_body(canvas: Canvas, head: Head, look: Look):
     chance, unit = look.chances("background"), head.unit
     neck_width = 0.52 + 0.09 * look.masculine - 0.12 * look.child
     throat = head.pixels(np.array([(0, 0.75 * head.lower, -0.25)]))[0]
-    base = np.array([0.35 * throat[0] + 0.65 * canvas.side / 2, throat[1] + 0.75 * unit])
+    base = np.array([0.35 * throat[0] + 0.65 * (head.corner[0] + head.side / 2), throat[1] + 0.75 * unit])
     dip = (0.16 + 0.25 * chance[6]) * unit
     spine = curve([throat, 0.5 * (throat + base), base, base + (0, 0.12 * unit)])
     half = curve(np.array([(1.0, 0), (0.98, 0), (1.25, 0), (2.2, 0)])) * neck_width * unit
@@ -55,8 +83,13 @@ def draw_body(canvas: Canvas, head: Head, look: Look):
     wide = (1.75 - 0.25 * look.child + 0.2 * look.masculine) * unit
     shoulder = np.array([(0.52 * unit, 0.02 * unit), (0.75 * unit, 0), (wide, 0.30 * unit), (2 * wide, 1.4 * unit)])
     body = np.concatenate([shoulder[::-1] * (-1, 1), [(0, dip + 0.1 * unit)], shoulder]) + base + (0, 0.02 * unit)
-    canvas.fill(curve(body), cloth)
-    canvas.stroke(curve(body)[14:36], 0.07 * unit, shade(cloth, 0.78), 0.9)
+    body = curve(body)
+    # Only pictures larger than a chip show what lies this far outside of it: there the arms hang down.
+    near = np.clip(body[:, 0], head.corner[0] - 0.12 * head.side, head.corner[0] + 1.12 * head.side)
+    body[:, 0] = near + 0.7 * unit * np.tanh((body[:, 0] - near) / (0.7 * unit))
+    low = (0, canvas.image.height)
+    canvas.fill(np.concatenate([body[:1] + low, body, body[-1:] + low]), cloth)
+    canvas.stroke(body[14:36], 0.07 * unit, shade(cloth, 0.78), 0.9)
     if chance[7] < 0.35:  # a shirt's collar
         white = mix(cloth, (250, 250, 250), 0.8)
         for side in (-1, 1):
@@ -67,23 +100,21 @@ def draw_body(canvas: Canvas, head: Head, look: Look):
     canvas.soft(shade(look.shadow, 0.75), [(drop, 0.62)], 0.020, canvas.mask([neck]))
 
 
-def photograph(image: Image.Image, look: Look, size: int) -> np.ndarray:
-    """Shrink the drawing to (size, size, 3) uint8 with the light, focus, colors and noise of a camera."""
+def photograph(image: Image.Image, look: Look, frame: Frame) -> np.ndarray:
+    """Shrink the drawing to (height, width, 3) uint8 with the light, focus, colors and noise of a camera."""
     chance = look.chances("camera")
-    image = image.reduce(image.width // size)
+    image = image.reduce(image.width // frame.width)
     if chance[0] < 0.45:
-        image = image.filter(ImageFilter.GaussianBlur(float(size / 200 * (0.2 + 0.9 * chance[1] ** 2))))
-    ramp = np.linspace(-0.5, 0.5, size, dtype=np.float32)
-    light = (
-        1 + 0.10 * (chance[2] - 0.5) + 0.45 * (look.face[9] - 0.5) * ramp[None, :] - 0.22 * chance[3] * ramp[:, None]
-    )
+        image = image.filter(ImageFilter.GaussianBlur(float(frame.side / 200 * (0.2 + 0.9 * chance[1] ** 2))))
+    x, y = (np.linspace(-0.5, 0.5, pixels, dtype=np.float32) for pixels in (frame.width, frame.height))
+    light = 1 + 0.10 * (chance[2] - 0.5) + 0.45 * (look.face[9] - 0.5) * x[None, :] - 0.22 * chance[3] * y[:, None]
     warmth = np.array([1 + 0.10 * (chance[4] - 0.5), 1 + 0.03 * (chance[5] - 0.5), 1 - 0.12 * (chance[4] - 0.5)])
     contrast = 1 + 0.24 * (chance[6] - 0.5)
     gain = (light * contrast).astype(np.float32)[..., None] * warmth.astype(np.float32)
     pixels = np.asarray(image, np.float32) * gain
     if chance[8] < 0.05:  # a few black-and-white pictures
         pixels = np.repeat(pixels.mean(axis=2, keepdims=True), 3, axis=2)
-    noise = look.generator("camera", 1).standard_normal((size, size, 1), np.float32)
+    noise = look.generator("camera", 1).standard_normal((frame.height, frame.width, 1), np.float32)
     noise *= np.float32(0.8 + 4.0 * chance[9] ** 4)
     pixels += noise + np.float32(128.5 - 128 * contrast + 16 * (chance[7] - 0.5))
     return np.clip(pixels, 0, 255, out=pixels).astype(np.uint8)

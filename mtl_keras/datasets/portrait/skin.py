@@ -40,7 +40,8 @@ def draw_head(canvas: Canvas, head: Head, look: Look) -> Image.Image:
     )
     mask = canvas.mask([face, nose])
     # All of this is soft, so it is painted on a small picture and enlarged.
-    small = Canvas(Image.new("RGB", (canvas.side // SMALL, canvas.side // SMALL), look.skin))
+    width, height = canvas.image.size
+    small = Canvas(Image.new("RGB", (width // SMALL, height // SMALL), look.skin), canvas.side // SMALL)
     for color, shapes, blur in (rim(head, look, face), glow(head, look), blush(head, look), sockets(head, look)):
         small.soft(color, [(points / SMALL, opacity) for points, opacity in shapes], blur)
     skin = enlarge(small.image, canvas.image.size)

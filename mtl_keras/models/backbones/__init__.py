@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import keras
 
-from mtl_keras.models.backbones import facenet, features
+from mtl_keras.models.backbones import bknet, facenet, features
 
 
 @dataclass(frozen=True)
@@ -13,9 +13,12 @@ class Backbone:
     """A trunk and the input that it expects.
 
     `build` takes the image side S and returns a functional model from (B, S, S, channels) to features (B, D), where
-    a pixel of 0..255 comes in as (pixel - mean) / scale. `image_size` is the usual S. With `channels` 0 the input is
-    no image but a feature vector, and S is its length: (B, S) to (B, S). `stem_end` names the last layer of the stem,
-    whose edges and blobs serve any face: fine-tuning may leave it as it is, and saves a third of its time.
+    a pixel of 0..255 comes in as (pixel - mean) / scale, and with one channel its luminance does. `image_size` is the
+    usual S. With `channels` 0 the input is no image but a feature vector, and S is its length: (B, S) to (B, S).
+    `stem_end` names the last layer of the stem, whose edges and blobs serve any face: fine-tuning may leave it as it
+    is, and saves a third of its time.
+    A network that fixes what stands between its trunk and the answers gives `branch`, from (features, task name,
+    dropout) to that task's features, and `initializer`, how the kernels of the last layers start.
     """
 
     build: Callable[[int], keras.Model]
@@ -24,6 +27,8 @@ class Backbone:
     mean: float
     scale: float
     stem_end: str = ""
+    branch: Callable | None = None
+    initializer: Callable[[], keras.initializers.Initializer] = keras.initializers.GlorotUniform
 
 
 BACKBONES: dict[str, Backbone] = {
@@ -34,6 +39,15 @@ BACKBONES: dict[str, Backbone] = {
     ),
     "facenet_small": Backbone(
         facenet.facenet_small, image_size=160, channels=3, mean=127.5, scale=128.0, stem_end=facenet.STEM_END
+    ),
+    "bknet": Backbone(
+        bknet.bknet,
+        image_size=48,
+        channels=1,
+        mean=128.0,
+        scale=255.0,
+        branch=bknet.branch,
+        initializer=bknet.initializer,
     ),
     "features": Backbone(features.features, image_size=1792, channels=0, mean=0.0, scale=1.0),
 }
