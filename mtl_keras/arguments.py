@@ -32,6 +32,8 @@ class Arguments:
     resume: bool = False
     # Make every file name that deviates from the data set's rule an error, instead of reading as much as it tells.
     strict: bool = False
+    # Read every image first, to skip what is damaged and find copies of one photo; --no-check trusts millions of files.
+    check: bool = True
     # Copies of one photo with different labels: keep them, drop the images, or blank the labels at odds.
     conflicts: Literal["keep", "drop", "blank"] = "keep"
     # How many faces to render where there is no data.
@@ -65,9 +67,11 @@ def run_experiment(
         experiment = replace(experiment, weights=str(find_weights(experiment.weights)))
     folders = arguments.data or (rendered_folder(arguments),)
     table = combine([read(folder, arguments.strict) for folder in folders])
-    table = check_images(table, out / "cache" / "images.npz")
+    if arguments.check:
+        table = check_images(table, out / "cache" / "images.npz")
     report(table, out, arguments.conflicts)
-    table = resolve_conflicts(table, arguments.conflicts)
+    if arguments.check:
+        table = resolve_conflicts(table, arguments.conflicts)
     print(compare(experiment, arguments.comparison, table, out, arguments.resume, reported, variants))
     print(f"tables and figures: {out}\nmodels: {out / 'models'}")
 
@@ -82,11 +86,14 @@ def rendered_folder(arguments: Arguments) -> Path:
 def report(table: pd.DataFrame, out: Path, how: str) -> None:
     """Print what was read and skipped, and write the skipped files and the conflicting labels as CSV."""
     skipped, deviations = table.attrs.get("skipped", []), table.attrs.get("deviations", [])
-    audit, at_odds = table.attrs["audit"], conflicts(table)
     write_skipped(skipped, out / "skipped.csv")
+    print(f"{len(table)} images read, {len(skipped)} skipped (skipped.csv), {len(deviations)} names read in part")
+    if "audit" not in table.attrs:
+        print("images not checked: copies of one photo may be in several parts, and a damaged one ends the training")
+        return
+    audit, at_odds = table.attrs["audit"], conflicts(table)
     named = at_odds.assign(path=[Path(path).name for path in at_odds["path"]])
     write_table(named.drop(columns=["split", "group"]), out / "conflicts.csv")
-    print(f"{len(table)} images read, {len(skipped)} skipped (skipped.csv), {len(deviations)} names read in part")
     print(
         f"{audit['copy_groups']} photos occur more than once ({audit['copy_images']} images); "
         f"{at_odds['image'].nunique()} of them with different labels (conflicts.csv; --conflicts {how})"

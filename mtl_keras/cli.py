@@ -14,7 +14,6 @@ from tqdm import tqdm
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from mtl_keras import data_commands, export
-from mtl_keras.data.audit import check_images
 from mtl_keras.data.table import encode, replacing
 from mtl_keras.datasets import DATASETS
 from mtl_keras.drawing import describe, drawings, write_drawing
@@ -55,8 +54,8 @@ class List:
         print("\n".join(NAMES[self.what]))
 
 
-@dataclass(frozen=True)
-class Evaluate:
+@dataclass(frozen=True, kw_only=True)
+class Evaluate(data_commands.Reads):
     """Measure a trained model on a data set: every task that the data labels, with 95 % intervals, and by group.
 
     Example: mtl-keras evaluate results/facenet_utk/models/NAME --dataset utkface --data UTKFace --json figures.json
@@ -64,10 +63,6 @@ class Evaluate:
 
     # Folder of a trained model.
     model: Positional[Path]
-    # Name of the data set, of `mtl-keras list datasets`.
-    dataset: str
-    # Folder of the data set.
-    data: Path
     # File for the figures; the screen shows only the most important ones.
     json: File = None
     # Answer with the mean over each image and its mirror image, or over six views: a little better, in 2 or 6 times the
@@ -78,7 +73,7 @@ class Evaluate:
         """Measure, print a table and write the JSON file."""
         data_commands.check_name(self.dataset)
         model = export.load(self.model)
-        table = check_images(data_commands.read(self.dataset, self.data))
+        table = self.table()
         tasks = [task for task in model.tasks if encode(table, task)[1].any()]
         if not tasks:
             names = ", ".join(task.name for task in model.tasks)

@@ -26,10 +26,26 @@ def check_name(dataset: str) -> None:
         raise UserError(f"unknown dataset {dataset!r}; expected one of {', '.join(DATASETS)}")
 
 
-def read(dataset: str, data: Path) -> pd.DataFrame:
-    """Read a data set by its name and folder."""
+def read(dataset: str, data: Path, strict: bool = False) -> pd.DataFrame:
+    """Read a data set by its name and folder; an unknown name is an error."""
     check_name(dataset)
-    return DATASETS[dataset](data)
+    return DATASETS[dataset](data, strict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reads:
+    """The options of a command that reads a data set."""
+
+    # Name of the data set, of `mtl-keras list datasets`.
+    dataset: str
+    # Folder of the data set.
+    data: Path
+    # Make everything that deviates from the data set's rules an error, instead of reading as much as it tells.
+    strict: bool = False
+
+    def table(self) -> pd.DataFrame:
+        """Return the data set's label table, with its images checked."""
+        return check_images(read(self.dataset, self.data, self.strict))
 
 
 @dataclass(frozen=True)
@@ -69,6 +85,8 @@ class Crop:
     dataset: str | None = None
     # Folder of the data set.
     data: Folder = None
+    # Make everything that deviates from the data set's rules an error, instead of reading as much as it tells.
+    strict: bool = False
     # Instead of a data set: a folder of photos without labels.
     images: Folder = None
     # Side of the crops in pixels.
@@ -86,43 +104,37 @@ class Crop:
         """Crop the faces and print how many there are, and where."""
         if (self.images is None) == (self.dataset is None) or (self.dataset is None) != (self.data is None):
             raise UserError("expected either --dataset NAME with --data DIR, or --images DIR")
-        photos = read(self.dataset, self.data) if self.dataset else photo_table(self.images, leave_out=self.out)
+        photos = (
+            read(self.dataset, self.data, self.strict) if self.dataset else photo_table(self.images, leave_out=self.out)
+        )
         settings = CropSettings(self.faces, self.size, self.margin, self.keep_roll)
         crops = crop_faces(photos, self.out, settings, n_jobs=self.jobs)
         print(f"{len(crops)} crops of {len(photos)} photos in {self.out}, {len(crops.attrs['skipped'])} skipped")
 
 
-@dataclass(frozen=True)
-class Audit:
+@dataclass(frozen=True, kw_only=True)
+class Audit(Reads):
     """Report on data sets: what they label, what cannot be read, which images are copies, which labels are odd.
 
     Example: mtl-keras audit --dataset utkface --data UTKFace --out audit
     """
 
-    # Name of the data set, of `mtl-keras list datasets`.
-    dataset: str
-    # Folder of the data set.
-    data: Path
     # Folder for report.txt, report.html with thumbnails, and CSV files.
     out: Path = Path("audit")
 
     def run(self) -> None:
         """Read and check all images, write the report, print it and where it is."""
-        print(write_report(check_images(read(self.dataset, self.data)), self.out))
+        print(write_report(self.table(), self.out))
         print(f"\nreport: {self.out / 'report.html'}")
 
 
-@dataclass(frozen=True)
-class Pack:
+@dataclass(frozen=True, kw_only=True)
+class Pack(Reads):
     """Pack a data set's images and labels into TFRecord shards, for training from many machines or an object store.
 
     Example: mtl-keras pack --dataset utkface --data UTKFace --out shards
     """
 
-    # Name of the data set, of `mtl-keras list datasets`.
-    dataset: str
-    # Folder of the data set.
-    data: Path
     # Folder to write; packing that was interrupted goes on where it stopped.
     out: Path
     # At most how many images a shard holds.
@@ -132,7 +144,7 @@ class Pack:
 
     def run(self) -> None:
         """Pack the images that can be read, and print how many there are, and where."""
-        table = check_images(read(self.dataset, self.data))
+        table = self.table()
         for item in table.attrs.get("skipped", []):
             print(f"skipped {shown(item['path'])}: {item['reason']}", file=sys.stderr)
         shards = pack_shards(table, self.out, self.rows_per_shard, self.seed)["shards"]

@@ -8,6 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from mtl_keras.arguments import Arguments, run_experiment
+from mtl_keras.datasets import utkface
 from mtl_keras.datasets.rendered import write_utkface
 
 ROOT = Path(__file__).parents[1]
@@ -84,3 +86,14 @@ def test_mistakes_are_one_line(tmp_path, arguments, says):
     assert done.returncode == 2
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("error: ") and says in last and "Traceback" not in done.stderr
+
+
+def test_without_a_check_damaged_images_stay_in_the_table(tmp_path, capsys, monkeypatch):
+    seen = {}
+    monkeypatch.setattr("mtl_keras.arguments.compare", lambda *given: seen.update(table=given[2]) or "the table")
+    write_utkface(tmp_path / "faces", 12, size=64)
+    (tmp_path / "faces" / "30_1_2_20170101120000000.jpg").write_bytes(b"")
+    for check, rows in ((True, 12), (False, 13)):
+        run_experiment(Arguments(data=(tmp_path / "faces",), out=tmp_path / "out", check=check), utkface)
+        assert len(seen["table"]) == rows and ("image" in seen["table"]) == check
+        assert ("images not checked" in capsys.readouterr().out) == (not check)

@@ -21,7 +21,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from mtl_keras.datasets.files import image_files, label_table
-from mtl_keras.datasets.lists import present
+from mtl_keras.datasets.lists import present, refuse
 from mtl_keras.datasets.portrait import LIMITS, Frame, Portrait, render
 from mtl_keras.errors import UserError
 from mtl_keras.tasks import AGE, ETHNICITY, EXPRESSION, EYEGLASSES, GENDER, HEAD_POSE, SMILE
@@ -174,10 +174,11 @@ def write_utkface(folder: str | Path, count: int, seed: int = 0, size: int = 200
     return write_faces(folder, UTKFACE, count, seed, size)
 
 
-def rendered(folder: str | Path) -> pd.DataFrame:
+def rendered(folder: str | Path, strict: bool = False) -> pd.DataFrame:
     """Read a folder of rendered faces into a label table with all their labels.
 
-    Images that are listed but not there are in `attrs["skipped"]` as {"path", "reason"}.
+    Images that are listed but not there, or there but not listed, are in `attrs["skipped"]`; with `strict` the first
+    is an error.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -208,6 +209,8 @@ def rendered(folder: str | Path) -> pd.DataFrame:
                     f"{source}: {column} {cells[~valid].iloc[0]!r}: expected {expected}; draw the faces anew"
                 )
             labels[column] = cells.astype(np.float64) if not task.classes else cells
+    if strict:
+        refuse([*skipped, *deviations])
     # A seed is a person: one who is in several images stays in one part of a split.
     return label_table("rendered", read["path"], labels, None, read.get("seed"), skipped, deviations)
 
