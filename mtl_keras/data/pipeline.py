@@ -38,7 +38,6 @@ def batches(
     Order and changes depend on seed, epoch and row alone: an epoch is one pass over the returned dataset, counted from
     `first_epoch`, so that a resumed run sees what an uninterrupted one would have seen.
     """
-    check(table, model.tasks)
     labels, masks = encoded(table, model.tasks)
     columns = (tf.constant(table["path"].tolist()), labels, masks)
     how = AUGMENTATION if augment is True else augment
@@ -79,7 +78,6 @@ def feature_batches(
     """Return batches as `batches` does, with features (N, D) in the place of images; shuffled where a seed is given."""
     if len(features) != len(table):
         raise UserError(f"got features of {len(features)} images for a table of {len(table)} rows; expected as many")
-    check(table, tasks)
     columns = (tf.constant(features), *encoded(table, tasks))
     order, count = in_order(len(table)), len(table)
     if seed is not None:
@@ -91,18 +89,17 @@ def feature_batches(
 
 
 def encoded(table: pd.DataFrame, tasks: Iterable[Task]) -> tuple[dict, dict]:
-    """Return all labels {task: (N,) or (N, D)} and masks {task: (N,)} of a table as tensors."""
+    """Return all labels {task: (N,) or (N, D)} and masks {task: (N,)} of a table as tensors.
+
+    An empty table and a task that no row has a label of are errors.
+    """
+    if not len(table):
+        raise UserError("the label table has no rows; expected at least one image")
     pairs = {task.name: encode(table, task) for task in tasks}
+    check_labelled({name: int(mask.sum()) for name, (_, mask) in pairs.items()})
     return {name: tf.constant(pair[0]) for name, pair in pairs.items()}, {
         name: tf.constant(pair[1]) for name, pair in pairs.items()
     }
-
-
-def check(table: pd.DataFrame, tasks: Iterable[Task]) -> None:
-    """Refuse an empty table, and a task that no row has a label of."""
-    if not len(table):
-        raise UserError("the label table has no rows; expected at least one image")
-    check_labelled({task.name: int(encode(table, task)[1].sum()) for task in tasks})
 
 
 def check_labelled(numbers: dict[str, int]) -> None:

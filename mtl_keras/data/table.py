@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mtl_keras.data.agreement import agree
 from mtl_keras.data.sampling import balanced
 from mtl_keras.errors import UserError
 from mtl_keras.tasks import TASKS, Task
@@ -25,14 +26,23 @@ TEXT = pd.StringDtype(na_value=np.nan)
 NOTES = ("skipped", "deviations")
 
 
+class Notes(list):
+    """A list in `attrs` that stays one: pandas deep-copies `attrs` at every step, seconds for 100,000 notes."""
+
+    def __deepcopy__(self, memo: dict) -> "Notes":
+        return self
+
+
 def combine(tables: Iterable[pd.DataFrame], balance: str | dict[str, float] | None = None) -> pd.DataFrame:
     """Join label tables into one, with blanks where a table has no such label, and group numbers kept apart.
 
     `balance` says how often training sees which rows: {source: times}, "sources", or the name of a task whose classes
     are to be seen equally often; see `mtl_keras.data.sampling.balanced`.
-    An unknown class name, a number outside the task's range and an image that two rows name are errors.
+    An unknown class name, a number outside the task's range, an image that two rows name, and a column that means
+    different things in two tables (`mtl_keras.data.agreement`) are errors.
     """
-    parts, first_free = [], {"group": 0, "image": 0}
+    tables, parts, first_free = list(tables), [], {"group": 0, "image": 0}
+    agree(tables)
     for table in tables:
         part = complete(table)
         for column in part.columns.intersection(list(first_free)):
@@ -48,7 +58,7 @@ def combine(tables: Iterable[pd.DataFrame], balance: str | dict[str, float] | No
         raise UserError(f"combine: {repeated.iloc[0]!r} is in the tables twice; pass each dataset only once")
     for note in NOTES:
         entries = [entry for table in tables for entry in table.attrs.get(note, [])]
-        together.attrs[note] = list({(entry["path"], entry["reason"]): entry for entry in entries}.values())
+        together.attrs[note] = Notes({(entry["path"], entry["reason"]): entry for entry in entries}.values())
     return together if balance is None else balanced(together, balance)
 
 
@@ -57,9 +67,10 @@ def complete(table: pd.DataFrame) -> pd.DataFrame:
 
     A row without a group gets one of its own.
     """
+    attrs = {name: Notes(value) if isinstance(value, list) else value for name, value in table.attrs.items()}
+    table = pd.DataFrame(table).reset_index(drop=True)  # without attrs
     if "path" not in table.columns or table["path"].isna().any():
         raise UserError("a label table needs a column `path` with a file in every row")
-    table = table.reset_index(drop=True)
     table["path"] = table["path"].astype(TEXT)
     table["source"] = table["source"].astype(TEXT).fillna("") if "source" in table else pd.Series("", table.index, TEXT)
     table["split"] = table["split"].astype(TEXT) if "split" in table else pd.Series(np.nan, table.index, TEXT)
@@ -80,7 +91,9 @@ def complete(table: pd.DataFrame) -> pd.DataFrame:
             table[column] = table[column].astype(TEXT if task.kind == "categorical" else np.float64)
     labels = label_columns(table)
     first = [name for name in ("path", "source", "split", "group", "image") if name in table]
-    return table[first + labels + [name for name in table.columns if name not in {*first, *labels}]]
+    table = table[first + labels + [name for name in table.columns if name not in {*first, *labels}]]
+    table.attrs = attrs
+    return table
 
 
 def split(
@@ -100,8 +113,10 @@ def split(
     table = complete(table)
     if stratify is not None and stratify not in {*label_columns(table), "age"}:
         raise UserError(f"stratify {stratify!r}: expected None or one of {', '.join(label_columns(table))}")
-    order = table.assign(_name=table["path"].map(os.path.basename)).sort_values(["_name", "source", "path"]).index
-    table = table.loc[order].reset_index(drop=True)
+    # By name, then source, then path; faster and in less memory than pandas' sort_values with three columns.
+    keys = [table["path"], pd.factorize(table["source"], sort=True)[0], table["path"].map(os.path.basename)]
+    table = table.iloc[np.lexsort([np.asarray(key) for key in keys])].reset_index(drop=True)
+    del keys
     group, groups = pd.factorize(table["group"])
     part = table["split"].map({name: float(number) for number, name in enumerate(SPLITS)}).astype(np.float64)
     part = part.fillna(part.groupby(group).transform("min")).to_numpy()
@@ -133,10 +148,11 @@ def _strata(table: pd.DataFrame, stratify: str | None) -> pd.Series:
 
 def _deal(sizes: np.ndarray, fractions: tuple[float, float, float]) -> np.ndarray:
     """Give each group in turn to the part that is furthest behind its share, and return the parts (G,)."""
-    seen, got, parts = 0, [0.0, 0.0, 0.0], []
+    seen, got, parts, (train, validation, test) = 0, [0.0, 0.0, 0.0], [], fractions
+    # Each step depends on the one before it, so this is a loop over the groups.
     for size in sizes.tolist():
         seen += size
-        behind = [fraction * seen - rows for fraction, rows in zip(fractions, got, strict=True)]
+        behind = train * seen - got[0], validation * seen - got[1], test * seen - got[2]
         chosen = behind.index(max(behind))
         got[chosen] += size
         parts.append(chosen)

@@ -7,6 +7,7 @@ is a label; `source`, `split` (train, validation, test) and `group` are read too
 import os
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from mtl_keras.datasets.files import TEXT, label_table
@@ -36,26 +37,28 @@ def csv_file(folder: str | Path, strict: bool = False) -> pd.DataFrame:
     if "path" not in read or not columns:
         lacking = "path" if "path" not in read else "of any task, such as age or gender"
         raise UserError(f"{path}: has no column {lacking}; its columns are {', '.join(map(str, read))[:200]}")
-    paths = read["path"].map(lambda name: os.path.join(path.parent, name), na_action="ignore")
-    missing = ~paths.map(os.path.isfile, na_action="ignore").fillna(False).astype(bool)
+    place = str(path.parent)  # once, since os.path.join would turn a Path into text for each row
+    read["path"] = read["path"].map(lambda name: os.path.join(place, name), na_action="ignore")
+    missing = ~read["path"].map(os.path.isfile, na_action="ignore").fillna(False).astype(bool)
     skipped = [
         {
             "path": str(path) if pd.isna(name) else name,
             "reason": f"row {row} has no path" if pd.isna(name) else "the image is missing",
         }
-        for row, name in paths[missing].items()
+        for row, name in read["path"][missing].items()
     ]
     if skipped and strict:
         raise UserError(f"{skipped[0]['path']}: {skipped[0]['reason']}; mend it, or read without strict")
     if missing.all():
         raise UserError(f"{path}: none of its {len(read)} images is there; paths count from the folder of the CSV file")
-    read, paths = read[~missing].reset_index(drop=True), paths[~missing].reset_index(drop=True)
+    read = read[~missing].reset_index(drop=True)
     group = None
     if "group" in read:
         # A row without a group is alone.
-        group = read["group"].fillna(pd.Series([f"row {row}" for row in read.index], dtype=TEXT))
+        group = pd.factorize(read["group"])[0]
+        group = np.where(group < 0, len(read) + np.arange(len(read)), group)
     split = read.get("split")
-    table = label_table("csv_file", paths, {name: read[name] for name in columns}, split, group, skipped)
+    table = label_table("csv_file", read["path"], {name: read[name] for name in columns}, split, group, skipped)
     if "source" in read:
         table["source"] = read["source"].astype(TEXT).fillna("csv_file")
     return table

@@ -23,9 +23,10 @@ def image_files(folder: str | Path) -> Iterator[str]:
             continue
         visited.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        start = os.path.join(place, "")
         for name in files:
             if name.lower().endswith(EXTENSIONS) and not name.startswith("."):
-                yield os.path.join(place, name)
+                yield start + name
 
 
 def folder_of(path: str | Path, what: str) -> Path:

@@ -7,6 +7,7 @@ The data and their terms (non-commercial research) are at https://susanqq.github
 
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,27 +79,50 @@ def utkface(folder: str | Path, strict: bool = False) -> pd.DataFrame:
     `attrs["deviations"]`, both as {"path", "reason"}. With `strict` the first of either is an error.
     """
     folder = folder_of(folder, "UTKFace images")
-    paths, labels, skipped, deviations = [], [], [], []
-    for path in sorted(image_files(folder)):
-        # A name that is not valid UTF-8 can stand neither in a table nor on the screen.
-        readable = path.encode(errors="replace").decode()
-        parsed = parse_name(os.path.basename(path)) if path == readable else "the name is not valid UTF-8"
-        reason = parsed if isinstance(parsed, str) else parsed.deviation
-        if reason and strict:
-            raise UserError(f"{readable}: {reason}; rename or remove the file, or read without strict")
-        if isinstance(parsed, str):
-            skipped.append({"path": readable, "reason": parsed})
-            continue
-        if reason:
-            deviations.append({"path": path, "reason": reason})
-        paths.append(path)
-        labels.append((parsed.age, parsed.gender, parsed.ethnicity))
-    if not paths:
-        found = f"none of its {len(skipped)} images has a name that can be read" if skipped else "holds no image files"
+    paths = np.array(sorted(image_files(folder)), object)
+    parsed, kinds = _parse_paths(paths)
+    refused = np.array([isinstance(found, str) for found in parsed], bool)
+    reasons = [found if isinstance(found, str) else found.deviation for found in parsed]
+    skipped, deviations = [], []
+    for row in np.flatnonzero(np.array(reasons, bool)[kinds]):
+        kind, readable = kinds[row], _readable(paths[row])
+        if strict:
+            raise UserError(f"{readable}: {reasons[kind]}; rename or remove the file, or read without strict")
+        (skipped if refused[kind] else deviations).append({"path": readable, "reason": reasons[kind]})
+    kept = ~refused[kinds]
+    if not kept.any():
+        found = f"none of its {len(paths)} images has a name that can be read" if len(paths) else "holds no image files"
         raise UserError(f"{folder}: {found}; expected UTKFace names such as 25_1_2_20170116174525125.jpg.chip.jpg")
-    ages, genders, ethnicities = zip(*labels, strict=True)
-    labels = {"age": np.array(ages, np.float64), "gender": genders, "ethnicity": ethnicities}
-    return label_table("utkface", paths, labels, skipped=skipped, deviations=deviations)
+    labels = {
+        name: np.array([getattr(found, name, None) for found in parsed], dtype)[kinds[kept]]
+        for name, dtype in (("age", np.float64), ("gender", object), ("ethnicity", object))
+    }
+    return label_table("utkface", paths[kept], labels, skipped=skipped, deviations=deviations)
+
+
+def _parse_paths(paths: Iterable[str]) -> tuple[list[ParsedName | str], np.ndarray]:
+    """Return what the paths' names say, each thing once, and for each path (N,) which of these its name says.
+
+    Valid names that begin alike, such as 25_1_2, say the same: few of a million names need to be parsed.
+    """
+    places, parsed, kinds = {}, [], []
+    for path in paths:
+        start = path.rfind(os.sep) + 1
+        valid = _VALID.fullmatch(path, start)
+        readable = path.isascii() or path == _readable(path)
+        # A whole path is no beginning of a name.
+        beginning = path[start : valid.end(3)] if valid and readable else path
+        kind = places.setdefault(beginning, len(parsed))
+        if kind == len(parsed):
+            # A name that is not valid UTF-8 can stand neither in a table nor on the screen.
+            parsed.append(parse_name(path[start:]) if readable else "the name is not valid UTF-8")
+        kinds.append(kind)
+    return parsed, np.array(kinds, np.int64)
+
+
+def _readable(path: str) -> str:
+    """Return the path with a question mark for each byte that is not valid UTF-8."""
+    return path.encode(errors="replace").decode()
 
 
 def _shown(text: str) -> str:

@@ -57,6 +57,19 @@ def test_combine_joins_what_was_skipped():
     assert first.attrs["skipped"] == skipped[:1]
 
 
+def test_notes_are_read_once_and_shared_by_what_is_made_of_a_table():
+    # Deep copies of 100,000 notes, which pandas makes at every step, would take a second each.
+    first = make_table(30, "first")
+    first.attrs["skipped"] = [{"path": "x.jpg", "reason": "empty"}]
+    table = combine(iter([first]))
+    assert table.attrs["skipped"] == first.attrs["skipped"]
+    assert table.head().attrs["skipped"] is table.attrs["skipped"]
+    parts = split(table, stratify=None)
+    assert all(part.attrs["skipped"] is parts[0].attrs["skipped"] for part in parts)
+    first.attrs["skipped"].clear()
+    assert len(table.attrs["skipped"]) == len(parts[0].attrs["skipped"]) == 1
+
+
 def test_combine_refuses_one_dataset_twice_and_nothing():
     with pytest.raises(UserError, match="00000.jpg' is in the tables twice"):
         combine([make_table(2), make_table(2)])

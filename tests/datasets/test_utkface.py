@@ -1,12 +1,15 @@
 """The reader of UTKFace: what each file name means, and which files of a folder are read."""
 
 import os
+import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mtl_keras.data.table import combine, split
 from mtl_keras.datasets import DATASETS
 from mtl_keras.datasets.utkface import ParsedName, parse_name, utkface
 from mtl_keras.errors import UserError
@@ -88,6 +91,46 @@ def test_one_bad_field_leaves_the_others(name, labels, deviation):
 )
 def test_what_cannot_be_read_is_named(name, reason):
     assert parse_name(name).startswith(reason)
+
+
+REGULAR = st.builds(
+    "{}_{}_{}_{}{}".format,
+    st.integers(0, 130),
+    st.integers(0, 2),
+    st.integers(0, 5),
+    st.sampled_from([TIME, "20170109150557335", TIME[1:]]),
+    st.sampled_from([".jpg", ".jpg.chip.jpg", ".JPG", " .jpg", ".pg.chip.jpg"]),
+)
+
+
+@given(st.lists(REGULAR | st.sampled_from([*PUBLISHED_DEVIATIONS]) | st.text("019_.jpg ", max_size=30) | st.text()))
+def test_a_folder_says_what_its_names_say(names):
+    paths = [os.path.join("/fäces", name) for name in [*names, f"5_0_1_{TIME}.jpg"]]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys.modules["mtl_keras.datasets.utkface"], "image_files", lambda folder: iter(paths))
+        table = utkface(os.curdir)
+    answers = [(path, parse_name(os.path.basename(path))) for path in sorted(paths)]
+    read = [(path, answer) for path, answer in answers if isinstance(answer, ParsedName)]
+    columns = table[["path", "age", "gender", "ethnicity"]].astype(object)
+    assert columns.where(columns.notna(), None).to_numpy().tolist() == [
+        [path, answer.age, answer.gender, answer.ethnicity] for path, answer in read
+    ]
+    skipped = [{"path": path, "reason": answer} for path, answer in answers if isinstance(answer, str)]
+    assert table.attrs["skipped"] == skipped
+    deviations = [{"path": path, "reason": answer.deviation} for path, answer in read if answer.deviation]
+    assert table.attrs["deviations"] == deviations
+
+
+def test_memory_holds_no_images(tmp_path):
+    rows = 20_000
+    (tmp_path / ".image.jpg").write_bytes(bytes(100_000))
+    for number in range(rows):
+        os.link(tmp_path / ".image.jpg", tmp_path / f"{number % 100}_0_1_{number:017d}.jpg")
+    tracemalloc.start()
+    split(combine([utkface(tmp_path)]))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak / rows < 1000  # bytes, of which the path takes 150
 
 
 def test_folder_becomes_a_label_table_with_blanks(tmp_path):
