@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from mtl_keras.datasets.rendered import write_utkface
+from mtl_keras.datasets.layouts import LAYOUTS
+from mtl_keras.datasets.rendered import write_faces, write_utkface
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -21,17 +22,8 @@ SHELL = [line for block in re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL) for l
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("readme")
     write_utkface(folder / "UTKFace", 60, seed=3, size=96)
-    # Other sets' layouts around other drawn faces.
-    faces = sorted(write_utkface(folder / "drawn", 48, seed=4, size=48).glob("*.jpg"))
-    for number, face in enumerate(faces[:24], start=1):
-        target = folder / "GENKI-4K" / "files" / f"file{number:04d}.jpg"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        face.rename(target)
-    (folder / "GENKI-4K" / "labels.txt").write_text("1 0 0 0\n0 0.1 0 0\n" * 12)
-    for number, face in enumerate(faces[24:]):
-        target = folder / "FER2013" / "train" / ("happy", "sad")[number % 2] / f"{number}.jpg"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        face.rename(target)
+    for name, layout in (("GENKI-4K", "genki4k"), ("FER2013", "fer2013")):
+        write_faces(folder / name, LAYOUTS[layout], 40, seed=4)
     return folder
 
 

@@ -219,3 +219,10 @@ def make_files(folder: Path, names: list[str]) -> None:
     for name in names:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).touch()
+
+
+def test_whole_photos_in_three_parts_are_one_set(tmp_path):
+    names = [f"part{part}/{part}0_{part % 2}_1_{TIME}.jpg" for part in (1, 2, 3)]
+    make_files(tmp_path / "in the wild", names)
+    table = utkface(tmp_path / "in the wild", strict=True)
+    assert table["age"].tolist() == [10, 20, 30] and table["gender"].tolist() == ["female", "male", "female"]
