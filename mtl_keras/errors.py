@@ -7,8 +7,11 @@ from collections.abc import Callable
 class UserError(ValueError):
     """A mistake that the user can mend: the message says what came, what was expected and how to mend it.
 
-    The command line prints it as one line, without a traceback.
+    It is one line, whatever is quoted in it. The command line prints it without a traceback.
     """
+
+    def __init__(self, message: str):
+        super().__init__(" ".join(message.splitlines()))
 
 
 def guarded(main: Callable[[], None]) -> None:
@@ -16,7 +19,7 @@ def guarded(main: Callable[[], None]) -> None:
     try:
         main()
     except UserError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

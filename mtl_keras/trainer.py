@@ -1,5 +1,6 @@
 """The multi-task model: built from its parts, trained with masks, on one device or many."""
 
+import math
 from dataclasses import asdict
 
 import keras
@@ -116,19 +117,27 @@ class MultiTaskModel(keras.Model):
         optimizer="adamw",
         weighting: str | dict[str, float] = "equal",
         loss_mean: str = "labelled",
+        l2: float = 0.0,
         jit_compile=False,
     ):
         """Choose the optimizer, the weighting of the tasks, and what a task's loss is averaged over.
 
         `weighting` is a name of WEIGHTINGS or {task: weight}. `loss_mean` "labelled" divides a task's summed loss by
-        the number of its labelled examples, "batch" by the number of all examples, counted over all replicas.
+        the number of its labelled examples, "batch" by the number of all examples, counted over all replicas. `l2`
+        times half the squared norm of all trained kernels is minimized as well; the log shows it as `l2`, beside the
+        `loss` of the tasks.
         """
         if loss_mean not in LOSS_MEANS:
             raise UserError(f"unknown loss_mean {loss_mean!r}; expected one of {', '.join(LOSS_MEANS)}")
+        if not 0 <= l2 < math.inf:
+            raise UserError(f"l2 {l2!r}: expected a number of at least 0")
         self._weigh = weightings.find(weighting, [task.name for task in self.tasks])
-        self._loss_mean = loss_mean
+        self._loss_mean, self._l2 = loss_mean, l2
+        self._means = {name: mean for name, mean in self._means.items() if name != "l2"}
+        if l2:
+            self._means["l2"] = keras.metrics.Mean("l2")
         super().compile(optimizer=optimizer, jit_compile=jit_compile)
-        self._choices = {"weighting": weighting, "loss_mean": loss_mean, "jit_compile": jit_compile}
+        self._choices = {"weighting": weighting, "loss_mean": loss_mean, "l2": l2, "jit_compile": jit_compile}
 
     def get_compile_config(self):
         if not self.compiled:
@@ -154,11 +163,15 @@ class MultiTaskModel(keras.Model):
             weights = tf.stop_gradient(self._weigh(means))
             # Each replica's part of the weighted mean over all replicas: their gradients add up to the whole gradient.
             part = tf.reduce_sum(weights * sums / divisors)
+            penalty = self._penalty()
+            part += penalty / self._replicas()
             scaled = self.optimizer.scale_loss(part)
         variables = self.trainable_variables
         gradients = tape.gradient(scaled, variables)
         gradients = [tf.zeros_like(v.value) if g is None else g for g, v in zip(gradients, variables, strict=True)]
         self.optimizer.apply_gradients(zip(self._whole(gradients), variables, strict=True))
+        if self._l2:
+            self._means["l2"].update_state(penalty)
         return self._log(outputs, labels, masks, tf.reduce_sum(weights * means), sums, counts)
 
     def test_step(self, data):
@@ -166,7 +179,19 @@ class MultiTaskModel(keras.Model):
         outputs = self(images, training=False)
         sums, counts = self._sums(outputs, labels, masks)
         means = self._over_replicas(sums) / self._divisors(counts, images)
+        if self._l2:
+            self._means["l2"].update_state(self._penalty())
         return self._log(outputs, labels, masks, tf.reduce_sum(self._weigh(means) * means), sums, counts)
+
+    def _penalty(self):
+        """Return `l2` times half the squared norm of all trained kernels, a scalar."""
+        kernels = [variable for variable in self.trainable_variables if variable.name == "kernel"] if self._l2 else []
+        return self._l2 * tf.add_n([tf.nn.l2_loss(kernel) for kernel in kernels]) if kernels else 0.0
+
+    @staticmethod
+    def _replicas() -> int:
+        context = tf.distribute.get_replica_context()
+        return 1 if context is None else context.num_replicas_in_sync
 
     def _sums(self, outputs, labels, masks):
         """Return the tasks' summed losses (T,) and numbers of labelled examples (T,) on this replica."""
@@ -184,20 +209,18 @@ class MultiTaskModel(keras.Model):
 
     def _over_replicas(self, values):
         """Sum a tensor, or a list of them, over all replicas: the only all_reduce of the package."""
-        context = tf.distribute.get_replica_context()
-        if context is None or context.num_replicas_in_sync == 1:
+        if self._replicas() == 1:
             return values
-        return context.all_reduce(tf.distribute.ReduceOp.SUM, values)
+        return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, values)
 
     def _whole(self, gradients):
         """Return the gradients summed over all replicas on the first replica and zeros on the others.
 
         Keras clips before it sums over the replicas: so it clips the whole gradient, and its sum leaves that as it is.
         """
-        context = tf.distribute.get_replica_context()
-        if context is None or context.num_replicas_in_sync == 1:
+        if self._replicas() == 1:
             return gradients
-        first = tf.equal(context.replica_id_in_sync_group, 0)
+        first = tf.equal(tf.distribute.get_replica_context().replica_id_in_sync_group, 0)
         return [gradient * tf.cast(first, gradient.dtype) for gradient in self._over_replicas(gradients)]
 
     def _log(self, outputs, labels, masks, loss, sums, counts):

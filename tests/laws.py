@@ -229,6 +229,12 @@ def test_two_replicas_equal_one_device_with_every_optimizer(optimizer):
     assert all(np.abs(new - old).max() > 1e-4 for old, new in zip(start, one[0], strict=True))
 
 
+def test_two_replicas_equal_one_device_with_l2():
+    one, two = (trained(name, clipped, l2=0.1) for name in ("one", "mirrored"))
+    assert_same(one[0], two[0])
+    assert_same(one[1].values(), two[1].values())
+
+
 def work(out: str) -> None:
     """Train as one of the workers that TF_CONFIG names, and save the weights and the history."""
     weights, history = trained("auto", clipped)

@@ -253,6 +253,7 @@ def test_unknown_parts_are_one_line(settings, message):
     [
         ({"weighting": "uncertain"}, "unknown weighting 'uncertain'; expected one of equal"),
         ({"weighting": {"age": 1.0}}, "age, gender, head_pose"),
+        ({"l2": -1.0}, "l2 -1.0: expected a number of at least 0"),
         ({"loss_mean": "mean"}, "unknown loss_mean 'mean'; expected one of labelled, batch"),
     ],
 )
@@ -260,3 +261,21 @@ def test_unknown_choices_are_one_line(settings, message):
     with pytest.raises(UserError, match=message) as error:
         network().compile(**settings)
     assert "\n" not in str(error.value)
+
+
+def test_l2_is_half_the_squared_norm_of_the_kernels_beside_the_tasks_loss():
+    features, labels, masks = rows()
+    plain, decayed = network(), network()
+    plain.compile(keras.optimizers.SGD(0.1))
+    decayed.compile(keras.optimizers.SGD(0.1), l2=0.01)
+    before = {variable.path: variable.numpy() for variable in decayed.trainable_variables}
+    kernels = {path: kernel for path, kernel in before.items() if path.endswith("kernel")}
+    logs = [model.train_on_batch(features, labels, masks, return_dict=True) for model in (plain, decayed)]
+    expected = 0.01 / 2 * sum((kernel**2).sum() for kernel in kernels.values())
+    assert logs[1].pop("l2") == pytest.approx(expected, rel=1e-5)
+    assert list(logs[0]) == list(logs[1])
+    np.testing.assert_allclose(list(logs[0].values()), list(logs[1].values()), rtol=1e-6)
+    for one, other in zip(plain.trainable_variables, decayed.trainable_variables, strict=True):
+        shrunk = 0.1 * 0.01 * kernels.get(other.path, np.zeros(1))
+        np.testing.assert_allclose(one.numpy() - shrunk, other.numpy(), atol=1e-6)
+    assert decayed.test_on_batch(features, labels, masks, return_dict=True)["l2"] < expected
