@@ -17,7 +17,7 @@ from mtl_keras.arguments import Arguments, parse, run_experiment
 from mtl_keras.cli import guarded
 from mtl_keras.comparison import Comparison
 from mtl_keras.datasets import utkface
-from mtl_keras.experiment import Experiment
+from mtl_keras.settings import Experiment
 
 REPORTED = (
     {"run": "article, FaceNet, 478 MB", "age.rmse": 6.846, "gender.accuracy": 0.9484, "ethnicity.accuracy": 0.8797},

@@ -15,7 +15,8 @@ from mtl_keras.data.pipeline import batches
 from mtl_keras.data.shards import read_shards, shard_batches, shard_table
 from mtl_keras.data.table import combine, read_table, split, write_table
 from mtl_keras.evaluate import evaluate
-from mtl_keras.experiment import Experiment, run
+from mtl_keras.experiment import run
+from mtl_keras.settings import Experiment
 from mtl_keras.tasks import (
     AGE,
     AGE_ARGMAX,

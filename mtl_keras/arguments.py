@@ -13,9 +13,9 @@ from mtl_keras.comparison import Comparison, compare
 from mtl_keras.data.audit import check_images, conflicts, resolve_conflicts
 from mtl_keras.data.table import combine, write_table
 from mtl_keras.datasets.rendered import write_utkface
-from mtl_keras.experiment import Experiment, check
 from mtl_keras.models.weights import find_weights
 from mtl_keras.results import write_skipped
+from mtl_keras.settings import Experiment, check
 
 FLAT = tyro.conf.OmitArgPrefixes
 

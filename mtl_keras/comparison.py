@@ -16,7 +16,8 @@ from mtl_keras.data.images import read_image
 from mtl_keras.data.table import encode, replacing, split
 from mtl_keras.datasets.rendered import rendered, write_utkface
 from mtl_keras.evaluate import answered, by_group, differences, figures, predictions
-from mtl_keras.experiment import Experiment, check, finish, name_of, opened, train, weights_of
+from mtl_keras.experiment import finish, opened, train, weights_of
+from mtl_keras.settings import Experiment, check, name_of
 from mtl_keras.tasks import Task
 
 GRID = 12
