@@ -26,15 +26,33 @@ class Run:
     model: Path | None = None
 
 
-def prepare(folder: Path, settings: dict, resume: bool) -> Path:
-    """Make a run's folder ready and return it: emptied, unless a run with the same settings is to be resumed."""
+def prepare(folder: Path, settings: dict, resume: bool, defaults: dict | None = None) -> Path:
+    """Make a run's folder ready and return it: emptied, unless a run with the same settings is to be resumed.
+
+    A setting that a run does not know of, because it is newer than the run, is taken to have had its value of
+    `defaults`.
+    """
     text = json.dumps(settings, indent=2, sort_keys=True, default=str)
     noted = folder / "settings.json"
-    if not (resume and noted.is_file() and noted.read_text(encoding="utf-8") == text):
+    newer = {name: value for name, value in (defaults or {}).items() if name in settings}
+    if not (resume and {**_as_read(newer), **_noted(noted)} == json.loads(text)):
         shutil.rmtree(folder, ignore_errors=True)
         with replacing(noted) as temporary:
             temporary.write_text(text, encoding="utf-8")
     return folder
+
+
+def _as_read(settings: dict) -> dict:
+    """Return settings as JSON gives them back."""
+    return json.loads(json.dumps(settings, default=str))
+
+
+def _noted(path: Path) -> dict:
+    """Return the settings that a run noted; none where there is no such file, or a damaged one."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
 
 
 def read_run(folder: Path) -> Run | None:

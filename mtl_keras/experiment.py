@@ -154,7 +154,7 @@ def opened(experiment, stage: str, parts: tuple[pd.DataFrame, ...], out: Path, r
     settings = {**asdict(experiment), "weights": weights_of(experiment), "data": data, "strategy": "", "precision": ""}
     settings["augment"] = asdict(AUGMENTATION) if experiment.augment else None
     del settings["variant"]  # stands in the folder's name
-    folder = prepare(out / "checkpoints" / name_of(experiment, stage), settings, resume)
+    folder = prepare(out / "checkpoints" / name_of(experiment, stage), settings, resume, asdict(Experiment()))
     known = read_run(folder) if resume else None
     print(f"{label_of(experiment, stage)}: {'finished before' if known else 'training'}")
     return folder, known

@@ -106,6 +106,23 @@ def test_full_disk_is_one_line_and_names_resume(data, tmp_path, monkeypatch):
         fit(data, tmp_path / "run", None)
 
 
+def test_a_setting_that_is_newer_than_a_run_had_its_default(tmp_path):
+    folder = checkpoints.prepare(tmp_path / "run", {"seed": 0}, resume=True)
+    (folder / "best").touch()
+    settings, defaults = {"seed": 0, "l2": 0.0, "units": (1, 2)}, {"l2": 0.0, "units": (1, 2), "seed": 5, "other": 1}
+    assert (checkpoints.prepare(folder, settings, True, defaults) / "best").exists()
+    checkpoints.prepare(folder, {**settings, "l2": 0.1}, True, defaults)
+    assert not (folder / "best").exists()
+
+
+def test_a_damaged_note_of_settings_starts_anew(tmp_path):
+    folder = checkpoints.prepare(tmp_path / "run", {"seed": 0}, resume=True)
+    (folder / "best").touch()
+    (folder / "settings.json").write_text("{")
+    checkpoints.prepare(folder, {"seed": 0}, resume=True)
+    assert not (folder / "best").exists()
+
+
 def test_prepare_keeps_only_a_run_with_the_same_settings(tmp_path):
     folder = checkpoints.prepare(tmp_path / "checkpoints" / "run", {"seed": 0}, resume=True)
     row, answers = {"run": "a", "age.mae": 4.5}, pd.DataFrame({"path": ["1.jpg"], "age.value": [3.0]})
