@@ -10,9 +10,12 @@ import pandas as pd
 import tyro
 
 from mtl_keras.comparison import Comparison, compare
+from mtl_keras.cropping import crop_faces
 from mtl_keras.data.audit import check_images, conflicts, resolve_conflicts
+from mtl_keras.data.derive import derived
 from mtl_keras.data.table import combine, write_table
-from mtl_keras.datasets.rendered import write_utkface
+from mtl_keras.datasets.layouts import LAYOUTS
+from mtl_keras.datasets.rendered import write_faces
 from mtl_keras.models.weights import find_weights
 from mtl_keras.results import write_skipped
 from mtl_keras.settings import Experiment, check
@@ -54,19 +57,24 @@ def run_experiment(
     read: Callable[..., pd.DataFrame],
     reported: Iterable[dict] = (),
     variants: Mapping[str, dict] = MappingProxyType({}),
+    photos: Iterable[str] = (),
+    layouts: Iterable[str] = ("utkface",),
 ) -> None:
     """Read the data, say what was found, train and compare, and print the table and where everything is.
 
     `read` is the reader of a data set: (folder, strict) -> label table. `reported` are rows of published figures,
-    `variants` changes of a setting to try: see `mtl_keras.comparison.compare`.
+    `variants` changes of a setting to try: see `mtl_keras.comparison.compare`. `photos` are the sources of whole
+    photos, of which the faces are cut out first. Without data, faces are rendered in each of the `layouts`.
     """
     experiment, out = arguments.experiment, arguments.out
     check(experiment)
     if experiment.weights:
         # A wrong name or file should not come to light only after the images were read.
         experiment = replace(experiment, weights=str(find_weights(experiment.weights)))
-    folders = arguments.data or (rendered_folder(arguments),)
-    table = combine([read(folder, arguments.strict) for folder in folders])
+    folders = arguments.data or [rendered_folder(arguments, layout, n) for n, layout in enumerate(layouts)]
+    tables = [read(folder, arguments.strict) for folder in folders]
+    tables = [crops_of(table, out) if set(table["source"]) & {*photos} else table for table in tables]
+    table = derived(combine(tables), experiment.chosen_tasks())
     if arguments.check:
         table = check_images(table, out / "cache" / "images.npz")
     report(table, out, arguments.conflicts)
@@ -76,11 +84,20 @@ def run_experiment(
     print(f"tables and figures: {out}\nmodels: {out / 'models'}")
 
 
-def rendered_folder(arguments: Arguments) -> Path:
-    """Render the faces that stand in for a data set, and return their folder."""
-    count, seed = arguments.rendered_faces, arguments.experiment.seed
-    print(f"no --data: rendering {count} cartoon faces, which say nothing about people")
-    return write_utkface(arguments.out / "data" / f"rendered-{count}-seed-{seed}", count, seed)
+def rendered_folder(arguments: Arguments, layout: str, number: int) -> Path:
+    """Render the faces that stand in for data set `number`, in this layout, and return their folder."""
+    # Other people in each set, or one person would be in several parts of the split.
+    count, seed = arguments.rendered_faces, arguments.experiment.seed + 100 * number
+    print(f"no --data: rendering {count} cartoon faces, which say nothing about people, laid out as {layout}")
+    return write_faces(arguments.out / "data" / f"rendered-{layout}-{count}-seed-{seed}", LAYOUTS[layout], count, seed)
+
+
+def crops_of(photos: pd.DataFrame, out: Path) -> pd.DataFrame:
+    """Return the table of the faces cut out of photos; the crops of an earlier call are kept."""
+    source = photos["source"].iloc[0]
+    crops = crop_faces(photos, out / "cache" / f"crops-{source}")
+    print(f"{source}: {len(crops)} faces cut out of {len(photos)} photos")
+    return crops
 
 
 def report(table: pd.DataFrame, out: Path, how: str) -> None:

@@ -12,6 +12,7 @@ from mtl_keras import distribute, export
 from mtl_keras.checkpoints import Run, fingerprint, fit, prepare, read_run, write_run
 from mtl_keras.data.augment import AUGMENTATION
 from mtl_keras.data.pipeline import batches, feature_batches
+from mtl_keras.data.sampling import balanced, parse_balance
 from mtl_keras.data.table import split
 from mtl_keras.evaluate import answered, figures, predictions
 from mtl_keras.features import trunk_features
@@ -19,7 +20,7 @@ from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.models.weights import find_weights, load_facenet_weights, sha256
 from mtl_keras.optimizers import LayerwiseAdamW, cosine
 from mtl_keras.results import data_fingerprint
-from mtl_keras.settings import Experiment, check, label_of, name_of, precision
+from mtl_keras.settings import Experiment, check, label_of, name_of, precision, whole_stage
 from mtl_keras.trainer import MultiTaskModel
 
 # The heads alone want larger batches than a whole network; the rate was chosen on the validation split.
@@ -82,13 +83,19 @@ def train_frozen(experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: P
     # What is measured is what the saved model will answer, and that computes in float32.
     exact = export.in_float32(whole)
     validation, test = (trunk_features(exact, part, out / "cache", weights) for part in parts[1:])
-    features, table = np.concatenate(seen), pd.concat([parts[0], parts[0]], ignore_index=True)
+    train = with_balance(experiment, parts[0])
+    features, table = np.concatenate(seen), pd.concat([train, train], ignore_index=True)
     heads = build(experiment, features.shape[1])
-    steps = -(-len(table) // FROZEN_BATCH) * experiment.frozen_epochs
-    heads.compile(LayerwiseAdamW(cosine(FROZEN_RATE, steps), experiment.weight_decay), experiment.chosen_weighting())
+
+    def training(epoch):
+        return feature_batches(features, table, heads.tasks, FROZEN_BATCH, experiment.seed, epoch)
+
+    steps = int(training(0).cardinality()) * experiment.frozen_epochs
+    optimizer = LayerwiseAdamW(cosine(FROZEN_RATE, steps), experiment.weight_decay)
+    heads.compile(optimizer, experiment.chosen_weighting(), experiment.loss_mean, experiment.l2)
     fit(
         heads,
-        lambda epoch: feature_batches(features, table, heads.tasks, FROZEN_BATCH, experiment.seed, epoch),
+        training,
         feature_batches(validation, parts[1], heads.tasks, FROZEN_BATCH),
         folder,
         experiment.frozen_epochs,
@@ -101,7 +108,8 @@ def train_frozen(experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: P
 
 def fine_tune(experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: Path, resume: bool) -> Run:
     """Train the whole network, from the heads of the frozen stage where there was one, the trunk at a lower rate."""
-    folder, known = opened(experiment, "fine-tuned", parts, out, resume)
+    stage = whole_stage(experiment)
+    folder, known = opened(experiment, stage, parts, out, resume)
     if known:
         return known
     started = time.time()
@@ -110,23 +118,30 @@ def fine_tune(experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: Path
         take_over(export.load(out / "models" / name_of(experiment, "frozen")), model)
     if experiment.freeze_stem and experiment.weights:
         freeze_stem(model, BACKBONES[experiment.backbone].stem_end)
-    steps = -(-len(parts[0]) // experiment.batch_size) * experiment.epochs
+    train, size = with_balance(experiment, parts[0]), experiment.batch_size
+
+    def training(epoch):
+        return batches(train, model, size, experiment.augment, shuffle=True, seed=experiment.seed, first_epoch=epoch)
+
+    steps = int(training(0).cardinality()) * experiment.epochs
+    rate = experiment.learning_rate
     optimizer = LayerwiseAdamW(
-        cosine(experiment.learning_rate, steps),
+        cosine(rate, steps) if experiment.schedule == "cosine" else rate,
         experiment.weight_decay,
         slow_factor=experiment.trunk_rate,
         slow_paths=tuple(variable.path for variable in model.trunk.trainable_variables),
         ema_momentum=experiment.ema or None,
     )
-    model.compile(optimizer, experiment.chosen_weighting())
-
-    def training(epoch):
-        size, augment = experiment.batch_size, experiment.augment
-        return batches(parts[0], model, size, augment, shuffle=True, seed=experiment.seed, first_epoch=epoch)
-
+    model.compile(optimizer, experiment.chosen_weighting(), experiment.loss_mean, experiment.l2)
     fit(model, training, batches(parts[1], model), folder, experiment.epochs, experiment.patience)
     exact = export.in_float32(model)
-    return finish(experiment, "fine-tuned", exact, predictions(exact, parts[2]), folder, started)
+    return finish(experiment, stage, exact, predictions(exact, parts[2]), folder, started)
+
+
+def with_balance(experiment: Experiment, table: pd.DataFrame) -> pd.DataFrame:
+    """Return training rows with how often each is seen, where the experiment says it."""
+    balance = parse_balance(experiment.balance)
+    return table if balance is None else balanced(table, balance)
 
 
 def freeze_stem(model: MultiTaskModel, last: str) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import tyro
 
 from mtl_keras import distribute
+from mtl_keras.data.sampling import parse_balance
 from mtl_keras.errors import UserError
 from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.tasks import AGE, AGE_ARGMAX, AGE_REGRESSION, Task, find
@@ -27,6 +28,11 @@ class Experiment:
     weighting: str = "equal"
     # A fixed weight for each task, in their order, in place of a weighting.
     loss_weights: tuple[float, ...] = ()
+    # What a task's loss is divided by: the number of its labelled examples, or, as in some articles, the whole batch.
+    loss_mean: Literal["labelled", "batch"] = "labelled"
+    # How often training sees which rows: "sources" or a task's name for equally many of each source or class, or
+    # SOURCE=TIMES, such as genki4k=10; several with commas.
+    balance: str = ""
     # A FaceNet weights file, or the name of a published one (20180402-114759, 20180408-102900).
     weights: str | None = None
     # Side of the network's input in pixels; if not given the backbone's own, less the border.
@@ -45,14 +51,18 @@ class Experiment:
     epochs: int = 7
     # Images a step of the fine-tuning, over all devices.
     batch_size: int = 64
-    # Highest learning rate of the fine-tuning; it warms up to it, then falls to 0 as a cosine.
+    # Highest learning rate of the fine-tuning.
     learning_rate: float = 3e-4
+    # How it goes on: it warms up, then falls to 0 as a cosine, or stays as it is.
+    schedule: Literal["cosine", "constant"] = "cosine"
     # The trunk learns so many times as fast as the heads.
     trunk_rate: float = 0.7
     # Leave the first layers of a trunk with given weights as they are, which saves a third of the time.
     freeze_stem: bool = True
     # Decay of the kernels, decoupled from their gradients as in AdamW.
     weight_decay: float = 0.05
+    # Half the squared norm of all kernels is added to the loss so many times.
+    l2: float = 0.0
     # Share of the features that is dropped behind each dense layer of the heads.
     dropout: float = 0.5
     # Momentum of the moving average of the weights; 0 for none.
@@ -97,10 +107,11 @@ def check(experiment: Experiment) -> None:
     """Refuse settings that cannot work, before anything is read or trained."""
     experiment.chosen_tasks()
     experiment.chosen_weighting()
+    parse_balance(experiment.balance)
     if experiment.backbone not in BACKBONES:
         raise UserError(f"unknown backbone {experiment.backbone!r}; expected one of {', '.join(BACKBONES)}")
-    least = {"epochs": 0, "frozen_epochs": 0, "batch_size": 1, "patience": 1, "trunk_rate": 0, "ema": 0, "dropout": 0}
-    least |= {"border": 0, "age_label_std": 0, "age_error_weight": 0}
+    least = dict.fromkeys(("epochs", "frozen_epochs", "trunk_rate", "ema", "dropout", "l2", "border"), 0)
+    least |= {"age_label_std": 0, "age_error_weight": 0, "batch_size": 1, "patience": 1}
     for name, value in asdict(experiment).items():
         if name in least and value < least[name]:
             raise UserError(f"{name} is {value}; expected at least {least[name]}")
@@ -113,6 +124,11 @@ def check(experiment: Experiment) -> None:
 def precision(name: str) -> str:
     """Return the Keras dtype policy of this name; "auto" takes bfloat16 where the machine computes in it."""
     return name if name != "auto" else "mixed_bfloat16" if distribute.computes_bfloat16() else "float32"
+
+
+def whole_stage(experiment: Experiment) -> str:
+    """Return what the training of the whole network is called: there is nothing to fine-tune in a fresh one."""
+    return "fine-tuned" if experiment.weights or experiment.frozen_epochs else "trained"
 
 
 def name_of(experiment: Experiment, stage: str) -> str:

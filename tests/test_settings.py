@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from mtl_keras.errors import UserError
-from mtl_keras.settings import Experiment, check, label_of, name_of, precision
+from mtl_keras.settings import Experiment, check, label_of, name_of, precision, whole_stage
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,8 @@ from mtl_keras.settings import Experiment, check, label_of, name_of, precision
         ({"border": -1}, "border is -1"),
         ({"age_error_weight": -0.1}, "age_error_weight is -0.1"),
         ({"ema": 1.0}, "below 1"),
+        ({"l2": -1e-4}, "l2 is -0.0001"),
+        ({"balance": "genki4k=ten"}, "is not SOURCE=TIMES"),
         ({"learning_rate": 0.0}, "learning_rate above 0"),
     ],
 )
@@ -65,3 +67,9 @@ def test_names_of_runs_differ_where_runs_differ():
 def test_precision_is_taken_by_its_name():
     assert precision("float32") == "float32"
     assert precision("auto") in ("float32", "mixed_bfloat16")
+
+
+def test_a_fresh_network_is_trained_and_a_known_one_fine_tuned():
+    assert whole_stage(Experiment()) == "fine-tuned"
+    assert whole_stage(Experiment(frozen_epochs=0)) == "trained"
+    assert whole_stage(Experiment(frozen_epochs=0, weights="20180408-102900")) == "fine-tuned"

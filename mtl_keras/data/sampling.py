@@ -39,6 +39,20 @@ def balanced(table: pd.DataFrame, balance: str | dict[str, float]) -> pd.DataFra
     return table
 
 
+def parse_balance(text: str) -> str | dict[str, float] | None:
+    """Return what `balanced` takes from text: "sources", a task's name, "genki4k=10,fer2013=0.5", or "" for nothing."""
+    if "=" not in text:
+        return text or None
+    times = {}
+    for part in text.split(","):
+        source, _, number = part.partition("=")
+        try:
+            times[source.strip()] = float(number)
+        except ValueError:
+            raise UserError(f"balance {text!r}: {part!r} is not SOURCE=TIMES, such as genki4k=10") from None
+    return times
+
+
 def times_of(table: pd.DataFrame) -> np.ndarray:
     """Return how often each row is seen in an epoch (N,)."""
     if TIMES not in table:

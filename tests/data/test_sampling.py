@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mtl_keras.data.sampling import balanced, compose, composed_length, draw, length, times_of
+from mtl_keras.data.sampling import balanced, compose, composed_length, draw, length, parse_balance, times_of
 from mtl_keras.errors import UserError
 
 TABLE = pd.DataFrame(
@@ -106,3 +106,11 @@ def test_times_that_are_none_are_one_line():
         times_of(TABLE.assign(times=0))
     with pytest.raises(UserError, match="column 'times'"):
         times_of(TABLE.assign(times=-1))
+
+
+def test_balance_is_written_as_a_name_or_as_times_of_sources():
+    assert parse_balance("") is None and parse_balance("sources") == "sources"
+    assert parse_balance("genki4k=10, fer2013=0.5") == {"genki4k": 10.0, "fer2013": 0.5}
+    for text in ("genki4k=", "genki4k=x", "genki4k=2,fer2013"):
+        with pytest.raises(UserError, match="is not SOURCE=TIMES"):
+            parse_balance(text)
