@@ -58,8 +58,8 @@ def compare(
         f"{len(parts[0])} training, {len(parts[1])} validation and {len(parts[2])} test images; "
         "all copies of one photo are in one part",
         f"seed {experiment.seed}; settings and versions in run.json; seconds of training, measuring and saving",
-        "with mirror image: the mean answer over both; six views: over the image, zoomed in and out by a tenth, and the "
-        "mirror image of each",
+        "with mirror image: the mean answer over both; six views: over the image, zoomed in and out by a tenth, "
+        "and the mirror image of each",
     ]
     if experiment.frozen_epochs:
         notes.append("frozen: heads trained on the features of the trunk as it was")
