@@ -1,7 +1,7 @@
 """Multi-task against single-task: all the runs of a results table, and the table, figures and notes made from them."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -12,12 +12,14 @@ import pandas as pd
 
 from mtl_keras import export, plots, results
 from mtl_keras.checkpoints import Run
+from mtl_keras.data.derive import derived
 from mtl_keras.data.images import read_image
 from mtl_keras.data.table import encode, replacing, split
 from mtl_keras.datasets.rendered import rendered, write_utkface
 from mtl_keras.evaluate import answered, by_group, differences, figures, predictions
 from mtl_keras.experiment import finish, opened, train, weights_of
 from mtl_keras.settings import Experiment, check, name_of
+from mtl_keras.spread import spread
 from mtl_keras.tasks import Task
 
 GRID = 12
@@ -33,6 +35,8 @@ class Comparison:
     single_task: Literal["none", "frozen", "both"] = "frozen"
     # Train this smaller backbone as well.
     small: str | None = None
+    # Train the runs of all tasks and of each task alone with so many seeds, to show how much depends on chance.
+    seeds: int = 1
 
 
 def compare(
@@ -47,7 +51,8 @@ def compare(
     """Train all runs, write the results folder `out`, and return its table as Markdown.
 
     `reported` are rows of figures that others have published for the same tasks. `variants` are {name: {setting:
-    value}}: with each of these changes the heads are trained on the frozen trunk, to show what a setting is worth.
+    value}}: with each of these changes the heads are trained on the frozen trunk, or all where there is no such stage,
+    to show what a setting is worth.
     The table is written anew after each run, so that a run that is broken off leaves all that was finished.
     """
     check(experiment)
@@ -68,9 +73,10 @@ def compare(
 
     def write(rows: list[dict]) -> str:
         results.write_runs(rows, out)
-        return results.write_table(out, chosen, notes)
+        return results.write_table(out, chosen, notes, spread(seeds, results.figure_columns(chosen)))
 
     runs: dict[str, Run] = {}
+    seeds: list[dict] = []
 
     def add(settings: Experiment) -> list[Run]:
         return note(train(settings, parts, out, resume))
@@ -92,14 +98,23 @@ def compare(
         found = figures(predictions(model, parts[2], views=views), chosen)
         write([{**best.row, "run": f"{best.row['run']}, {name}", "seconds": None, **found}])
     epochs = experiment.epochs if comparison.single_task == "both" else 0
+    singles = []
     if len(chosen) > 1 and comparison.single_task != "none" and (epochs or experiment.frozen_epochs):
-        for task in chosen:
-            alone = add(replace(experiment, tasks=(task.name,), loss_weights=(), epochs=epochs))
-            results.write_differences(against(multi, alone, task), out)
+        singles = [replace(experiment, tasks=(task.name,), loss_weights=(), epochs=epochs) for task in chosen]
+    for task, single in zip(chosen, singles, strict=False):
+        results.write_differences(against(multi, add(single), task), out)
     for variant, changes in variants.items():
         changed = replace(experiment, **changes)
-        if experiment.frozen_epochs and changed != experiment:
-            write([run.row for run in train(replace(changed, variant=variant, epochs=0), parts, out, resume)])
+        if changed != experiment:
+            # Where there is a frozen stage, that is enough to see the difference, in a fraction of the time.
+            changed = replace(changed, variant=variant, epochs=0 if experiment.frozen_epochs else changed.epochs)
+            write([run.row for run in train(changed, parts, out, resume)])
+    if comparison.seeds > 1:
+
+        def trained(settings: Experiment, known: bool) -> list[Run]:
+            return train(settings, parts, out, known or resume)
+
+        seeds += again(experiment, singles, comparison.seeds, trained)
     if comparison.small and comparison.small != experiment.backbone:
         add(replace(experiment, backbone=comparison.small))
     text = write([])
@@ -115,6 +130,23 @@ def compare(
     }
     results.write_run_json(out, about)
     return text
+
+
+def again(
+    experiment: Experiment, singles: list[Experiment], seeds: int, trained: Callable[[Experiment, bool], list[Run]]
+) -> list[dict]:
+    """Train multi-task and single-task runs with further seeds, and return the rows of all seeds, under one name each.
+
+    `trained` takes settings, and whether their run is there already, as those of the first seed are. The split stays
+    that of the first seed.
+    """
+    rows = []
+    for settings in (experiment, *singles):
+        for seed in range(experiment.seed, experiment.seed + seeds):
+            first = seed == experiment.seed
+            other = settings if first else replace(settings, seed=seed, variant=f"seed {seed}")
+            rows += [{**run.row, "run": run.row["run"].removesuffix(f", seed {seed}")} for run in trained(other, first)]
+    return rows
 
 
 def average(experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: Path, resume: bool) -> Run:
@@ -181,7 +213,7 @@ def draw(runs: dict[str, Run], best: Run, tasks: list[Task], out: Path) -> None:
         groups.to_csv(temporary, index=False)
     plots.fairness(groups, out / "fairness.png")
     # Other faces than any that a default run trains on: another seed.
-    faces = rendered(write_utkface(out / "data" / f"rendered-{GRID}-seed-1000", GRID, seed=1000))
+    faces = derived(rendered(write_utkface(out / "data" / f"rendered-{GRID}-seed-1000", GRID, seed=1000)), tasks)
     answers = predictions(export.load(best.model), faces)
     plots.face_grid(
         [read_image(path) for path in faces["path"]], plots.face_captions(answers, tasks), out / "faces.png"

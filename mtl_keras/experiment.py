@@ -13,7 +13,7 @@ from mtl_keras.checkpoints import Run, fingerprint, fit, prepare, read_run, writ
 from mtl_keras.data.augment import AUGMENTATION
 from mtl_keras.data.pipeline import batches, feature_batches
 from mtl_keras.data.sampling import balanced, parse_balance
-from mtl_keras.data.table import split
+from mtl_keras.data.table import encode, split
 from mtl_keras.evaluate import answered, figures, predictions
 from mtl_keras.features import trunk_features
 from mtl_keras.models.backbones import BACKBONES
@@ -21,6 +21,7 @@ from mtl_keras.models.weights import find_weights, load_facenet_weights, sha256
 from mtl_keras.optimizers import LayerwiseAdamW, cosine
 from mtl_keras.results import data_fingerprint
 from mtl_keras.settings import Experiment, check, label_of, name_of, precision, whole_stage
+from mtl_keras.tasks import Task
 from mtl_keras.trainer import MultiTaskModel
 
 # The heads alone want larger batches than a whole network; the rate was chosen on the validation split.
@@ -118,7 +119,7 @@ def fine_tune(experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: Path
         take_over(export.load(out / "models" / name_of(experiment, "frozen")), model)
     if experiment.freeze_stem and experiment.weights:
         freeze_stem(model, BACKBONES[experiment.backbone].stem_end)
-    train, size = with_balance(experiment, parts[0]), experiment.batch_size
+    train, size = with_balance(experiment, labelled(parts[0], model.tasks)), experiment.batch_size
 
     def training(epoch):
         return batches(train, model, size, experiment.augment, shuffle=True, seed=experiment.seed, first_epoch=epoch)
@@ -133,7 +134,8 @@ def fine_tune(experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: Path
         ema_momentum=experiment.ema or None,
     )
     model.compile(optimizer, experiment.chosen_weighting(), experiment.loss_mean, experiment.l2)
-    fit(model, training, batches(parts[1], model), folder, experiment.epochs, experiment.patience)
+    validation = batches(labelled(parts[1], model.tasks), model)
+    fit(model, training, validation, folder, experiment.epochs, experiment.patience)
     exact = export.in_float32(model)
     return finish(experiment, stage, exact, predictions(exact, parts[2]), folder, started)
 
@@ -141,7 +143,16 @@ def fine_tune(experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: Path
 def with_balance(experiment: Experiment, table: pd.DataFrame) -> pd.DataFrame:
     """Return training rows with how often each is seen, where the experiment says it."""
     balance = parse_balance(experiment.balance)
-    return table if balance is None else balanced(table, balance)
+    if isinstance(balance, dict):
+        # A set that labels none of the tasks is not there to be repeated.
+        balance = {source: times for source, times in balance.items() if source in set(table["source"])}
+    return balanced(table, balance) if balance else table
+
+
+def labelled(table: pd.DataFrame, tasks: list[Task]) -> pd.DataFrame:
+    """Return the rows that have a label of at least one of the tasks."""
+    known = np.any([encode(table, task)[1] > 0 for task in tasks], axis=0)
+    return table if known.all() else table[known].reset_index(drop=True)
 
 
 def freeze_stem(model: MultiTaskModel, last: str) -> None:

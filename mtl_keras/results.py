@@ -143,10 +143,11 @@ def group_of(run: pd.Series) -> str:
     return GROUPS[3] if len(re.findall(r"\w+", str(run["tasks"]))) > 1 else GROUPS[2]
 
 
-def write_table(folder: Path | str, tasks: list[Task], notes: Iterable[str] = ()) -> str:
+def write_table(folder: Path | str, tasks: list[Task], notes: Iterable[str] = (), more: Iterable[str] = ()) -> str:
     """Write `table.md` from `runs.csv` and, if there, `differences.csv` of this folder; return its Markdown text.
 
     The first table has a row a run. The best figure of a column is bold; figures reported elsewhere do not compete.
+    `more` are lines that come before the `notes`.
     """
     runs, columns = read_runs(folder), figure_columns(tasks)
     bounds = [f"{column}.{bound}" for column in columns for bound in ("low", "high")]
@@ -167,7 +168,7 @@ def write_table(folder: Path | str, tasks: list[Task], notes: Iterable[str] = ()
         lines += ["", "Paired differences on the same images, multi-task minus single-task [95 % interval]:", ""]
         lines += [_line("run", "against", "figure", "difference", "multi-task is"), "|---|---|---|---:|---|"]
         lines += [_difference_line(row) for _, row in _read_csv(path, DIFFERENCE_COLUMNS[:3]).iterrows()]
-    lines += [""] + [f"- {' '.join(note.split())}" for note in notes]
+    lines += [*more, ""] + [f"- {' '.join(note.split())}" for note in notes]
     text = "\n".join(lines).rstrip() + "\n"
     with replacing(Path(folder) / "table.md") as temporary:
         temporary.write_text(text, encoding="utf-8")

@@ -1,6 +1,7 @@
 """A tiny version of each experiment runs from its command to its table, resumes, and refuses what it cannot read."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -27,8 +28,8 @@ TINY = [
 ]
 
 
-def experiment(folder, *arguments):
-    command = [sys.executable, str(ROOT / "experiments" / "facenet_utk.py"), *map(str, arguments)]
+def experiment(folder, *arguments, script="facenet_utk.py"):
+    command = [sys.executable, str(ROOT / "experiments" / script), *map(str, arguments)]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=500)
 
 
@@ -64,6 +65,22 @@ def test_facenet_utk_from_command_to_table(tmp_path):
     assert failed.returncode == 2 and failed.stderr.strip().splitlines()[-1].startswith("error: ")
     # What was there before a call that fails is there still.
     assert pd.read_csv(out / "runs.csv").set_index("run").equals(runs) and (out / "differences.csv").exists()
+
+
+@pytest.mark.slow
+def test_bknet_from_three_rendered_sets_to_table(tmp_path):
+    tiny = ["--rendered-faces", "40", "--epochs", "1", "--batch-size", "32", "--single-task", "none", "--seeds", "2"]
+    done = experiment(tmp_path, *tiny, "--out", "out", script="bknet_age_gender_smile.py")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert re.search(r"genki4k: (3\d|40) faces cut out of 40 photos", done.stdout)
+    runs = pd.read_csv(tmp_path / "out" / "runs.csv").set_index("run")
+    figures = runs.loc["bknet, trained"]
+    # Every set has its own labels: ages and genders of UTKFace's 4 test images, smiles of about as many of GENKI-4K's.
+    assert figures["gender.n"] == 4 and 0 < figures["age_group.n"] <= 4 and 2 <= figures["smile.n"] <= 5
+    assert figures["parameters"] == 3_735_337
+    assert "Mean and standard deviation" in (tmp_path / "out" / "table.md").read_text()
+    for name in ("learning_curves", "runs", "confusion", "faces"):
+        assert (tmp_path / "out" / f"{name}.png").stat().st_size > 10_000
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ LEVELS = (
         "cropping",
         "evaluate",
         "results",
+        "spread",
         "audit_report",
         "plots",
         "export",
