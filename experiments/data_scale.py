@@ -2,8 +2,8 @@
 
 python experiments/data_scale.py
 
-    10,000 to a million made-up UTKFace names, all links to one tiny image: about 2 minutes on two cores, and 0.6 GiB.
-    --rows 10000 100000 1000000 5000000 takes about 10 minutes, and 3 GiB.
+    10,000 to a million made-up UTKFace names, all links to one tiny image: about a minute on two cores, and 0.7 GiB.
+    --rows 10000 100000 1000000 5000000 takes several minutes, and about 3.5 GiB.
 
 Writes results/data_scale/table.md, runs.csv, rows.png and run.json. Expect exponents (of a straight line through the
 logarithms) of about 1 at most; below 1 where a cost that does not depend on the rows, such as building TensorFlow's

@@ -6,7 +6,7 @@ python experiments/facenet_utk.py
 
 python experiments/facenet_utk.py --data UTKFace --weights 20180408-102900
 
-    the real thing: the table in results/facenet_utk/, about three hours on two cores for 13,500 faces.
+    the real thing: the table in results/facenet_utk/, about two hours on two cores for 13,500 faces.
     --resume goes on after an interruption.
 """
 
