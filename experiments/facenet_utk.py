@@ -37,13 +37,13 @@ REAL = Experiment(border=16, epochs=9)
 RENDERED = Experiment(
     backbone="bknet",
     frozen_epochs=0,
-    epochs=30,
+    epochs=20,
     batch_size=32,
     learning_rate=1e-3,
     trunk_rate=1.0,
     ema=0.99,
     dropout=0.3,
-    patience=30,
+    patience=20,
 )
 
 
