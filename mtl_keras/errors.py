@@ -11,7 +11,7 @@ class UserError(ValueError):
     """
 
     def __init__(self, message: str):
-        super().__init__(" ".join(message.splitlines()))
+        super().__init__(" ".join(line.strip() for line in message.splitlines()))
 
 
 def guarded(main: Callable[[], None]) -> None:

@@ -35,7 +35,7 @@ def test_only_the_luminance_of_a_color_counts():
     keras.utils.set_random_seed(0)
     model = MultiTaskModel([SMILE], "bknet")
     color = np.random.default_rng(0).integers(0, 256, (2, 48, 48, 3)).astype("uint8")
-    gray = keras.Model(model.inputs, model.get_layer("luminance").output)(color)  # (2, 48, 48, 1)
+    gray = keras.Model(model.inputs[0], model.get_layer("luminance").output)(color)  # (2, 48, 48, 1)
     expected = (color @ np.array([0.299, 0.587, 0.114]) - 128) / 255
     np.testing.assert_allclose(np.asarray(gray)[..., 0], expected, atol=1e-6)
 
