@@ -14,9 +14,9 @@ import sys
 from pathlib import Path
 
 from mtl_keras.arguments import Arguments, parse, run_experiment
-from mtl_keras.cli import guarded
 from mtl_keras.comparison import Comparison
 from mtl_keras.datasets import utkface
+from mtl_keras.errors import guarded
 from mtl_keras.settings import Experiment
 
 REPORTED = (

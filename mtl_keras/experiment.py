@@ -119,7 +119,8 @@ def fine_tune(experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: Path
         take_over(export.load(out / "models" / name_of(experiment, "frozen")), model)
     if experiment.freeze_stem and experiment.weights:
         freeze_stem(model, BACKBONES[experiment.backbone].stem_end)
-    train, size = with_balance(experiment, labelled(parts[0], model.tasks)), experiment.batch_size
+    # Balanced first: a task alone sees its rows as often as together with others, and an unknown source is an error.
+    train, size = labelled(with_balance(experiment, parts[0]), model.tasks), experiment.batch_size
 
     def training(epoch):
         return batches(train, model, size, experiment.augment, shuffle=True, seed=experiment.seed, first_epoch=epoch)
@@ -143,9 +144,6 @@ def fine_tune(experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: Path
 def with_balance(experiment: Experiment, table: pd.DataFrame) -> pd.DataFrame:
     """Return training rows with how often each is seen, where the experiment says it."""
     balance = parse_balance(experiment.balance)
-    if isinstance(balance, dict):
-        # A set that labels none of the tasks is not there to be repeated.
-        balance = {source: times for source, times in balance.items() if source in set(table["source"])}
     return balanced(table, balance) if balance else table
 
 

@@ -2,9 +2,13 @@
 
 import keras
 import numpy as np
+import pandas as pd
+import pytest
 
-from mtl_keras.experiment import freeze_stem, take_over
+from mtl_keras.errors import UserError
+from mtl_keras.experiment import freeze_stem, labelled, take_over, with_balance
 from mtl_keras.models.backbones import BACKBONES
+from mtl_keras.settings import Experiment
 from mtl_keras.tasks import GENDER, SMILE
 from mtl_keras.trainer import MultiTaskModel
 
@@ -36,3 +40,14 @@ def test_no_stem_freezes_nothing():
     model = heads([GENDER])
     freeze_stem(model, "")
     assert all(layer.trainable for layer in model.trunk.layers)
+
+
+def test_a_task_alone_sees_its_rows_as_often_and_a_wrong_source_is_an_error():
+    table = pd.DataFrame(
+        {"path": list("abc"), "source": ["utkface", "genki4k", "genki4k"], "smile": [None, "smiling", None]}
+    )
+    rows = labelled(with_balance(Experiment(balance="genki4k=10"), table), [SMILE])
+    assert rows["path"].tolist() == ["b"] and rows["times"].tolist() == [10]
+    assert "times" not in with_balance(Experiment(), table)
+    with pytest.raises(UserError, match="no source 'genki'"):
+        with_balance(Experiment(balance="genki=10"), table)
