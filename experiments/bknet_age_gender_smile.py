@@ -30,24 +30,30 @@ REPORTED = (
     },
     {"run": "BKNet paper", "smile.accuracy": 0.9623},
 )
-# The articles': Adam at a constant rate, and half the squared norm of the kernels in the loss; smiles ten times.
+# The articles' network and L2 (half the squared norm of the kernels); smiles twice, a rate that falls to 0 and
+# averaged weights reach in 18 epochs what the articles train 80 epochs for.
 BKNET = Experiment(
     tasks=("smile", "gender", "age_group"),
     backbone="bknet",
     frozen_epochs=0,
-    epochs=80,
-    batch_size=256,
+    epochs=18,
+    batch_size=128,
     learning_rate=1e-3,
-    schedule="constant",
     trunk_rate=1.0,
     weight_decay=0.0,
     l2=1e-4,
     dropout=0.5,
-    ema=0.0,
-    patience=80,
-    balance="genki4k=10",
+    ema=0.99,
+    patience=18,
+    balance="genki4k=2",
 )
-VARIANTS = {"each row once": {"balance": ""}, "sources alike": {"balance": "sources"}}
+# The article's: Adam at a constant rate, smiles ten times; 8 epochs here, so that as many images are seen.
+ARTICLE = {"epochs": 8, "batch_size": 256, "schedule": "constant", "ema": 0.0, "balance": "genki4k=10"}
+VARIANTS = {
+    "each row once": {"balance": ""},
+    "sources alike": {"balance": "sources"},
+    "recipe of the article": ARTICLE,
+}
 
 
 def main() -> None:
@@ -66,7 +72,6 @@ def main() -> None:
         arguments,
         read,
         *((reported, VARIANTS) if real else ()),
-        photos=("genki4k", "imdb_wiki"),
         layouts=("utkface", "genki4k", "fer2013"),
     )
 

@@ -14,6 +14,7 @@ from mtl_keras.cropping import crop_faces
 from mtl_keras.data.audit import check_images, conflicts, resolve_conflicts
 from mtl_keras.data.derive import derived
 from mtl_keras.data.table import combine, write_table
+from mtl_keras.datasets import PHOTOS
 from mtl_keras.datasets.layouts import LAYOUTS
 from mtl_keras.datasets.rendered import write_faces
 from mtl_keras.models.weights import find_weights
@@ -57,14 +58,13 @@ def run_experiment(
     read: Callable[..., pd.DataFrame],
     reported: Iterable[dict] = (),
     variants: Mapping[str, dict] = MappingProxyType({}),
-    photos: Iterable[str] = (),
     layouts: Iterable[str] = ("utkface",),
 ) -> None:
     """Read the data, say what was found, train and compare, and print the table and where everything is.
 
     `read` is the reader of a data set: (folder, strict) -> label table. `reported` are rows of published figures,
-    `variants` changes of a setting to try: see `mtl_keras.comparison.compare`. `photos` are the sources of whole
-    photos, of which the faces are cut out first. Without data, faces are rendered in each of the `layouts`.
+    `variants` changes of a setting to try: see `mtl_keras.comparison.compare`. Of the sets in
+    `mtl_keras.datasets.PHOTOS` the faces are cut out first. Without data, faces are rendered in each of the `layouts`.
     """
     experiment, out = arguments.experiment, arguments.out
     check(experiment)
@@ -73,7 +73,7 @@ def run_experiment(
         experiment = replace(experiment, weights=str(find_weights(experiment.weights)))
     folders = arguments.data or [rendered_folder(arguments, layout, n) for n, layout in enumerate(layouts)]
     tables = [read(folder, arguments.strict) for folder in folders]
-    tables = [crops_of(table, out) if set(table["source"]) & {*photos} else table for table in tables]
+    tables = [crops_of(table, out) if set(table["source"]) & {*PHOTOS} else table for table in tables]
     table = derived(combine(tables), experiment.chosen_tasks())
     if arguments.check:
         table = check_images(table, out / "cache" / "images.npz")

@@ -14,8 +14,11 @@ from tqdm import tqdm
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from mtl_keras import data_commands, export
-from mtl_keras.data.table import encode, replacing
-from mtl_keras.datasets import DATASETS
+from mtl_keras.cropping import CropSettings
+from mtl_keras.data.audit import check_images
+from mtl_keras.data.derive import derived
+from mtl_keras.data.table import complete, encode, replacing
+from mtl_keras.datasets import DATASETS, PHOTOS
 from mtl_keras.drawing import describe, drawings, write_drawing
 from mtl_keras.errors import UserError, guarded, shown
 from mtl_keras.evaluate import GROUPS, VIEWS, as_table, by_group, figures, predictions
@@ -23,7 +26,8 @@ from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.models.sharing import SHARING
 from mtl_keras.predictor import MANY, Predictor, find_images
 from mtl_keras.results import heading, metric_of
-from mtl_keras.tasks import TASKS
+from mtl_keras.tasks import HEAD_POSE, TASKS, Task
+from mtl_keras.trainer import MultiTaskModel
 from mtl_keras.weightings import WEIGHTINGS
 
 NAMES = {
@@ -68,16 +72,38 @@ class Evaluate(data_commands.Reads):
     # Answer with the mean over each image and its mirror image, or over six views: a little better, in 2 or 6 times the
     # time.
     views: Literal[tuple(VIEWS)] = "one"
+    # Photos in which faces are to be found, or images that are crops of one face each, such as UTKFace's; "auto" is
+    # "detect" for sets of whole photos, such as GENKI-4K, and "crop" for all others.
+    faces: Literal["auto", "detect", "crop"] = "auto"
+    # Folder that keeps the faces cut out of photos, for the next call; without one they are cut out at each call.
+    crops: Folder = None
 
     def run(self) -> None:
         """Measure, print a table and write the JSON file."""
         data_commands.check_name(self.dataset)
+        detect = self.faces == "detect" or (self.faces == "auto" and self.dataset in PHOTOS)
+        if self.crops and not detect:
+            whole = f"--crops {self.crops}: the images of {self.dataset} are taken as crops of one face each"
+            raise UserError(f"{whole}, so none are cut out; leave out --crops, or add --faces detect for photos")
         model = export.load(self.model)
-        table = self.table()
-        tasks = [task for task in model.tasks if encode(table, task)[1].any()]
-        if not tasks:
-            names = ", ".join(task.name for task in model.tasks)
-            raise UserError(f"{self.data}: labels none of the model's tasks ({names}); choose other data")
+        table = derived(complete(data_commands.read(self.dataset, self.data, self.strict)), model.tasks)
+        # Now already, since to look for faces takes long.
+        labelled(table, model.tasks, f"{self.data}:")
+        if not detect:
+            self.measure(model, check_images(table))
+            return
+        keep_roll = HEAD_POSE.name in [task.name for task in model.tasks]
+        if not keep_roll:
+            # A head that is turned upright has no longer the roll that its label says.
+            table = table.drop(columns=list(HEAD_POSE.columns), errors="ignore")
+        settings = CropSettings(keep_roll=keep_roll, geometry=export.read_sidecar(self.model)["crop"])
+        with data_commands.faces_cut_out(table, self.crops, settings) as crops:
+            print(f"{self.dataset}: {len(crops)} faces cut out of {len(table)} photos; photos without one are skipped")
+            self.measure(model, check_images(crops))
+
+    def measure(self, model: MultiTaskModel, table: pd.DataFrame) -> None:
+        """Measure a model on a table of face crops, print the figures and write the JSON file."""
+        tasks = labelled(table, model.tasks, f"{self.data}: what can be used of it")
         # Keras draws its progress bar where the figures are to stand alone.
         with redirect_stdout(sys.stderr):
             answers = predictions(model, table, views=self.views)
@@ -183,7 +209,16 @@ def as_lines(result: dict) -> list[str]:
     return [f"{path}: [{place}] {word}" for place, word in zip(places, words, strict=True)]
 
 
-# === What is written ===
+# === What is measured and written ===
+
+
+def labelled(table: pd.DataFrame, tasks: list[Task], where: str) -> list[Task]:
+    """Return those of the tasks that a table has labels of; where there are none is an error that says `where`."""
+    found = [task for task in tasks if encode(table, task)[1].any()]
+    if not found:
+        names = ", ".join(task.name for task in tasks)
+        raise UserError(f"{where} labels none of the model's tasks ({names}); choose other data")
+    return found
 
 
 def grouped_by(answers: pd.DataFrame) -> list[tuple[str, ...]]:

@@ -1,8 +1,11 @@
 """The commands that prepare data: render, crop, audit and pack."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Literal
 
 import pandas as pd
@@ -30,6 +33,21 @@ def read(dataset: str, data: Path, strict: bool = False) -> pd.DataFrame:
     """Read a data set by its name and folder; an unknown name is an error."""
     check_name(dataset)
     return DATASETS[dataset](data, strict)
+
+
+@contextmanager
+def faces_cut_out(photos: pd.DataFrame, folder: Path | None, settings: CropSettings) -> Iterator[pd.DataFrame]:
+    """Give the label table of the faces of photos; without a `folder` to keep them, they are removed afterwards."""
+    if folder:
+        yield crop_faces(photos, folder, settings)
+        return
+    try:
+        temporary = TemporaryDirectory(prefix="mtl-keras-crops-")
+    except OSError as error:
+        reason = error.strerror or error
+        raise UserError(f"no temporary folder for faces ({reason}); name one of your own with --crops DIR") from None
+    with temporary as place:
+        yield crop_faces(photos, place, settings)
 
 
 @dataclass(frozen=True, kw_only=True)

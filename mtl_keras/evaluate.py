@@ -97,8 +97,9 @@ def differences(first: pd.DataFrame, second: pd.DataFrame, task: Task) -> list[d
 
     Both are resampled together, so that an image that is hard for both does not widen the interval.
     """
+    first, second = (table[encode(table, task)[1] > 0] for table in (first, second))
     if first["path"].tolist() != second["path"].tolist():
-        raise UserError("paired differences need the same images in the same order in both tables")
+        raise UserError("paired differences need the same labelled images in the same order in both tables")
     labels, answer, mask = _pair(first, task)
     other = _pair(second, task)[1]
 

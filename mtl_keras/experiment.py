@@ -174,7 +174,8 @@ def weights_of(experiment: Experiment) -> str:
 
 def opened(experiment, stage: str, parts: tuple[pd.DataFrame, ...], out: Path, resume: bool) -> tuple[Path, Run | None]:
     """Return the folder of a stage's run, and the run itself if it was finished with the same settings and data."""
-    data = fingerprint(*(data_fingerprint(part) for part in parts))
+    # Rows without a label of these tasks are not trained on: a data set more does not make the run start anew.
+    data = fingerprint(*(data_fingerprint(labelled(part, experiment.chosen_tasks())) for part in parts))
     settings = {**asdict(experiment), "weights": weights_of(experiment), "data": data, "strategy": "", "precision": ""}
     settings["augment"] = asdict(AUGMENTATION) if experiment.augment else None
     del settings["variant"]  # stands in the folder's name

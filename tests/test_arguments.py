@@ -10,8 +10,11 @@ import pandas as pd
 import pytest
 
 from mtl_keras.arguments import Arguments, run_experiment
-from mtl_keras.datasets import utkface
-from mtl_keras.datasets.rendered import write_utkface
+from mtl_keras.datasets import fer2013, genki4k, utkface
+from mtl_keras.datasets.layouts import LAYOUTS
+from mtl_keras.datasets.recognition import first_that_reads
+from mtl_keras.datasets.rendered import write_faces, write_utkface
+from mtl_keras.faces import FaceDetector
 
 ROOT = Path(__file__).parents[1]
 TINY = [
@@ -114,3 +117,26 @@ def test_without_a_check_damaged_images_stay_in_the_table(tmp_path, capsys, monk
         run_experiment(Arguments(data=(tmp_path / "faces",), out=tmp_path / "out", check=check), utkface)
         assert len(seen["table"]) == rows and ("image" in seen["table"]) == check
         assert ("images not checked" in capsys.readouterr().out) == (not check)
+
+
+def test_faces_are_cut_out_of_sets_of_photos_only_and_kept(tmp_path, capsys, monkeypatch):
+    seen = {}
+    monkeypatch.setattr("mtl_keras.arguments.compare", lambda *given: seen.update(table=given[2]) or "the table")
+    for name, layout in (("UTKFace", "utkface"), ("GENKI-4K", "genki4k")):
+        write_faces(tmp_path / name, LAYOUTS[layout], 4, seed=4)
+    arguments = Arguments(data=(tmp_path / "UTKFace", tmp_path / "GENKI-4K"), out=tmp_path / "out")
+    read = first_that_reads((genki4k, fer2013, utkface))
+    run_experiment(arguments, read)
+    table, crops = seen["table"], tmp_path / "out" / "cache" / "crops-genki4k"
+    # Not every drawing is a face to MTCNN.
+    (found,) = re.findall(r"genki4k: ([1-4]) faces cut out of 4 photos", capsys.readouterr().out)
+    assert (table["source"] == "genki4k").sum() == int(found) == 4 - len(table.attrs["skipped"])
+    places = {source: {Path(path).parent for path in rows["path"]} for source, rows in table.groupby("source")}
+    assert places == {"utkface": {tmp_path / "UTKFace"}, "genki4k": {crops}}
+    # Crops that an earlier version left there serve on: they have the settings' defaults.
+    settings = json.loads((crops / "crops.json").read_text())
+    assert settings["crop"]["kind"] == "utkface" and settings["cropping"] == 1
+    assert [settings[name] for name in ("faces", "size", "margin", "keep_roll")] == ["largest", 200, 0.0, False]
+    monkeypatch.delattr(FaceDetector, "detect")
+    run_experiment(arguments, read)
+    assert seen["table"].equals(table)

@@ -7,15 +7,20 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+import skimage.data
 from PIL import Image
 
 from mtl_keras import cli, export
+from mtl_keras.cropping import read_crops
 from mtl_keras.data.audit import check_images
-from mtl_keras.datasets.rendered import rendered
+from mtl_keras.datasets.layouts import LAYOUTS
+from mtl_keras.datasets.rendered import rendered, write_faces
 from mtl_keras.errors import UserError
 from mtl_keras.evaluate import by_group, figures, predictions
-from mtl_keras.tasks import EYEGLASSES, TASKS
+from mtl_keras.faces import FaceDetector
+from mtl_keras.tasks import AGE_GROUP, EYEGLASSES, SMILE, TASKS
 from mtl_keras.trainer import MultiTaskModel
 
 
@@ -147,6 +152,119 @@ def test_evaluate_tells_mistakes(run, tiny_folder, tiny_backbone, faces_folder, 
     unwritable = run("evaluate", tiny_folder, "--dataset", "utkface", *data, "--json", tmp_path / "folder")
     assert_mistake(unwritable, "folder: cannot be written")
     assert "age MAE" in unwritable[1], "the figures are not lost"
+
+
+def test_evaluate_turns_ages_into_the_classes_of_the_model(run, tiny_backbone, faces_folder, tmp_path):
+    model = MultiTaskModel([AGE_GROUP], tiny_backbone, shared_units=(4,))
+    folder, file = export.save(model, tmp_path / "groups"), tmp_path / "figures.json"
+    code, out, _ = run("evaluate", folder, "--dataset", "utkface", "--data", faces_folder, "--json", file)
+    answers, written = predictions(model, check_images(rendered(faces_folder))), json.loads(file.read_text())
+    bounds = [(1, 13), (14, 23), (24, 39), (40, 55), (56, 80)]
+    groups = [[f"{low}-{high}" for low, high in bounds if low <= age <= high] for age in answers["age"]]
+    right = [[answer] == group for answer, group in zip(answers["age_group.class"], groups, strict=True) if group]
+    assert code == 0 and written["images"] == 30 and list(written["tasks"]) == ["age_group"]
+    assert 0 < len(right) < 30, "some ages are in no group"
+    assert written["tasks"]["age_group"]["n"] == len(right) and f" {len(right)} " in out
+    assert written["tasks"]["age_group"]["accuracy"] == pytest.approx(np.mean(right), abs=1e-6)
+    # An age that is no number is named before any class is made of it.
+    (tmp_path / "ages.csv").write_text(f"path,age\n{answers['path'][0]},old\n")
+    assert_mistake(run("evaluate", folder, "--dataset", "csv_file", "--data", tmp_path / "ages.csv"), "'old'")
+
+
+# === evaluate, on whole photos ===
+
+
+@pytest.fixture
+def genki(tmp_path) -> Path:
+    """Six photos laid out as GENKI-4K; the second shows nobody, the third is damaged, the others one woman (NASA)."""
+    folder = write_faces(tmp_path / "GENKI-4K", LAYOUTS["genki4k"], 6, seed=4)
+    # Not every drawing is a face to MTCNN, and which of them are changes with the drawings.
+    woman = Image.fromarray(skimage.data.astronaut())
+    for number in range(1, 7):
+        photo = woman.crop((15 * number, 0, 512 - 10 * number, 400 - 20 * number))
+        photo.save(folder / "files" / f"file{number:04d}.jpg", quality=95)
+    Image.new("RGB", (150, 120), "navy").save(folder / "files" / "file0002.jpg")
+    (folder / "files" / "file0003.jpg").write_bytes(b"no image")
+    return folder
+
+
+def test_evaluate_cuts_the_faces_out_of_photos_as_the_model_has_them(
+    run, tiny_model, tiny_folder, genki, tmp_path, monkeypatch
+):
+    about = json.loads((tiny_folder / "model.json").read_text())
+    points = about["crop"]["landmarks"]
+    wider = {name: [0.5 + (x - 0.5) / 2, 0.5 + (y - 0.5) / 2] for name, (x, y) in points.items()}
+    about["crop"] |= {"kind": "wider", "landmarks": wider}
+    (tiny_folder / "model.json").write_text(json.dumps(about))
+    crops, file = tmp_path / "crops", tmp_path / "figures.json"
+    command = ("evaluate", tiny_folder, "--dataset", "genki4k", "--data", genki, "--json", file)
+    code, out, errors = run(*command, "--crops", crops)
+    written = json.loads(file.read_text())
+    assert code == 0 and (written["images"], written["skipped"]) == (4, 2)
+    assert out.startswith("genki4k: 4 faces cut out of 6 photos") and "genki4k: 4 images, 2 skipped\n" in out
+    skipped = [line for line in errors.splitlines() if line.startswith("skipped ")]
+    assert len(skipped) == 2 and skipped[0].endswith("file0002.jpg: no face found") and "not a JPEG" in skipped[1]
+    # The faces are where the model's folder says, and not turned, since the model answers the head's roll.
+    settings = json.loads((crops / "crops.json").read_text())
+    assert settings["crop"] == about["crop"] and settings["keep_roll"] and settings["faces"] == "largest"
+    expected = figures(predictions(tiny_model, read_crops(crops)), tiny_model.tasks)
+    assert written["tasks"].keys() == {"head_pose"} and written["tasks"]["head_pose"]["n"] == 4
+    for metric in written["tasks"]["head_pose"]["ci95"]:
+        assert written["tasks"]["head_pose"][metric] == pytest.approx(expected[f"head_pose.{metric}"], rel=1e-4)
+
+    # Without detection the photos are measured as they are, also the one that shows nobody: other figures.
+    code, out, _ = run(*command, "--faces", "crop")
+    whole = json.loads(file.read_text())
+    assert code == 0 and (whole["images"], whole["skipped"]) == (5, 1) and "cut out" not in out
+    assert whole["tasks"]["head_pose"]["mae"] != pytest.approx(written["tasks"]["head_pose"]["mae"], rel=1e-3)
+
+    # The folder serves the next call, in which no image is looked at again.
+    monkeypatch.setattr(FaceDetector, "detect", lambda detector, images: [1 / 0 for _ in images])
+    assert run(*command, "--crops", crops)[0] == 0
+    assert json.loads(file.read_text()) == written
+
+
+def test_evaluate_turns_heads_upright_and_leaves_no_crops_behind(run, tiny_backbone, genki, tmp_path, monkeypatch):
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    smile = export.save(MultiTaskModel([SMILE], tiny_backbone, shared_units=(4,)), tmp_path / "smile")
+    command = ("evaluate", smile, "--dataset", "genki4k", "--data", genki)
+    code, out, _ = run(*command, "--json", tmp_path / "figures.json")
+    written = json.loads((tmp_path / "figures.json").read_text())
+    assert code == 0 and (written["images"], written["tasks"]["smile"]["n"]) == (4, 4)
+    assert_mistake(run(*command, "--json", tmp_path / "temporary"), "temporary: cannot be written")
+    assert os.listdir(tmp_path / "temporary") == []
+    assert run(*command, "--crops", tmp_path / "crops")[0] == 0
+    assert not json.loads((tmp_path / "crops" / "crops.json").read_text())["keep_roll"]
+    assert not [name for name in read_crops(tmp_path / "crops") if "roll" in name], "it is not true of these crops"
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+    assert_mistake(run(*command), "no temporary folder for faces", "--crops DIR")
+
+
+def test_evaluate_looks_for_faces_in_any_set_on_demand(run, tiny_folder, genki, tmp_path):
+    ages = pd.DataFrame({"path": ["file0001.jpg", "file0002.jpg"], "age": [30.0, 40.0]})
+    ages.to_csv(genki / "files" / "ages.csv", index=False)
+    command = ("evaluate", tiny_folder, "--dataset", "csv_file", "--data", genki / "files", "--faces")
+    assert run(*command, "crop")[1].startswith("csv_file: 2 images, 0 skipped\n")
+    out = run(*command, "detect")[1]
+    assert out.startswith("csv_file: 1 faces cut out of 2 photos") and "csv_file: 1 images, 1 skipped\n" in out
+    # What has a label shows nobody, and what shows somebody has no label.
+    ages.assign(age=[np.nan, 40.0]).to_csv(genki / "files" / "ages.csv", index=False)
+    assert_mistake(run(*command, "detect"), "what can be used of it labels none of the model's tasks")
+    ages[1:].to_csv(genki / "files" / "ages.csv", index=False)
+    assert_mistake(run(*command, "detect"), "none of 1 photos gives a crop", "file0002.jpg: no face found")
+
+
+def test_evaluate_tells_mistakes_about_faces(run, tiny_folder, faces_folder, genki):
+    crops = ("evaluate", tiny_folder, "--dataset", "utkface", "--data", faces_folder, "--crops", "kept")
+    assert_mistake(run(*crops), "--crops kept: the images of utkface are taken as crops", "add --faces detect")
+    photos = ("evaluate", tiny_folder, "--dataset", "genki4k", "--data", genki)
+    assert_mistake(run(*photos, "--crops", genki.parent / "model"), "holds other files than crops")
+    assert_mistake(run(*photos, "--crops", genki), "photos of the table lie in it")
+    assert_mistake(run(*photos, "--crops", genki / "labels.txt"), "labels.txt: is a file; expected a folder")
+    assert_mistake(run(*photos, "--crops", "kept", "--faces", "crop"), "leave out --crops")
+    code, _, errors = run(*photos, "--faces", "whole")
+    assert code == 2 and "auto" in errors
 
 
 @pytest.mark.parametrize("command", ["evaluate", "predict"])

@@ -5,7 +5,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from mtl_keras.datasets import DATASETS
+from mtl_keras.datasets import DATASETS, PHOTOS
 from mtl_keras.datasets.csv_file import csv_file
 
 
@@ -50,6 +50,12 @@ def test_mistakes_are_one_line(run, tmp_path, monkeypatch, arguments, says):
     code, _, errors = run(*arguments)
     (line,) = [line for line in errors.splitlines() if line.startswith("error: ")]
     assert code == 2 and says in line and "Traceback" not in errors
+
+
+def test_sets_of_photos_are_data_sets():
+    # A name that no reader has would never be looked up, and faces not be cut out.
+    assert set(PHOTOS) < set(DATASETS) and len(set(PHOTOS)) == len(PHOTOS)
+    assert "genki4k" in PHOTOS and "utkface" not in PHOTOS
 
 
 @pytest.mark.parametrize("name", DATASETS)

@@ -123,7 +123,10 @@ def split(
     first, sizes = np.unique(group, return_index=True)[1], np.bincount(group, minlength=len(groups))
     stratum = pd.factorize(_strata(table, stratify), sort=True)[0]
     source = pd.factorize(table["source"], sort=True)[0]
-    shuffled = np.random.default_rng(seed).permutation(len(groups))
+    # Each source has an order of its own, so that a data set more leaves the parts of the others as they were.
+    shuffled = np.zeros(len(groups), np.int64)
+    for members in (np.flatnonzero(source[first] == number) for number in np.unique(source)):
+        shuffled[members] = np.random.default_rng(seed).permutation(len(members))
     dealt = np.lexsort((shuffled, source[first], stratum[first]))
     dealt = dealt[np.isnan(part[first][dealt])]
     part_of_group = np.full(len(groups), -1)

@@ -34,3 +34,5 @@ DATASETS = {
     "utkface": utkface,
     "w300lp": w300lp,
 }
+# Sets of whole photos, or of crops with a wide margin: their faces are cut out before a network sees them.
+PHOTOS = ("aflw2000", "biwi", "genki4k", "imdb_wiki", "lagenda", "w300lp")
