@@ -13,7 +13,8 @@ from mtl_keras.comparison import Comparison, compare
 from mtl_keras.cropping import crop_faces
 from mtl_keras.data.audit import check_images, conflicts, resolve_conflicts
 from mtl_keras.data.derive import derived
-from mtl_keras.data.table import combine, write_table
+from mtl_keras.data.folds import with_test
+from mtl_keras.data.table import combine, split, write_table
 from mtl_keras.datasets import PHOTOS
 from mtl_keras.datasets.layouts import LAYOUTS
 from mtl_keras.datasets.rendered import write_faces
@@ -30,6 +31,8 @@ class Arguments:
 
     # Folders of the data sets. Without any, the experiment renders faces of its own.
     data: tuple[Path, ...] = ()
+    # Folders of data sets on which what was trained is tested as well, on their test images.
+    test_data: tuple[Path, ...] = ()
     # Folder for tables, figures, models and checkpoints.
     out: Path = Path("results/run")
     # Go on where an earlier call with the same settings stopped; without it, everything is trained anew.
@@ -72,15 +75,21 @@ def run_experiment(
         # A wrong name or file should not come to light only after the images were read.
         experiment = replace(experiment, weights=str(find_weights(experiment.weights)))
     folders = arguments.data or [rendered_folder(arguments, layout, n) for n, layout in enumerate(layouts)]
-    tables = [read(folder, arguments.strict) for folder in folders]
-    tables = [crops_of(table, out) if set(table["source"]) & {*PHOTOS} else table for table in tables]
-    table = derived(combine(tables), experiment.chosen_tasks())
+
+    def labels(folders: Iterable[Path]) -> pd.DataFrame:
+        tables = [read(folder, arguments.strict) for folder in folders]
+        tables = [crops_of(table, out) if set(table["source"]) & {*PHOTOS} else table for table in tables]
+        return with_test(derived(combine(tables), experiment.chosen_tasks()), experiment.seed)
+
+    table = labels(folders)
     if arguments.check:
         table = check_images(table, out / "cache" / "images.npz")
     report(table, out, arguments.conflicts)
     if arguments.check:
         table = resolve_conflicts(table, arguments.conflicts)
-    print(compare(experiment, arguments.comparison, table, out, arguments.resume, reported, variants))
+    # Copies of one photo must not part, so what is tested elsewhere is the test part of a split of its own.
+    elsewhere = split(labels(arguments.test_data), seed=experiment.seed)[2] if arguments.test_data else None
+    print(compare(experiment, arguments.comparison, (table, elsewhere), out, arguments.resume, reported, variants))
     print(f"tables and figures: {out}\nmodels: {out / 'models'}")
 
 

@@ -2,27 +2,27 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
 import pandas as pd
+import tyro
 
-from mtl_keras import export, plots, results
+from mtl_keras import export, results
 from mtl_keras.checkpoints import Run
-from mtl_keras.data.derive import derived
-from mtl_keras.data.images import read_image
-from mtl_keras.data.table import encode, replacing, split
-from mtl_keras.datasets.rendered import rendered, write_utkface
-from mtl_keras.evaluate import answered, by_group, differences, figures, predictions
+from mtl_keras.costs import compare_costs, cost_lines
+from mtl_keras.cross_validation import CrossValidation, cross_validate, fold_lines
+from mtl_keras.data.table import encode, split
+from mtl_keras.evaluate import answered, differences, figures, predictions
 from mtl_keras.experiment import finish, opened, train, weights_of
+from mtl_keras.pictures import draw
 from mtl_keras.settings import Experiment, check, name_of
 from mtl_keras.spread import spread
 from mtl_keras.tasks import Task
 
-GRID = 12
 # How much of the averaged weights is from after fine-tuning: 0.75 was best of 0.5, 0.75 and 1 on the validation split.
 TUNED_SHARE = 0.75
 
@@ -37,12 +37,45 @@ class Comparison:
     small: str | None = None
     # Train the runs of all tasks and of each task alone with so many seeds, to show how much depends on chance.
     seeds: int = 1
+    # Cross-validate one network of all tasks against one for each.
+    cross_validation: tyro.conf.OmitArgPrefixes[CrossValidation] = field(default_factory=CrossValidation)
+
+
+class Results:
+    """A results folder in the making: the table is written anew after each run, lest a finished run be lost."""
+
+    def __init__(self, out: Path, tasks: list[Task], notes: list[str], how: CrossValidation):
+        self.out, self.tasks, self.notes, self.how = out, tasks, notes, how
+        self.runs: dict[str, Run] = {}
+        self.seeds: list[dict] = []
+
+    def write(self, rows: Iterable[dict] = ()) -> str:
+        """Add rows to `runs.csv` and return the table's Markdown, which is written as well."""
+        results.write_runs(list(rows), self.out)
+        folds = self.out / "folds.csv"
+        lines = [
+            *spread(self.seeds, results.figure_columns(self.tasks)),
+            *cost_lines(self.out),
+            *(fold_lines(pd.read_csv(folds), self.how) if folds.exists() else []),
+        ]
+        return results.write_table(self.out, self.tasks, self.notes, lines)
+
+    def add(self, runs: list[Run], elsewhere: pd.DataFrame | None = None, drawn: bool = True) -> list[Run]:
+        """Add finished runs, and how their models do on the rows of another set, and return them."""
+        self.runs |= {run.row["run"]: run for run in runs if drawn}
+        self.write(run.row for run in runs)
+        for run in runs if elsewhere is not None else []:
+            model = export.load(run.model)
+            found = figures(predictions(model, elsewhere), model.tasks)
+            name = f"{run.row['run']}, tested on {', '.join(sorted(set(elsewhere['source'])))}"
+            self.write([{**{key: run.row[key] for key in results.RUN_COLUMNS}, "run": name, "seconds": None, **found}])
+        return runs
 
 
 def compare(
     experiment: Experiment,
     comparison: Comparison,
-    table: pd.DataFrame,
+    tables: tuple[pd.DataFrame, pd.DataFrame | None],
     out: Path,
     resume: bool = False,
     reported: Iterable[dict] = (),
@@ -50,15 +83,61 @@ def compare(
 ) -> str:
     """Train all runs, write the results folder `out`, and return its table as Markdown.
 
-    `reported` are rows of figures that others have published for the same tasks. `variants` are {name: {setting:
-    value}}: with each of these changes the heads are trained on the frozen trunk, or all where there is no such stage,
-    to show what a setting is worth.
-    The table is written anew after each run, so that a run that is broken off leaves all that was finished.
+    `tables` are the rows to train and test on, and, or None, those of other sets to test on as well. `reported` are
+    rows of figures that others have published for the same tasks. `variants` are {name: {setting: value}}: with each of
+    these changes the heads are trained on the frozen trunk, or all where there is no such stage, to show what a setting
+    is worth; one that asks for a task without labels is left out.
     """
     check(experiment)
-    started = time.time()
+    started, (table, elsewhere) = time.time(), tables
     parts = split(table, seed=experiment.seed)
     chosen = experiment.chosen_tasks()
+    variants = usable(experiment, variants, table)
+    shown = {task.name: task for changed in (experiment, *variants) for task in changed.chosen_tasks()}
+    report = Results(out, list(shown.values()), notes_on(experiment, parts), comparison.cross_validation)
+
+    def trained(settings: Experiment, known: bool = resume) -> list[Run]:
+        return train(settings, parts, out, known)
+
+    multi = trained(experiment)
+    # Only now: a first run that fails must not cost the table of an earlier call.
+    for name in ("runs.csv", "differences.csv", "costs.csv", "folds.csv"):
+        (out / name).unlink(missing_ok=True)
+    report.write([majority(parts, chosen), *reported])
+    report.add(multi, elsewhere)
+    best = report.add([average(experiment, parts, out, resume)])[-1] if len(multi) > 1 else multi[-1]
+    report.write(seen_more_often(best, parts[2], chosen))
+    singles = alone(experiment, comparison)
+    for task, single in zip(chosen, singles, strict=False):
+        results.write_differences(against(multi, report.add(trained(single)), task), out)
+    if singles and singles[0].epochs == experiment.epochs:
+        compare_costs(multi[-1].model, [out / "models" / name_of(s, multi[-1].row["stage"]) for s in singles], out)
+    for variant in variants:
+        # Their curves would be too many to tell apart.
+        report.add(trained(variant), elsewhere, drawn=False)
+    if comparison.seeds > 1:
+        report.seeds += again(experiment, singles, comparison.seeds, lambda s, known: trained(s, known or resume))
+    if comparison.small and comparison.small != experiment.backbone:
+        report.add(trained(replace(experiment, backbone=comparison.small)))
+    if comparison.cross_validation.folds:
+        cross_validate(experiment, table, comparison.cross_validation, out, resume)
+    text = report.write()
+    draw(report.runs, best, experiment, out)
+    about = {
+        "settings": experiment,
+        "comparison": comparison,
+        "data_fingerprint": results.data_fingerprint(table),
+        "weights": weights_of(experiment),
+        "images": {name: len(part) for name, part in zip(("train", "validation", "test"), parts, strict=True)},
+        "audit": table.attrs.get("audit", {}),
+        "seconds": round(time.time() - started, 1),
+    }
+    results.write_run_json(out, about)
+    return text
+
+
+def notes_on(experiment: Experiment, parts: tuple[pd.DataFrame, ...]) -> list[str]:
+    """Return what a reader of the table must know of its rows."""
     notes = [
         f"{len(parts[0])} training, {len(parts[1])} validation and {len(parts[2])} test images; "
         "all copies of one photo are in one part",
@@ -70,66 +149,46 @@ def compare(
         notes.append("frozen: heads trained on the features of the trunk as it was")
     if experiment.frozen_epochs and experiment.epochs:
         notes.append("averaged weights: a quarter of those before fine-tuning and three quarters of those after")
+    return notes
 
-    def write(rows: list[dict]) -> str:
-        results.write_runs(rows, out)
-        return results.write_table(out, chosen, notes, spread(seeds, results.figure_columns(chosen)))
 
-    runs: dict[str, Run] = {}
-    seeds: list[dict] = []
-
-    def add(settings: Experiment) -> list[Run]:
-        return note(train(settings, parts, out, resume))
-
-    def note(finished: list[Run]) -> list[Run]:
-        runs.update({run.row["run"]: run for run in finished})
-        write([run.row for run in finished])
-        return finished
-
-    multi = train(experiment, parts, out, resume)
-    # Only now: a first run that fails must not cost the table of an earlier call.
-    for name in ("runs.csv", "differences.csv"):
-        (out / name).unlink(missing_ok=True)
-    write([majority(parts, chosen), *reported])
-    note(multi)
-    best = note([average(experiment, parts, out, resume)])[-1] if len(multi) > 1 else multi[-1]
+def seen_more_often(best: Run, test: pd.DataFrame, tasks: list[Task]) -> list[dict]:
+    """Return the rows of a run whose answers are means over several looks at each image."""
     model = export.load(best.model)
-    for views, name in (("mirror", "with mirror image"), ("six", "six views")):
-        found = figures(predictions(model, parts[2], views=views), chosen)
-        write([{**best.row, "run": f"{best.row['run']}, {name}", "seconds": None, **found}])
+    return [
+        {
+            **best.row,
+            "run": f"{best.row['run']}, {name}",
+            "seconds": None,
+            **figures(predictions(model, test, views=views), tasks),
+        }
+        for views, name in (("mirror", "with mirror image"), ("six", "six views"))
+    ]
+
+
+def alone(experiment: Experiment, comparison: Comparison) -> list[Experiment]:
+    """Return the settings of each task's own network, in the order of the tasks; none where there is no such run."""
     epochs = experiment.epochs if comparison.single_task == "both" else 0
-    singles = []
-    if len(chosen) > 1 and comparison.single_task != "none" and (epochs or experiment.frozen_epochs):
-        singles = [replace(experiment, tasks=(task.name,), loss_weights=(), epochs=epochs) for task in chosen]
-    for task, single in zip(chosen, singles, strict=False):
-        results.write_differences(against(multi, add(single), task), out)
-    for variant, changes in variants.items():
+    if len(experiment.tasks) < 2 or comparison.single_task == "none" or not (epochs or experiment.frozen_epochs):
+        return []
+    return [replace(experiment, tasks=(name,), loss_weights=(), epochs=epochs) for name in experiment.tasks]
+
+
+def usable(experiment: Experiment, variants: Mapping[str, dict], table: pd.DataFrame) -> list[Experiment]:
+    """Return the settings of the variants that differ from the experiment and whose tasks the table labels."""
+    found = []
+    for name, changes in variants.items():
         changed = replace(experiment, **changes)
-        if changed != experiment:
-            # Where there is a frozen stage, that is enough to see the difference, in a fraction of the time.
-            changed = replace(changed, variant=variant, epochs=0 if experiment.frozen_epochs else changed.epochs)
-            write([run.row for run in train(changed, parts, out, resume)])
-    if comparison.seeds > 1:
-
-        def trained(settings: Experiment, known: bool) -> list[Run]:
-            return train(settings, parts, out, known or resume)
-
-        seeds += again(experiment, singles, comparison.seeds, trained)
-    if comparison.small and comparison.small != experiment.backbone:
-        add(replace(experiment, backbone=comparison.small))
-    text = write([])
-    draw(runs, best, chosen, out)
-    about = {
-        "settings": experiment,
-        "comparison": comparison.single_task,
-        "data_fingerprint": results.data_fingerprint(table),
-        "weights": weights_of(experiment),
-        "images": {name: len(part) for name, part in zip(("train", "validation", "test"), parts, strict=True)},
-        "audit": table.attrs.get("audit", {}),
-        "seconds": round(time.time() - started, 1),
-    }
-    results.write_run_json(out, about)
-    return text
+        if changed == experiment:
+            continue
+        lacking = [task.name for task in changed.chosen_tasks() if not encode(table, task)[1].any()]
+        if lacking:
+            print(f"left out: {name}, since no image has a label of {lacking[0]}")
+            continue
+        # Where there is a frozen stage, that is enough to see the difference, in a fraction of the time.
+        epochs = 0 if experiment.frozen_epochs else changed.epochs
+        found.append(replace(changed, variant=name, epochs=epochs))
+    return found
 
 
 def again(
@@ -195,26 +254,3 @@ def majority(parts: tuple[pd.DataFrame, ...], tasks: list[Task]) -> dict:
     found = figures(answered(parts[2], tasks, outputs), tasks)
     names = ", ".join(task.name for task in tasks)
     return {"run": "most frequent class, median age", "tasks": names, "backbone": "", "stage": "baseline", **found}
-
-
-def draw(runs: dict[str, Run], best: Run, tasks: list[Task], out: Path) -> None:
-    """Draw the figures of a results folder; faces are only ever drawn from rendered ones."""
-    # Only runs of all tasks: a loss of fewer tasks is another quantity, and a dozen curves are too many to tell apart.
-    whole = {name: run.history for name, run in runs.items() if run.row["tasks"] == best.row["tasks"]}
-    plots.learning_curves(dict(list(whole.items())[: len(plots.COLORS)]), out / "learning_curves.png")
-    plots.compare_runs(results.read_runs(out), out / "runs.png")
-    if "age" in {task.name for task in tasks}:
-        plots.age_scatter(best.predictions, out / "age.png")
-    classified = [task for task in tasks if task.kind == "categorical"]
-    if classified:
-        plots.confusion_matrices(best.predictions, classified, out / "confusion.png")
-    groups = by_group(best.predictions, tasks)
-    with replacing(out / "fairness.csv") as temporary:
-        groups.to_csv(temporary, index=False)
-    plots.fairness(groups, out / "fairness.png")
-    # Other faces than any that a default run trains on: another seed.
-    faces = derived(rendered(write_utkface(out / "data" / f"rendered-{GRID}-seed-1000", GRID, seed=1000)), tasks)
-    answers = predictions(export.load(best.model), faces)
-    plots.face_grid(
-        [read_image(path) for path in faces["path"]], plots.face_captions(answers, tasks), out / "faces.png"
-    )

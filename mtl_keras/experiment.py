@@ -15,10 +15,11 @@ from mtl_keras.data.pipeline import batches, feature_batches
 from mtl_keras.data.sampling import balanced, parse_balance
 from mtl_keras.data.table import encode, split
 from mtl_keras.evaluate import answered, figures, predictions
+from mtl_keras.faces import CROPS
 from mtl_keras.features import trunk_features
 from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.models.weights import find_weights, load_facenet_weights, sha256
-from mtl_keras.optimizers import LayerwiseAdamW, cosine
+from mtl_keras.optimizers import Harmonic, LayerwiseAdamW, cosine
 from mtl_keras.results import data_fingerprint
 from mtl_keras.settings import Experiment, check, label_of, name_of, precision, whole_stage
 from mtl_keras.tasks import Task
@@ -125,10 +126,8 @@ def fine_tune(experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: Path
     def training(epoch):
         return batches(train, model, size, experiment.augment, shuffle=True, seed=experiment.seed, first_epoch=epoch)
 
-    steps = int(training(0).cardinality()) * experiment.epochs
-    rate = experiment.learning_rate
     optimizer = LayerwiseAdamW(
-        cosine(rate, steps) if experiment.schedule == "cosine" else rate,
+        learning_rate(experiment, int(training(0).cardinality())),
         experiment.weight_decay,
         slow_factor=experiment.trunk_rate,
         slow_paths=tuple(variable.path for variable in model.trunk.trainable_variables),
@@ -139,6 +138,14 @@ def fine_tune(experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: Path
     fit(model, training, validation, folder, experiment.epochs, experiment.patience)
     exact = export.in_float32(model)
     return finish(experiment, stage, exact, predictions(exact, parts[2]), folder, started)
+
+
+def learning_rate(experiment: Experiment, steps: int) -> float | keras.optimizers.schedules.LearningRateSchedule:
+    """Return the learning rate of the whole network's training, with so many steps an epoch."""
+    rate = experiment.learning_rate
+    if experiment.schedule == "cosine":
+        return cosine(rate, steps * experiment.epochs)
+    return Harmonic(rate, steps) if experiment.schedule == "harmonic" else rate
 
 
 def with_balance(experiment: Experiment, table: pd.DataFrame) -> pd.DataFrame:
@@ -187,7 +194,7 @@ def opened(experiment, stage: str, parts: tuple[pd.DataFrame, ...], out: Path, r
 
 def finish(experiment, stage: str, model: MultiTaskModel, answers: pd.DataFrame, folder: Path, started: float) -> Run:
     """Save a trained model, measure its answers, and note both."""
-    saved = export.save(model, folder.parents[1] / "models" / folder.name)
+    saved = export.save(model, folder.parents[1] / "models" / folder.name, CROPS[experiment.crop])
     row = {
         "run": label_of(experiment, stage),
         "tasks": ", ".join(experiment.tasks),

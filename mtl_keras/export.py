@@ -19,7 +19,7 @@ from mtl_keras.trainer import MultiTaskModel
 FORMATS = ("keras",)
 
 
-def sidecar(model: MultiTaskModel) -> dict:
+def sidecar(model: MultiTaskModel, crop: CropGeometry = UTKFACE_CROP) -> dict:
     """Return what a reader of the model's outputs must know: tasks, output order, input size and crop geometry."""
     return {
         "format": 1,
@@ -28,12 +28,15 @@ def sidecar(model: MultiTaskModel) -> dict:
         "outputs": [task.name for task in model.tasks],
         "backbone": model.get_config()["backbone"],
         "image_size": model.image_size,
-        "crop": asdict(UTKFACE_CROP),
+        "crop": asdict(crop),
     }
 
 
-def save(model: MultiTaskModel, folder: Path | str) -> Path:
-    """Write the model's folder, without optimizer state; an older one is replaced only once the new one is whole."""
+def save(model: MultiTaskModel, folder: Path | str, crop: CropGeometry = UTKFACE_CROP) -> Path:
+    """Write the model's folder, without optimizer state; an older one is replaced only once the new one is whole.
+
+    `crop` says how the faces that it was trained on were cut, and so how photos are to be cut for it.
+    """
     folder = Path(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -44,7 +47,7 @@ def save(model: MultiTaskModel, folder: Path | str) -> Path:
         # Rebuilt, not compiled: a model that is to be used needs no optimizer, which is twice as large as itself.
         bare = in_float32(model)
         bare.save(temporary / "model.keras")
-        (temporary / "model.json").write_text(json.dumps(sidecar(model), indent=2) + "\n", encoding="utf-8")
+        (temporary / "model.json").write_text(json.dumps(sidecar(model, crop), indent=2) + "\n", encoding="utf-8")
         temporary.chmod(0o755)
         _replace_folder(temporary, folder)
     except OSError as error:

@@ -44,3 +44,22 @@ def cosine(peak: float, steps: int, warm_up: float = 0.05) -> keras.optimizers.s
     return keras.optimizers.schedules.CosineDecay(
         0.0, max(1, steps - warm_up_steps), warmup_target=peak, warmup_steps=warm_up_steps
     )
+
+
+@keras.saving.register_keras_serializable("mtl_keras")
+class Harmonic(keras.optimizers.schedules.LearningRateSchedule):
+    """A learning rate of `first` / n in the n-th epoch of `steps` steps.
+
+    It is what the rule L_n = L_(n-1) (1 - 1/n) gives from the second epoch on; as written, its first epoch would have
+    a rate of 0, and all others too.
+    """
+
+    def __init__(self, first: float, steps: int):
+        self.first, self.steps = first, steps
+
+    def __call__(self, step):
+        epoch = keras.ops.floor(keras.ops.cast(step, "float32") / self.steps)
+        return self.first / (epoch + 1.0)
+
+    def get_config(self):
+        return {"first": self.first, "steps": self.steps}

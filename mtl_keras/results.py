@@ -46,7 +46,7 @@ def _write_csv(rows: list[dict], columns: list[str], path: Path) -> None:
         table.to_csv(temporary, index=False, errors="surrogateescape", lineterminator="\n")
 
 
-def _read_csv(path: Path, keys: tuple[str, ...], as_text: bool = False) -> pd.DataFrame:
+def read_csv(path: Path, keys: tuple[str, ...], as_text: bool = False) -> pd.DataFrame:
     """Read a CSV file of ours, with every cell or only the key columns as text; an empty cell is NaN, or "" as text."""
     try:
         # Only an empty cell is missing: a run may well be named "none" or "nan".
@@ -63,7 +63,7 @@ def _read_csv(path: Path, keys: tuple[str, ...], as_text: bool = False) -> pd.Da
 
 def _merge(rows: list[dict], path: Path, keys: tuple[str, ...], first: tuple[str, ...]) -> Path:
     """Add rows to a CSV file; one with the keys of an old one takes its place, and old cells stay to the digit."""
-    old = _read_csv(path, keys, as_text=True).to_dict("records") if path.exists() else []
+    old = read_csv(path, keys, as_text=True).to_dict("records") if path.exists() else []
     merged = {tuple(row[key] for key in keys): row for row in old}
     for row in rows:
         cells = {column: _text(value) for column, value in row.items()}
@@ -95,7 +95,7 @@ def write_runs(rows: list[dict], folder: Path | str) -> Path:
 
 def read_runs(folder: Path | str) -> pd.DataFrame:
     """Read `runs.csv` of this folder: one row a run; an empty cell is NaN."""
-    return _read_csv(Path(folder) / "runs.csv", RUN_COLUMNS[:4])
+    return read_csv(Path(folder) / "runs.csv", RUN_COLUMNS[:4])
 
 
 def write_differences(rows: list[dict], folder: Path | str) -> Path:
@@ -167,7 +167,7 @@ def write_table(folder: Path | str, tasks: list[Task], notes: Iterable[str] = ()
     if (path := Path(folder) / "differences.csv").exists():
         lines += ["", "Paired differences on the same images, multi-task minus single-task [95 % interval]:", ""]
         lines += [_line("run", "against", "figure", "difference", "multi-task is"), "|---|---|---|---:|---|"]
-        lines += [_difference_line(row) for _, row in _read_csv(path, DIFFERENCE_COLUMNS[:3]).iterrows()]
+        lines += [_difference_line(row) for _, row in read_csv(path, DIFFERENCE_COLUMNS[:3]).iterrows()]
     lines += [*more, ""] + [f"- {' '.join(note.split())}" for note in notes]
     text = "\n".join(lines).rstrip() + "\n"
     with replacing(Path(folder) / "table.md") as temporary:

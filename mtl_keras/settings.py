@@ -39,6 +39,8 @@ class Experiment:
     image_size: int | None = None
     # So many mirrored pixels are added on each side: for crops that are tighter than those the weights were made with.
     border: int = 0
+    # How faces of photos are to be cut out for the network: as the images are that it was trained on.
+    crop: Literal["utkface", "celeba"] = "utkface"
     # Age as the expected value of 117 bins, as the most probable of them, or by regression.
     age: Literal["expectation", "argmax", "regression"] = "expectation"
     # Standard deviation in years of the Gaussian that stands for an age label; 0 trains on its bin alone.
@@ -53,8 +55,8 @@ class Experiment:
     batch_size: int = 64
     # Highest learning rate of the fine-tuning.
     learning_rate: float = 3e-4
-    # How it goes on: it warms up, then falls to 0 as a cosine, or stays as it is.
-    schedule: Literal["cosine", "constant"] = "cosine"
+    # How it goes on: it warms up, then falls to 0 as a cosine; stays as it is; or is divided by the epoch's number.
+    schedule: Literal["cosine", "constant", "harmonic"] = "cosine"
     # The trunk learns so many times as fast as the heads.
     trunk_rate: float = 0.7
     # Leave the first layers of a trunk with given weights as they are, which saves a third of the time.

@@ -61,10 +61,9 @@ class MultiTaskModel(keras.Model):
                 normalized = Luminance(name="luminance", dtype="float32")(normalized)
             if border:
                 normalized = ReflectedBorder(border, name="border", dtype="float32")(normalized)
-            features = trunk(normalized)
         else:
-            inputs = keras.Input((size,), name="features")
-            features = trunk(inputs)
+            inputs = normalized = keras.Input((size,), name="features")
+        features = trunk(normalized)
         names = [task.name for task in tasks]
         # A network with branches of its own fixes the dense layers too.
         shared_units, head_units = ((), ()) if parts.branch else (tuple(shared_units), tuple(head_units))
@@ -73,7 +72,8 @@ class MultiTaskModel(keras.Model):
             shared = {name: parts.branch(shared[name], name, dropout) for name in names}
         outputs = {task.name: head(task, shared[task.name], head_units, dropout, parts.initializer()) for task in tasks}
         super().__init__(inputs=inputs, outputs=outputs, name="multi_task_model")
-        self.tasks, self.image_size, self.trunk, self.trunk_output = list(tasks), size, trunk, features
+        self.tasks, self.image_size = list(tasks), size
+        self.trunk, self.trunk_input, self.trunk_output = trunk, normalized, features
         self._settings = {
             "tasks": [asdict(task) for task in tasks],
             "backbone": backbone,

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from mtl_keras.optimizers import LayerwiseAdamW, cosine
+from mtl_keras.optimizers import Harmonic, LayerwiseAdamW, cosine
 
 
 def step(factor, **options):
@@ -52,3 +52,17 @@ def test_cosine_rises_and_falls_to_nothing():
     assert rates[0] == 0 and rates.argmax() == 10 and rates.max() == pytest.approx(0.2)
     assert rates[100] == pytest.approx(0, abs=1e-6)
     assert (np.diff(rates[:11]) > 0).all() and (np.diff(rates[10:]) < 0).all()
+
+
+def test_harmonic_is_the_rule_of_one_minus_one_over_n_from_the_second_epoch_on():
+    rate = Harmonic(0.001, steps=7)
+    by_rule = [0.001]
+    for epoch in range(2, 8):
+        by_rule.append(by_rule[-1] * (1 - 1 / epoch))
+    assert [float(rate(7 * epoch)) for epoch in range(7)] == pytest.approx(by_rule)
+    # Within an epoch it stays as it is.
+    assert float(rate(6)) == float(rate(0)) and float(rate(13)) == float(rate(7))
+    assert keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(rate)).get_config() == {
+        "first": 0.001,
+        "steps": 7,
+    }

@@ -22,12 +22,13 @@ LEVELS = (
         "audit_report",
         "plots",
         "export",
+        "costs",
         "checkpoints",
         "drawing",
         "predictor",
         "people",
     ),
-    ("settings", "experiment", "comparison", "arguments", "data_commands", "cli", "app"),
+    ("settings", "experiment", "cross_validation", "pictures", "comparison", "arguments", "data_commands", "cli", "app"),
 )
 # Of their own row, these may also import what stands to their left; the others only what is inside their own folder.
 LEFT_TO_RIGHT = (0, 3)

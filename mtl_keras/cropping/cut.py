@@ -48,7 +48,7 @@ class CropSettings:
             return self.geometry
         points = (self.geometry.points + self.margin) / (1 + 2 * self.margin)
         kind = f"{self.geometry.kind}, margin {self.margin:g}"
-        return CropGeometry(kind, dict(zip(LANDMARKS, points.tolist(), strict=True)))
+        return CropGeometry(kind, dict(zip(LANDMARKS, points.tolist(), strict=True)), self.geometry.height)
 
     def choose(self, faces: list[Face], height: int, width: int) -> list[Face]:
         """Return the faces that are cut out of a photo of this height and width."""

@@ -1,11 +1,11 @@
 """Figures: learning curves, errors, confusions, differences between groups of people, faces and runs, as PNG files."""
 
 from mtl_keras.plots.errors import age_scatter, confusion_matrices, fairness
-from mtl_keras.plots.faces import face_captions, face_grid
+from mtl_keras.plots.faces import face_captions, face_grid, feature_maps
 from mtl_keras.plots.runs import compare_runs, learning_curves
 from mtl_keras.plots.style import COLORS
 
 __all__ = [
     "COLORS", "age_scatter", "compare_runs", "confusion_matrices", "face_captions", "face_grid", "fairness",
-    "learning_curves",
+    "feature_maps", "learning_curves",
 ]  # fmt: skip

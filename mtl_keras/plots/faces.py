@@ -1,4 +1,4 @@
-"""Faces over what a model answers about them."""
+"""Faces over what a model answers about them, and what its first layer sees in them."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -49,3 +49,18 @@ def face_grid(images: Sequence[np.ndarray], captions: Sequence[Caption], path: P
                 sign, color = ("\N{BALLOT X} ", VERMILION) if right is False else ("", INK)
                 axis.annotate(sign + text, (0.5, 0), (0, -6 - 14 * place), xycoords="axes fraction", fontsize=10,
                               textcoords="offset points", ha="center", va="top", color=color)  # fmt: skip
+
+
+def feature_maps(image: np.ndarray, maps: np.ndarray, path: Path | str) -> None:
+    """Draw a face (H, W, 3), uint8, and beside it every map (H', W', F) of a layer, the brighter the stronger."""
+    across = 11
+    rows = math.ceil(maps.shape[-1] / (across - 3)) or 1
+    with canvas(path, across, 1.02 * rows + 0.4, "the image, and the maps of the first convolution") as figure:
+        grid = figure.add_gridspec(rows, across)
+        face = figure.add_subplot(grid[:, :3])
+        face.imshow(image)
+        axes = [figure.add_subplot(grid[n // (across - 3), 3 + n % (across - 3)]) for n in range(maps.shape[-1])]
+        for number, axis in enumerate(axes):
+            axis.imshow(maps[..., number], cmap="gray")
+        for axis in (face, *axes):
+            axis.set_axis_off()

@@ -5,19 +5,20 @@ from dataclasses import dataclass
 
 import keras
 
-from mtl_keras.models.backbones import bknet, facenet, features
+from mtl_keras.models.backbones import bknet, facenet, features, gender_eyeglasses
 
 
 @dataclass(frozen=True)
 class Backbone:
     """A trunk and the input that it expects.
 
-    `build` takes the image side S and returns a functional model from (B, S, S, channels) to features (B, D), where
-    a pixel of 0..255 comes in as (pixel - mean) / scale, and with one channel its luminance does. `image_size` is the
-    usual S. With `channels` 0 the input is no image but a feature vector, and S is its length: (B, S) to (B, S).
+    `build` takes the image side S and returns a functional model from (B, S, S, channels) to features (B, D), or of
+    any shape where there is a `branch`; a pixel of 0..255 comes in as (pixel - mean) / scale, and with one channel its
+    luminance does. `image_size` is the usual S. With `channels` 0 the input is no image but a feature vector, and S is
+    its length: (B, S) to (B, S).
     `stem_end` names the last layer of the stem, whose edges and blobs serve any face: fine-tuning may leave it as it
     is, and saves a third of its time.
-    A network that fixes what stands between its trunk and the answers gives `branch`, from (features, task name,
+    `maps` names the layer whose maps show what a trunk sees first. A network that fixes what stands between its trunk and the answers gives `branch`, from (features, task name,
     dropout) to that task's features, and `initializer`, how the kernels of the last layers start.
     """
 
@@ -27,6 +28,7 @@ class Backbone:
     mean: float
     scale: float
     stem_end: str = ""
+    maps: str = ""
     branch: Callable | None = None
     initializer: Callable[[], keras.initializers.Initializer] = keras.initializers.GlorotUniform
 
@@ -43,11 +45,21 @@ BACKBONES: dict[str, Backbone] = {
     "bknet": Backbone(
         bknet.bknet,
         image_size=48,
+        maps="block1_conv1_relu",
         channels=1,
         mean=128.0,
         scale=255.0,
         branch=bknet.branch,
         initializer=bknet.initializer,
+    ),
+    "gender_eyeglasses": Backbone(
+        gender_eyeglasses.gender_eyeglasses,
+        image_size=50,
+        maps="shared_conv",
+        channels=1,
+        mean=0.0,
+        scale=255.0,
+        branch=gender_eyeglasses.branch,
     ),
     "features": Backbone(features.features, image_size=1792, channels=0, mean=0.0, scale=1.0),
 }
