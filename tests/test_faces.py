@@ -12,7 +12,7 @@ from PIL import Image
 from skimage import data
 
 from mtl_keras.errors import UserError
-from mtl_keras.faces import LANDMARKS, UTKFACE_CROP, CropGeometry, Face, FaceDetector, align
+from mtl_keras.faces import CELEBA_CROP, CROPS, LANDMARKS, UTKFACE_CROP, CropGeometry, Face, FaceDetector, align
 
 # Read by eye from the photo of Eileen Collins that scikit-image ships (NASA, public domain): her pupils, and the box
 # from the hairline to the chin.
@@ -256,3 +256,23 @@ def test_geometry_is_that_of_real_chips(detector):
     assert sum(len(faces) > 0 for faces in found) > 0.95 * len(files)
     points = [list(faces[0].landmarks.values()) for faces in found if faces]  # (N, 5, 2)
     np.testing.assert_allclose(np.median(points, axis=0) / 200, UTKFACE_CROP.points, atol=0.012)
+
+
+def test_an_oblong_crop_is_cut_as_it_is_and_then_squeezed():
+    # A photo that is such a crop already: 100 pixels wide and 128 high, white above the eyes.
+    photo = np.full((128, 100, 3), 20, np.uint8)
+    photo[:40] = 220
+    face = face_at(CELEBA_CROP.points * (100, 128))
+    crop = align(photo, face, CELEBA_CROP, 100)
+    assert crop.shape == (100, 100, 3)
+    edge = int(np.argmax(crop[:, 50, 0] < 120))
+    assert abs(edge - 40 * 100 / 128) <= 1.5
+    # What comes out is the photo itself, resized.
+    assert (crop[: edge - 3] > 200).all() and (crop[edge + 3 :] < 40).all()
+
+
+def test_crops_have_names_and_a_height_that_can_be():
+    assert CROPS == {"utkface": UTKFACE_CROP, "celeba": CELEBA_CROP}
+    assert CropGeometry(**json.loads(json.dumps(asdict(CELEBA_CROP)))) == CELEBA_CROP
+    with pytest.raises(UserError, match="height 0.0, expected 0.1 to 10"):
+        CropGeometry("flat", UTKFACE_CROP.landmarks, 0.0)

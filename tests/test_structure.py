@@ -28,7 +28,17 @@ LEVELS = (
         "predictor",
         "people",
     ),
-    ("settings", "experiment", "cross_validation", "pictures", "comparison", "arguments", "data_commands", "cli", "app"),
+    (
+        "settings",
+        "experiment",
+        "cross_validation",
+        "pictures",
+        "comparison",
+        "arguments",
+        "data_commands",
+        "cli",
+        "app",
+    ),
 )
 # Of their own row, these may also import what stands to their left; the others only what is inside their own folder.
 LEFT_TO_RIGHT = (0, 3)

@@ -17,7 +17,8 @@ from mtl_keras.tasks import HEAD_POSE, TASKS
 
 # Small widths, so that drawing is fast; 30 faces give some recordings of BIWI two frames.
 COUNT, SEED = 30, 3
-WIDTHS = {"utkface": 32, "genki4k": 48, "fer2013": 24, "celeba": 36, "biwi": 96}
+WIDTHS = {"utkface": 32, "genki4k": 48, "fer2013": 24, "celeba": 36, "celeba_crops": 32, "biwi": 96}
+READERS = {"celeba_crops": "celeba"}  # of layouts that are not called like their reader
 every_layout = pytest.mark.parametrize("name", LAYOUTS)
 
 
@@ -40,7 +41,7 @@ def folders(tmp_path_factory) -> dict[str, Path]:
 
 @every_layout
 def test_the_reader_of_the_set_gives_back_every_label(folders, name):
-    read, own = DATASETS[name](folders[name], strict=True), rendered(folders[name])
+    read, own = DATASETS[READERS.get(name, name)](folders[name], strict=True), rendered(folders[name])
     assert len(read) == len(own) == COUNT
     assert not any([*read.attrs.values(), *own.attrs.values()])
     together = read.merge(own, on="path", suffixes=("", "_own"), validate="one_to_one")
@@ -146,6 +147,23 @@ def test_celeba_has_all_attributes_a_partition_and_a_person_a_face(folders):
     assert table["group"].is_unique and LAYOUTS["celeba"].width == 178
     frame = LAYOUTS["celeba"].plan(1, 0, 178).shots[0].frame
     assert (frame.width, frame.height) == (178, 218)
+
+
+def test_crops_of_celeba_are_tight_around_grown_ups_and_vary(folders):
+    shots = LAYOUTS["celeba_crops"].plan(200, SEED, 83).shots
+    frames = [shot.frame for shot in shots]
+    assert LAYOUTS["celeba_crops"].width == 83 and {frame.width for frame in frames} == {83}
+    assert all(96 <= frame.height <= 118 for frame in frames) and len({frame.height for frame in frames}) > 10
+    assert all(frame.side > 1.4 * frame.width and frame.left < 0 and frame.top < 0 for frame in frames)
+    assert 1.05 < np.mean([frame.height / frame.rows for frame in frames]) < 1.3  # stretched to a face's proportions
+    ages = [shot.portrait.age for shot in shots]
+    assert min(ages) >= 18 and max(ages) <= 84 and np.std(ages) > 8
+    # The framing is of the camera: it knows no label.
+    numbers = [
+        [s.frame.side, s.frame.height, s.frame.left, s.portrait.gender == "male", s.portrait.eyeglasses == "eyeglasses"]
+        for s in LAYOUTS["celeba_crops"].plan(2000, SEED, 83).shots
+    ]
+    assert np.abs(np.corrcoef(np.array(numbers, float).T)[:3, 3:]).max() < 0.08
 
 
 def test_biwi_shows_the_same_person_in_all_frames_of_a_recording(folders):

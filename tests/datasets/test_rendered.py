@@ -293,11 +293,11 @@ def _attributes_of(file: str, gender: str) -> str:
 
 
 def test_a_linear_model_learns_the_labels_from_small_pictures():
-    portraits = [replace(p, yaw=p.yaw / 2, pitch=p.pitch / 2, roll=p.roll / 2) for p in sample_portraits(600, seed=11)]
+    portraits = [replace(p, yaw=p.yaw / 2, pitch=p.pitch / 2, roll=p.roll / 2) for p in sample_portraits(1000, seed=11)]
     images = np.stack([render(portrait, 32) for portrait in portraits]) / 255.0
-    colors, grays = images[:, ::2, ::2].reshape(600, -1), images.mean(axis=-1).reshape(600, -1)
+    colors, grays = images[:, ::2, ::2].reshape(1000, -1), images.mean(axis=-1).reshape(1000, -1)
     labels = pd.DataFrame([vars(portrait) for portrait in portraits])
-    train, test = slice(0, 450), slice(450, 600)
+    train, test = slice(0, 800), slice(800, 1000)
 
     def accuracy(name: str, inputs: np.ndarray) -> float:
         model = RidgeClassifier(20).fit(inputs[train], labels[name][train])
@@ -314,7 +314,8 @@ def test_a_linear_model_learns_the_labels_from_small_pictures():
     figures["ethnicity"] = accuracy("ethnicity", colors)
     figures |= {name: error(name) for name in ("age", "yaw", "pitch", "roll")}
     print(figures)
-    assert figures["gender"] > 0.65 and figures["smile"] > 0.7 and figures["eyeglasses"] > 0.7
+    # Light and cameras vary much, and beards and rouge too: a linear model sees little of a smile, a network far more.
+    assert figures["gender"] > 0.8 and figures["smile"] > 0.6 and figures["eyeglasses"] > 0.65
     assert figures["ethnicity"] > 0.5  # chance is 0.2
     assert figures["age"] < 0.85 and figures["yaw"] < 0.6 and figures["pitch"] < 0.8 and figures["roll"] < 0.7
 
