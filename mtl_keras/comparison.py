@@ -33,6 +33,8 @@ class Comparison:
 
     # Train each task alone as well: not at all, on the frozen trunk only, or in both stages (twice the time a task).
     single_task: Literal["none", "frozen", "both"] = "frozen"
+    # Train with each of the experiment's changed settings as well, to show what they are worth.
+    variants: bool = True
     # Train this smaller backbone as well.
     small: str | None = None
     # Train the runs of all tasks and of each task alone with so many seeds, to show how much depends on chance.
@@ -92,7 +94,7 @@ def compare(
     started, (table, elsewhere) = time.time(), tables
     parts = split(table, seed=experiment.seed)
     chosen = experiment.chosen_tasks()
-    variants = usable(experiment, variants, table)
+    variants = usable(experiment, variants if comparison.variants else {}, table)
     shown = {task.name: task for changed in (experiment, *variants) for task in changed.chosen_tasks()}
     report = Results(out, list(shown.values()), notes_on(experiment, parts), comparison.cross_validation)
 

@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 
 from mtl_keras.checkpoints import Run
-from mtl_keras.comparison import against, majority
+from mtl_keras.comparison import Comparison, against, alone, majority, usable
 from mtl_keras.evaluate import answered
+from mtl_keras.settings import Experiment
 from mtl_keras.tasks import AGE, AGE_REGRESSION, GENDER
 
 
@@ -45,3 +46,31 @@ def test_differences_pair_runs_of_one_stage(parts):
     assert [(row["run"], row["baseline"]) for row in rows] == [("all frozen", "gender alone")]
     assert rows[0]["metric"] == "gender.accuracy"
     assert rows[0]["difference"] == pytest.approx(2 / 3) and rows[0]["low"] <= 2 / 3 <= rows[0]["high"]
+
+
+def test_differences_leave_out_what_has_no_label_of_the_task(parts):
+    test = parts[2]
+    multi = run("frozen", "all", test, [0.9, 0.2, 0.8])
+    # The other run has seen another set's rows as well, without a label of this task.
+    more = pd.concat([test, pd.DataFrame({"path": ["x"], "age": [3.0], "gender": [None]})], ignore_index=True)
+    alone_run = run("frozen", "gender alone", more, [0.9, 0.2, 0.8, 0.1])
+    assert against([multi], [alone_run], GENDER)[0]["difference"] == 0
+
+
+def test_each_task_alone_has_the_settings_of_all_together():
+    several = Experiment(tasks=("age", "gender"), frozen_epochs=3, epochs=5, loss_weights=(1.0, 2.0))
+    assert [(s.tasks, s.epochs, s.loss_weights) for s in alone(several, Comparison("frozen"))] == [
+        (("age",), 0, ()),
+        (("gender",), 0, ()),
+    ]
+    assert [s.epochs for s in alone(several, Comparison("both"))] == [5, 5]
+    assert alone(several, Comparison("none")) == [] and alone(Experiment(tasks=("age",)), Comparison("both")) == []
+    assert alone(Experiment(frozen_epochs=0), Comparison("frozen")) == []
+
+
+def test_a_variant_without_labels_or_without_a_change_is_left_out(parts, capsys):
+    experiment = Experiment(tasks=("age", "gender"), frozen_epochs=0, epochs=2)
+    variants = {"smaller": {"batch_size": 8}, "same": {"epochs": 2}, "smiles": {"tasks": ("age", "smile")}}
+    found = usable(experiment, variants, parts[0])
+    assert [(settings.variant, settings.batch_size) for settings in found] == [("smaller", 8)]
+    assert "left out: smiles, since no image has a label of smile" in capsys.readouterr().out

@@ -318,3 +318,14 @@ def test_a_file_where_the_folder_should_be_is_an_error(tmp_path):
     with pytest.raises(UserError, match="cannot be written"):
         plots.age_scatter(predictions(20), tmp_path / "results" / "age.png")
     assert (tmp_path / "results").read_text() == "a file"
+
+
+@pytest.mark.parametrize("number", [1, 8, 32])
+def test_feature_maps_are_all_there_beside_the_face(tmp_path, drawn, number):
+    maps = np.random.default_rng(0).random((10, 9, number))
+    plots.feature_maps(FACES[2], maps, tmp_path / "maps.png")
+    face, *others = drawn[-1].axes
+    np.testing.assert_array_equal(face.images[0].get_array(), FACES[2])
+    assert len(others) == number
+    for place, axis in enumerate(others):
+        np.testing.assert_array_equal(axis.images[0].get_array(), maps[..., place])

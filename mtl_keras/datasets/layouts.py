@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from mtl_keras.datasets.biwi import SAME_PERSON
 from mtl_keras.datasets.genki4k import SIGNS
-from mtl_keras.datasets.portrait import Frame, Look, Portrait
+from mtl_keras.datasets.portrait import LIMITS, Frame, Look, Portrait
 from mtl_keras.datasets.rendered import UTKFACE, Layout, Plan, Shot, sample_portraits
 from mtl_keras.tasks import HEAD_POSE
 
@@ -22,6 +22,8 @@ CELEBA_ATTRIBUTES = """5_o_Clock_Shadow Arched_Eyebrows Attractive Bags_Under_Ey
     Receding_Hairline Rosy_Cheeks Sideburns Smiling Straight_Hair Wavy_Hair Wearing_Earrings Wearing_Hat
     Wearing_Lipstick Wearing_Necklace Wearing_Necktie Young"""
 YOUNG = 40  # years; CelebA gives no age
+GROWN_UP, OLDEST = 18, 84  # years, in crops of CelebA
+CALM = (("yaw", 1.0), ("pitch", 0.6), ("roll", 0.6))  # share of the usual angles that is left
 RECORDINGS = 24
 FOCAL_LENGTH = 525 / 640  # of the Kinect's color camera, in widths of the image
 HALF_FACE = 75  # millimetres
@@ -62,8 +64,34 @@ def celeba(count: int, seed: int, width: int) -> Plan:
     # In CelebA's 178 x 218 pixels the eyes are at row 111, 38 pixels apart.
     side = round(width * 134 / 178)
     frame = Frame(width, round(width * 218 / 178), side, round(width * 22 / 178), round(width * 54 / 178))
+    return _celeba((portrait, frame) for portrait in sample_portraits(count, seed))
+
+
+def celeba_crops(count: int, seed: int, width: int) -> Plan:
+    """Plan what `celeba` does, cut tightly around the faces of grown-ups, as face detectors and cropped copies do.
+
+    The frame ends at the ears, the chin and the middle of the forehead, each time a little elsewhere.
+    """
+    faces = []
+    for portrait in sample_portraits(count, seed):
+        age = round(GROWN_UP + (OLDEST - GROWN_UP) * portrait.age / LIMITS["age"][1])
+        # Of people who look into a camera, and aligned by their eyes.
+        pose = {name: round(angle * share, 2) for (name, share), angle in zip(CALM, _pose(portrait), strict=True)}
+        portrait = replace(portrait, age=age, **pose)
+        chance = _chances(portrait)
+        height, side = round(width * (1.16 + 0.26 * chance[0])), round(width * (1.44 + 0.26 * chance[1]))
+        # A drawn face is shorter than a photographed one, so the picture is stretched by about as much as it is high.
+        rows = round(width * (1.04 + 0.16 * chance[2]))
+        left = round(0.5 * width - (0.5 + 0.06 * (chance[3] - 0.5)) * side)
+        top = round(0.37 * rows - (0.425 + 0.07 * (chance[4] - 0.5)) * side)
+        faces.append((portrait, Frame(width, height, side, left, top, rows)))
+    return _celeba(faces)
+
+
+def _celeba(faces: Iterable[tuple[Portrait, Frame]]) -> Plan:
+    """Return the files of a CelebA folder with these faces."""
     attributes, shots, lines = CELEBA_ATTRIBUTES.split(), [], []
-    for number, portrait in enumerate(sample_portraits(count, seed), start=1):
+    for number, (portrait, frame) in enumerate(faces, start=1):
         known = {
             "Male": portrait.gender == "male",
             "Eyeglasses": portrait.eyeglasses == "eyeglasses",
@@ -73,7 +101,7 @@ def celeba(count: int, seed: int, width: int) -> Plan:
         shots.append(Shot(f"img_align_celeba/{number:06d}.jpg", portrait, frame))
         values = (1 if known.get(name) else -1 for name in attributes)
         lines.append(" ".join([f"{number:06d}.jpg", *(f"{value:2d}" for value in values)]))
-    names = [f"{number:06d}.jpg" for number in range(1, count + 1)]
+    count, names = len(shots), [f"{number:06d}.jpg" for number in range(1, len(shots) + 1)]
     return Plan(
         shots,
         {
@@ -137,6 +165,7 @@ LAYOUTS = {
         Layout("genki4k", 180, genki4k),
         Layout("fer2013", 48, fer2013),
         Layout("celeba", 178, celeba),
+        Layout("celeba_crops", 83, celeba_crops),
         Layout("biwi", 640, biwi),
     )
 }

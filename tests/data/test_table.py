@@ -248,3 +248,12 @@ def test_combine_balances_sources():
     assert "times" not in combine([first, second])
     assert combine([first, second], balance={"y": 10})["times"].tolist() == [1, 1, 1, 10]
     assert combine([first, second], balance="sources")["times"].tolist() == pytest.approx([2 / 3] * 3 + [2])
+
+
+def test_a_set_more_leaves_the_parts_of_the_others_as_they_were():
+    rows = np.arange(90)
+    first = pd.DataFrame({"path": [f"b/{row}.jpg" for row in rows], "source": "b", "age": rows % 80.0})
+    given = pd.DataFrame({"path": [f"a/{row}.jpg" for row in rows], "source": "a", "split": "train"})
+    without, with_more = (split(combine(tables), seed=3) for tables in ([first], [given, first]))
+    for before, after in zip(without, with_more, strict=True):
+        assert set(before["path"]) == set(after["path"][after["source"] == "b"])

@@ -116,7 +116,7 @@ def test_distractors_fall_on_some_faces_whatever_their_label(name, monkeypatch):
         label: [not np.array_equal(eyes_and_more(p, label), b) for p, b in zip(people, before[label], strict=True)]
         for label in before
     }
-    assert 0 < sum(changed["no_eyeglasses"]) < len(people) or name == "draw_shadows" and any(changed["no_eyeglasses"])
+    assert 0 < sum(changed["no_eyeglasses"]) < len(people)
     # Dark lenses may hide some of it.
     assert not any(np.array(changed["eyeglasses"]) & ~np.array(changed["no_eyeglasses"]))
     assert sum(changed["eyeglasses"]) > 0.7 * sum(changed["no_eyeglasses"])

@@ -315,7 +315,7 @@ def test_a_linear_model_learns_the_labels_from_small_pictures():
     figures |= {name: error(name) for name in ("age", "yaw", "pitch", "roll")}
     print(figures)
     # Light and cameras vary much, and beards and rouge too: a linear model sees little of a smile, a network far more.
-    assert figures["gender"] > 0.8 and figures["smile"] > 0.6 and figures["eyeglasses"] > 0.65
+    assert figures["gender"] > 0.8 and figures["smile"] > 0.65 and figures["eyeglasses"] > 0.7
     assert figures["ethnicity"] > 0.5  # chance is 0.2
     assert figures["age"] < 0.85 and figures["yaw"] < 0.6 and figures["pitch"] < 0.8 and figures["roll"] < 0.7
 

@@ -6,7 +6,8 @@ of the drawing and says nothing about people.
 
 import numpy as np
 
-from mtl_keras.datasets.portrait import features, scene, skin
+from mtl_keras.datasets.portrait import eye_area, features, scene, skin
+from mtl_keras.datasets.portrait.camera import photograph
 from mtl_keras.datasets.portrait.canvas import Canvas
 from mtl_keras.datasets.portrait.glasses import draw_glasses
 from mtl_keras.datasets.portrait.hair import Hair
@@ -29,7 +30,7 @@ def render(portrait: Portrait, frame: int | Frame = 200) -> np.ndarray:
     look = Look(portrait)
     head = Head(look, SUPERSAMPLING * frame.side, (SUPERSAMPLING * frame.left, SUPERSAMPLING * frame.top))
     hair = Hair(head, look)
-    size = (SUPERSAMPLING * frame.width, SUPERSAMPLING * frame.height)
+    size = (SUPERSAMPLING * frame.width, SUPERSAMPLING * frame.rows)
     canvas = Canvas(scene.background(look, size), head.side)
     hair.draw_behind(canvas)
     scene.draw_body(canvas, head, look)
@@ -41,7 +42,9 @@ def render(portrait: Portrait, frame: int | Frame = 200) -> np.ndarray:
     skin.draw_beard(canvas, head, look, face)
     features.draw_mouth(canvas, head, look, face)
     features.draw_nose(canvas, head, look, face)
+    eye_area.draw_shadows(canvas, head, look, face)
     features.draw_eyes(canvas, head, look)
+    eye_area.draw_depth(canvas, head, look, face)
     features.draw_brows(canvas, head, look)
     hair.draw_cap(canvas)
     if head.turned and ears:
@@ -49,4 +52,6 @@ def render(portrait: Portrait, frame: int | Frame = 200) -> np.ndarray:
     if look.glasses:
         draw_glasses(canvas, head, look)
     hair.draw_locks(canvas)
-    return scene.photograph(canvas.image, look, frame)
+    eye_area.draw_hat(canvas, head, look)
+    eye_area.draw_stray_hair(canvas, head, look)
+    return photograph(canvas.image, look, frame)

@@ -19,9 +19,12 @@ class Eye:
         chance, muscles = look.chances("eyes"), look.muscles
         self.side = side
         self.half = 0.203 + 0.022 * (chance[0] - 0.5) + 0.022 * look.child - 0.006 * look.masculine
+        blink = 0.25 if look.chances("eye_area")[1] < 0.07 else 1.0  # a few are caught with closed eyes
         size = 1 + 0.36 * look.child - 0.20 * look.old - 0.07 * look.masculine + 0.20 * (chance[1] - 0.5)
-        self.up = max(0.018, 0.096 * size * (1 + 0.55 * muscles.upper_lid))
-        self.down = max(0.004, 0.058 * size * (1 - 0.85 * muscles.lower_lid + 0.15 * max(0.0, muscles.upper_lid)))
+        self.up = max(0.018, 0.084 * blink * size * (1 + 0.55 * muscles.upper_lid))
+        self.down = max(
+            0.004, 0.050 * blink * size * (1 - 0.85 * muscles.lower_lid + 0.15 * max(0.0, muscles.upper_lid))
+        )
         self.tilt = 0.05 * (chance[2] - 0.4) - 0.03 * look.old - 0.02 * max(0.0, muscles.brow_inner)
         self.iris = 0.102 + 0.026 * look.child
         self.gaze = np.array([0.06 * (chance[3] - 0.5), 0.02 * (chance[4] - 0.5) - 0.010])
@@ -52,11 +55,11 @@ def draw_eyes(canvas: Canvas, head: Head, look: Look):
         fill_eye(canvas, head, look, eye, shape)
         canvas.stroke(head.face(crease), (0.020 + 0.012 * look.old) * unit, look.shadow, 0.75)
         lash = shade(look.brow, 0.5) if look.gray < 0.6 or look.makeup else shade(look.brow, 0.65)
-        heavy = 0.030 + (0.022 * look.makeup if not look.male else 0) - 0.008 * look.masculine
+        heavy = 0.034 + (0.030 * look.makeup if not look.male else 0) - 0.008 * look.masculine
         line = eye.lid(0.004, True, 1.04)
         canvas.stroke(head.face(line), heavy * unit, lash, 0.95)
         if not look.male:  # lashes sweep outwards
-            for t, length in ((8, 0.035), (10, 0.05), (12, 0.06)):
+            for t, length in ((8, 0.05), (10, 0.075), (12, 0.10)):
                 x, y = line[t]
                 sweep = [(x, y), (x + side * 0.5 * length, y - 0.35 * length), (x + side * length, y - length)]
                 canvas.stroke(head.face(curve(sweep)), 0.5 * heavy * unit, lash, 0.85, "end")
@@ -69,6 +72,7 @@ def fill_eye(canvas: Canvas, head: Head, look: Look, eye: Eye, shape: np.ndarray
     high = np.ceil(shape.max(axis=0)).astype(int) + 2
     width, height = np.maximum(high - low, 1)
     white = mix((246, 244, 240), (232, 218, 196), 0.7 * look.old)
+    white = mix(white, look.shadow, 0.5 * look.chances("eye_area")[0])  # eyes that lie in the shadow of brow and lid
     part = Canvas(Image.new("RGB", (int(width), int(height)), white))
     center = np.array([eye.side * EYE_X, 0]) + eye.gaze
     unit = head.unit
@@ -96,10 +100,11 @@ def draw_brows(canvas: Canvas, head: Head, look: Look):
     """Draw the brows: thicker and lower on men as a rule, thin on children, gray and sparse with age."""
     muscles, chance, unit = look.muscles, look.chances("eyes"), head.unit
     height = -0.275 - 0.02 * look.child + 0.028 * look.masculine + 0.04 * (chance[6] - 0.5) + 0.02 * look.old
-    height -= 0.105 * muscles.brow_height
-    thick = (0.062 + 0.026 * look.masculine + 0.03 * (chance[7] - 0.5)) * (1 - 0.35 * look.child)
+    height += 0.05 * (strong := look.chances("eye_area")[2] ** 2) - 0.105 * muscles.brow_height
+    thick = (0.064 + 0.040 * look.masculine + 0.03 * (chance[7] - 0.5)) * (1 - 0.35 * look.child)
     arch = 0.05 - 0.02 * look.masculine + 0.04 * (chance[8] - 0.5)
     opacity = (0.9 - 0.35 * look.child) * (1 - 0.25 * look.old)
+    thick, opacity = thick * (1 + 0.3 * strong), min(1.0, opacity * (0.85 + 0.4 * strong))
     jitter = look.generator("eyes", 1).random((28, 2))
     for side in SIDES:
         inner, outer = -0.115 * muscles.brow_inner, -0.10 * muscles.brow_outer
@@ -202,8 +207,8 @@ def draw_mouth(canvas: Canvas, head: Head, look: Look, mask: Image.Image):
     lift = 0.105 * muscles.lift
     gap = (0.30 + 0.06 * max(0.0, muscles.opening - 0.5)) * muscles.opening * (1 - 0.2 * look.child)
     thin = (1 - 0.45 * look.old) * (1 - 0.65 * muscles.pressed) * (1 - 0.16 * max(0.0, muscles.width))
-    upper_lip = (0.058 - 0.014 * look.masculine + 0.024 * (chance[6] - 0.5)) * thin
-    lower_lip = (0.085 - 0.016 * look.masculine + 0.030 * (chance[7] - 0.5)) * thin
+    upper_lip = (0.058 - 0.026 * look.masculine + 0.024 * (chance[6] - 0.5)) * thin
+    lower_lip = (0.085 - 0.034 * look.masculine + 0.030 * (chance[7] - 0.5)) * thin
     raised = 0.065 * muscles.snarl
     skew = 0.02 * (chance[8] - 0.5) + 0.03 * muscles.snarl * (1 if chance[9] < 0.5 else -1)
     t = np.linspace(-1, 1, 21)

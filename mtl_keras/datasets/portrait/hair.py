@@ -29,15 +29,15 @@ def choose_style(look: Look) -> Style:
     cuts = np.cumsum(TEXTURES[look.portrait.ethnicity])
     texture = ("straight", "wavy", "curly")[int(np.searchsorted(cuts, min(chance[0], 0.999)))]
     if look.male:
-        odds = {"bald": 0.42 * look.old**1.5 + 0.03, "buzz": 0.16, "short": 0.72, "medium": 0.05, "long": 0.03}
+        odds = {"bald": 0.42 * look.old**1.5 + 0.03, "buzz": 0.16, "short": 0.76, "medium": 0.015, "long": 0.005}
     else:
         odds = {
             "bald": 0.005,
-            "buzz": 0.02,
-            "short": 0.12 + 0.4 * look.old,
-            "medium": 0.24,
-            "long": 0.42 - 0.25 * look.old,
-            "bun": 0.14,
+            "buzz": 0.01,
+            "short": 0.03 + 0.12 * look.old,
+            "medium": 0.28,
+            "long": 0.52 - 0.2 * look.old,
+            "bun": 0.08,
         }
     if age < 15:
         odds["bald"] = 0.0

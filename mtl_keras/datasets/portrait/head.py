@@ -35,8 +35,8 @@ class Head:
         height = stack[:, 0]
         jaw = np.clip((height - 0.25) / 0.5, 0, 1)
         chin = np.clip((height - 0.8) / 0.3, 0, 1)
-        stack[:, 1] *= 1 + jaw * (0.085 * look.masculine + 0.06 * child + 0.12 * (chance[3] - 0.5))
-        stack[:, 1] *= 1 + chin * (0.08 * look.masculine + 0.05 * child + 0.16 * (chance[4] - 0.5))
+        stack[:, 1] *= 1 + jaw * (0.12 * look.masculine + 0.06 * child + 0.12 * (chance[3] - 0.5))
+        stack[:, 1] *= 1 + chin * (0.13 * look.masculine + 0.05 * child + 0.16 * (chance[4] - 0.5))
         stack[:, 1] *= 1 + 0.07 * look.old * jaw  # jowls
         stack[:, 1] *= 1 + 0.07 * child * np.exp(-((height - 0.5) ** 2) / 0.05)  # round cheeks
         stack[:, 1] *= 0.97 + 0.06 * chance[5]

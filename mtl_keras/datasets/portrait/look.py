@@ -26,6 +26,9 @@ STREAMS = (
     "glasses",
     "background",
     "camera",
+    "eye_area",
+    "faults",
+    "lenses",
 )
 
 # Skin tones (lighter end, darker end) and hair colors that stand for the labels: a convention of the drawing, as
@@ -148,8 +151,8 @@ class Look:
         self.child = float(np.interp(portrait.age, (0, 2, 6, 12, 19), (1, 0.88, 0.62, 0.32, 0)))
         aged = portrait.age + 8 * (face[0] - 0.5)  # people of one age do not look it equally
         self.old = float(np.interp(aged, (22, 30, 45, 60, 80, 105), (0, 0.10, 0.30, 0.56, 0.88, 1.0)))
-        # How strongly the grown-up cues of gender show, with a spread that lets the two sides overlap.
-        strength = (1 - 0.75 * self.child) * (0.55 + 0.6 * face[1])
+        # How strongly the cues of gender show in the cartoon, with a spread; weaker on children.
+        strength = (1 - 0.5 * self.child) * (0.9 + 0.35 * face[1])
         self.masculine = strength if self.male else -strength
         self.colors()
 
@@ -171,7 +174,7 @@ class Look:
         self.skin = mix(light, dark, chance[0])
         self.skin = shade(mix(self.skin, (214, 150, 128), 0.1 * chance[1]), 0.97 + 0.05 * chance[2])
         if not self.male:
-            self.skin = mix(self.skin, light, 0.18)
+            self.skin = mix(self.skin, light, 0.45)
         self.shadow = tuple(int(channel * share) for channel, share in zip(self.skin, (0.56, 0.42, 0.38), strict=True))
         self.glow = mix(self.skin, (255, 250, 238), 0.75)
         self.brightness = sum(self.skin) / 765
@@ -183,15 +186,18 @@ class Look:
         self.gray = gray * (0.25 if dyed else 1.0)
         silver = mix((150, 148, 150), (236, 234, 230), float(np.clip((self.portrait.age - 50) / 40, 0, 1)))
         self.hair = mix(natural, silver, self.gray)
-        self.beard = mix(natural, silver, min(1.0, gray * 1.2))
+        self.beard = mix(natural, silver, 0.6 * gray)  # grayer, but never too fair to be seen
         self.brow = mix(shade(natural, 0.8), silver, 0.65 * self.gray)
         irises = IRIS.get(ethnicity, DARK_IRIS)
         self.iris = irises[int(chance[7] * len(irises))]
-        made_up = not self.male and self.portrait.age > 15 and chance[8] < 0.6
+        made_up = not self.male and self.portrait.age > 15 and chance[8] < 0.75
         self.makeup = 0.35 + 0.65 * chance[9] if made_up else 0.0
         lip = mix(mix(self.skin, (196, 74, 84), 0.42), shade(self.skin, 0.72), 0.25 if self.male else 0.05)
+        lip = mix(lip, self.skin, 0.55) if self.male else lip
         rouge = ((190, 34, 58), (206, 84, 104), (150, 44, 66), (214, 110, 100))[int(chance[10] * 4)]
-        self.lips = mix(lip, rouge, 0.6 * self.makeup)
+        if self.brightness < 0.45:
+            rouge = mix(rouge, (255, 150, 170), 0.75)  # seen on dark skin too
+        self.lips = lip if self.male else mix(lip, rouge, 0.70 + 0.30 * self.makeup - 0.12 * self.child)
         self.lips = mix(self.lips, self.skin, 0.3 * self.old)
 
     @cached_property

@@ -1,9 +1,9 @@
-"""What surrounds the face: background, neck and clothes, and the camera that takes the picture."""
+"""What surrounds the face: background, neck and clothes; and the frame of the picture."""
 
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image
 
 from mtl_keras.datasets.portrait.canvas import Canvas, curve, enlarge
 from mtl_keras.datasets.portrait.head import Head
@@ -25,7 +25,8 @@ class Frame:
     """What a picture shows: its `width` and `height` in pixels, and where in it the face lies.
 
     The face fills a square of `side` pixels as it fills the aligned chips of UTKFace; the square's upper left corner is
-    at (`left`, `top`), and body and background go on around it.
+    at (`left`, `top`), and body and background go on around it. `rows` is the height before the picture is stretched or
+    squeezed to `height`, by default the same; `side`, `left` and `top` are pixels of before.
     """
 
     width: int
@@ -33,9 +34,12 @@ class Frame:
     side: int
     left: int = 0
     top: int = 0
+    rows: int = 0
 
     def __post_init__(self):
-        if self.side < 16 or max(self.width, self.height) > 1024:
+        if not self.rows:
+            object.__setattr__(self, "rows", self.height)  # as frozen dataclasses fill a default in
+        if min(self.side, self.width, self.height) < 16 or max(self.width, self.height, self.rows) > 1024:
             raise UserError(
                 f"render: a face of {self.side} in a picture of {self.width} x {self.height} pixels is out of range; "
                 "expected 16 to 1024 pixels for both"
@@ -98,23 +102,3 @@ def draw_body(canvas: Canvas, head: Head, look: Look):
             canvas.line(np.concatenate([collar[1:]]), 0.015 * unit, shade(white, 0.75), 0.8)
     drop = head.edge + (0, 0.16 * unit)
     canvas.soft(shade(look.shadow, 0.75), [(drop, 0.62)], 0.020, canvas.mask([neck]))
-
-
-def photograph(image: Image.Image, look: Look, frame: Frame) -> np.ndarray:
-    """Shrink the drawing to (height, width, 3) uint8 with the light, focus, colors and noise of a camera."""
-    chance = look.chances("camera")
-    image = image.reduce(image.width // frame.width)
-    if chance[0] < 0.45:
-        image = image.filter(ImageFilter.GaussianBlur(float(frame.side / 200 * (0.2 + 0.9 * chance[1] ** 2))))
-    x, y = (np.linspace(-0.5, 0.5, pixels, dtype=np.float32) for pixels in (frame.width, frame.height))
-    light = 1 + 0.10 * (chance[2] - 0.5) + 0.45 * (look.face[9] - 0.5) * x[None, :] - 0.22 * chance[3] * y[:, None]
-    warmth = np.array([1 + 0.10 * (chance[4] - 0.5), 1 + 0.03 * (chance[5] - 0.5), 1 - 0.12 * (chance[4] - 0.5)])
-    contrast = 1 + 0.24 * (chance[6] - 0.5)
-    gain = (light * contrast).astype(np.float32)[..., None] * warmth.astype(np.float32)
-    pixels = np.asarray(image, np.float32) * gain
-    if chance[8] < 0.05:  # a few black-and-white pictures
-        pixels = np.repeat(pixels.mean(axis=2, keepdims=True), 3, axis=2)
-    noise = look.generator("camera", 1).standard_normal((frame.height, frame.width, 1), np.float32)
-    noise *= np.float32(0.8 + 4.0 * chance[9] ** 4)
-    pixels += noise + np.float32(128.5 - 128 * contrast + 16 * (chance[7] - 0.5))
-    return np.clip(pixels, 0, 255, out=pixels).astype(np.uint8)

@@ -46,7 +46,6 @@ def draw_head(canvas: Canvas, head: Head, look: Look) -> Image.Image:
         small.soft(color, [(points / SMALL, opacity) for points, opacity in shapes], blur)
     skin = enlarge(small.image, canvas.image.size)
     canvas.image.paste(skin, (0, 0), mask)
-    dark_circles(canvas, head, look, mask)
     return mask
 
 
@@ -100,15 +99,6 @@ def sockets(head: Head, look: Look) -> tuple:
         shapes.append((head.face(ellipse((side * 0.14, -0.06), (0.08, 0.16))), tired + 0.14))
         shapes.append((head.face(ellipse((side * 0.70, 0.62), (0.13, 0.26), side * 0.5)), hollow))
     return look.shadow, shapes, 0.022
-
-
-def dark_circles(canvas: Canvas, head: Head, look: Look, mask: Image.Image):
-    """Dark rings under some eyes: what a careless eye takes for the rim of glasses."""
-    strength = 0.55 * max(0.0, look.chances("skin")[3] - 0.35) + 0.15 * look.old
-    if strength > 0.05:
-        ring = np.array([(0.2, 0.10), (0.38, 0.15), (0.56, 0.09), (0.38, 0.21)])
-        shapes = [(head.face(curve(ring * (side, 1), True)), strength) for side in SIDES]
-        canvas.soft(mix(look.shadow, (92, 52, 92), 0.35), shapes, 0.013, mask)
 
 
 def draw_age(canvas: Canvas, head: Head, look: Look, mask: Image.Image):
@@ -217,9 +207,10 @@ def draw_beard(canvas: Canvas, head: Head, look: Look, mask: Image.Image):
         ]
     )
     area = head.face(curve(np.concatenate([cheeks, jaw]), closed=True))
-    shadow = mix(look.beard, look.skin, 0.35)
-    canvas.soft(shadow, [(area, 0.10 + 0.3 * chance[0] * (1 - 0.5 * look.old))], 0.02, mask)
-    kind = "none" if chance[1] < 0.5 else ("full", "goatee", "moustache")[int(chance[2] * 3)]
+    # Stubble looks dark even where the beard would be gray or fair.
+    shadow = mix(shade(look.shadow, 0.7), look.beard, 0.3)
+    canvas.soft(shadow, [(area, 0.50 + 0.25 * chance[0])], 0.02, mask)
+    kind = "none" if chance[1] < 0.15 else ("full", "goatee", "moustache")[int(chance[2] * 3)]
     if kind == "none":
         return
     strands = []

@@ -17,8 +17,8 @@ class Backbone:
     luminance does. `image_size` is the usual S. With `channels` 0 the input is no image but a feature vector, and S is
     its length: (B, S) to (B, S).
     `stem_end` names the last layer of the stem, whose edges and blobs serve any face: fine-tuning may leave it as it
-    is, and saves a third of its time.
-    `maps` names the layer whose maps show what a trunk sees first. A network that fixes what stands between its trunk and the answers gives `branch`, from (features, task name,
+    is, and saves a third of its time. `maps` names the layer whose maps show what the trunk sees first.
+    A network that fixes what stands between its trunk and the answers gives `branch`, from (features, task name,
     dropout) to that task's features, and `initializer`, how the kernels of the last layers start.
     """
 
