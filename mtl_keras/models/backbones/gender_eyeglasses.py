@@ -17,9 +17,7 @@ SMALLEST_IMAGE = 10
 def gender_eyeglasses(image_size: int = 50) -> keras.Model:
     """Return the trunk: gray images (B, S, S, 1) to the maps of the shared convolution (B, (S - 2) // 2, same, 32)."""
     if image_size < SMALLEST_IMAGE:
-        raise UserError(
-            f"gender_eyeglasses: image size {image_size} is too small; expected at least {SMALLEST_IMAGE}"
-        )
+        raise UserError(f"gender_eyeglasses: image size {image_size} is too small; expected at least {SMALLEST_IMAGE}")
 
     # === Functional model ===
     inputs = keras.Input((image_size, image_size, 1))
