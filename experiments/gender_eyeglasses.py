@@ -46,7 +46,7 @@ NETWORK = Experiment(
     crop="celeba",
 )
 # Images that change at random want more epochs, and a rate that falls to 0.
-AUGMENTED = {"augment": True, "schedule": "cosine", "patience": 30, "ema": 0.99, "dropout": 0.3}
+AUGMENTED = {"augment": True, "epochs": 40, "schedule": "cosine", "patience": 40, "ema": 0.99, "dropout": 0.3}
 
 
 def main() -> None:
