@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,6 +91,19 @@ class StopWhenFlat(keras.callbacks.Callback):
             self.model.stop_training = True
 
 
+class TimeTraining(keras.callbacks.Callback):
+    """Add to each epoch's log the `seconds` that its training took, input included and validation not."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.started, self.ended = time.perf_counter(), None
+
+    def on_test_begin(self, logs=None):
+        self.ended = self.ended or time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["seconds"] = (self.ended or time.perf_counter()) - self.started
+
+
 def fit(
     model: MultiTaskModel,
     training: Callable[[int], tf.data.Dataset],
@@ -111,6 +125,7 @@ def fit(
         write_table(curve, history)
     losses = curve["val_loss"].tolist()
     callbacks = [
+        TimeTraining(),
         # First the backup: it must hold the weights that training goes on with, not their averages.
         keras.callbacks.BackupAndRestore(str(backup), double_checkpoint=True, delete_checkpoint=False),
         *([keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if model.optimizer.use_ema else []),

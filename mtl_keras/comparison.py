@@ -70,7 +70,7 @@ class Results:
             model = export.load(run.model)
             found = figures(predictions(model, elsewhere), model.tasks)
             name = f"{run.row['run']}, tested on {', '.join(sorted(set(elsewhere['source'])))}"
-            self.write([{**{key: run.row[key] for key in results.RUN_COLUMNS}, "run": name, "seconds": None, **found}])
+            self.write([{**described(run, name), **found}])
         return runs
 
 
@@ -143,7 +143,8 @@ def notes_on(experiment: Experiment, parts: tuple[pd.DataFrame, ...]) -> list[st
     notes = [
         f"{len(parts[0])} training, {len(parts[1])} validation and {len(parts[2])} test images; "
         "all copies of one photo are in one part",
-        f"seed {experiment.seed}; settings and versions in run.json; seconds of training, measuring and saving",
+        f"seed {experiment.seed}; settings and versions in run.json; seconds of training, measuring and saving; "
+        "images a second of training alone",
         "with mirror image: the mean answer over both; six views: over the image, zoomed in and out by a tenth, "
         "and the mirror image of each",
     ]
@@ -158,14 +159,15 @@ def seen_more_often(best: Run, test: pd.DataFrame, tasks: list[Task]) -> list[di
     """Return the rows of a run whose answers are means over several looks at each image."""
     model = export.load(best.model)
     return [
-        {
-            **best.row,
-            "run": f"{best.row['run']}, {name}",
-            "seconds": None,
-            **figures(predictions(model, test, views=views), tasks),
-        }
+        {**described(best, f"{best.row['run']}, {name}"), **figures(predictions(model, test, views=views), tasks)}
         for views, name in (("mirror", "with mirror image"), ("six", "six views"))
     ]
+
+
+def described(run: Run, name: str) -> dict:
+    """Return what a row of another measurement of a run's model says of it, without figures and training times."""
+    untimed = {"run": name, "seconds": None, "images_per_second": None}
+    return {column: run.row.get(column) for column in results.RUN_COLUMNS} | untimed
 
 
 def alone(experiment: Experiment, comparison: Comparison) -> list[Experiment]:

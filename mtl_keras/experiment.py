@@ -12,7 +12,7 @@ from mtl_keras import distribute, export
 from mtl_keras.checkpoints import Run, fingerprint, fit, prepare, read_run, write_run
 from mtl_keras.data.augment import AUGMENTATION
 from mtl_keras.data.pipeline import batches, feature_batches
-from mtl_keras.data.sampling import balanced, parse_balance
+from mtl_keras.data.sampling import balanced, length, parse_balance, times_of
 from mtl_keras.data.table import encode, split
 from mtl_keras.evaluate import answered, figures, predictions
 from mtl_keras.faces import CROPS
@@ -137,7 +137,8 @@ def fine_tune(experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: Path
     validation = batches(labelled(parts[1], model.tasks), model)
     fit(model, training, validation, folder, experiment.epochs, experiment.patience)
     exact = export.in_float32(model)
-    return finish(experiment, stage, exact, predictions(exact, parts[2]), folder, started)
+    seen = length(times_of(train))
+    return finish(experiment, stage, exact, predictions(exact, parts[2]), folder, started, seen)
 
 
 def learning_rate(experiment: Experiment, steps: int) -> float | keras.optimizers.schedules.LearningRateSchedule:
@@ -192,8 +193,10 @@ def opened(experiment, stage: str, parts: tuple[pd.DataFrame, ...], out: Path, r
     return folder, known
 
 
-def finish(experiment, stage: str, model: MultiTaskModel, answers: pd.DataFrame, folder: Path, started: float) -> Run:
-    """Save a trained model, measure its answers, and note both."""
+def finish(
+    experiment, stage: str, model: MultiTaskModel, answers: pd.DataFrame, folder: Path, started: float, seen=0
+) -> Run:
+    """Save a trained model, measure its answers, and note both; an epoch of its training has `seen` so many images."""
     saved = export.save(model, folder.parents[1] / "models" / folder.name, CROPS[experiment.crop])
     row = {
         "run": label_of(experiment, stage),
@@ -202,8 +205,15 @@ def finish(experiment, stage: str, model: MultiTaskModel, answers: pd.DataFrame,
         "stage": stage,
         "seed": experiment.seed,
         "seconds": round(time.time() - started, 1),
+        "images_per_second": images_per_second(folder / "history.csv", seen),
         "parameters": model.count_params(),
         "megabytes": round(export.megabytes(saved), 1),
         **figures(answers, model.tasks),
     }
     return write_run(folder, row, answers)
+
+
+def images_per_second(history: Path, seen: int) -> float | None:
+    """Return how many images a second training took, by the median epoch; None where that is not known."""
+    seconds = pd.read_csv(history).get("seconds") if seen and history.is_file() else None
+    return None if seconds is None else round(seen / seconds.median(), 1)

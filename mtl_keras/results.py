@@ -23,7 +23,7 @@ from mtl_keras.data.table import replacing
 from mtl_keras.errors import UserError
 from mtl_keras.tasks import Task
 
-RUN_COLUMNS = ("run", "tasks", "backbone", "stage", "seed", "seconds", "parameters", "megabytes")
+RUN_COLUMNS = ("run", "tasks", "backbone", "stage", "seed", "seconds", "images_per_second", "parameters", "megabytes")
 DIFFERENCE_COLUMNS = ("run", "baseline", "metric", "difference", "low", "high")
 GROUPS = ("baseline", "reported elsewhere", "single-task", "multi-task")
 PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "scikit-learn", "mtl_keras")
@@ -155,11 +155,11 @@ def write_table(folder: Path | str, tasks: list[Task], notes: Iterable[str] = ()
     own = runs[runs["stage"] != "reported"].agg({c: "min" if metric_of(c).lower_is_better else "max" for c in columns})
     # The best is compared as it is shown: of two figures that read the same, both are bold.
     best = {column: _figure([own[column]] * 3, metric_of(column).factor)[0] for column in columns}
-    lines = [_line("run", "tasks", *map(heading, columns), "parameters (millions)", "size (MB)", "seconds")]
-    lines.append("|---|---|" + "---:|" * (len(columns) + 3))
+    lines = [_line("run", "tasks", *map(heading, columns), "parameters (millions)", "size (MB)", "seconds", "images/s")]
+    lines.append("|---|---|" + "---:|" * (len(columns) + 4))
     groups = pd.Categorical([group_of(run) for _, run in runs.iterrows()], GROUPS)
     for group, members in runs.groupby(groups, observed=True):
-        lines.append(_line(f"*{group}*", *[""] * (len(columns) + 4)))
+        lines.append(_line(f"*{group}*", *[""] * (len(columns) + 5)))
         lines += [_run_line(run, best) for _, run in members.iterrows()]
     units = [f"{task.name.replace('_', ' ')} in {task.unit}; " for task in tasks if task.unit and not task.classes]
     units += [f"[95 % bootstrap interval]; **best of its column**, reported figures aside; {MISSING}: not measured."]
@@ -191,7 +191,12 @@ def _run_line(run: pd.Series, best: dict[str, str]) -> str:
         value, interval = _figure(run[[column, f"{column}.low", f"{column}.high"]], metric_of(column).factor)
         bold = value == best_value != MISSING and run["stage"] != "reported"
         cells.append((f"**{value}**" if bold else value) + interval)
-    costs = (("parameters", 1e-6, ",.2f"), ("megabytes", 1, ",.1f"), ("seconds", 1, ",.0f"))
+    costs = (
+        ("parameters", 1e-6, ",.2f"),
+        ("megabytes", 1, ",.1f"),
+        ("seconds", 1, ",.0f"),
+        ("images_per_second", 1, ",.0f"),
+    )
     return _line(*cells, *[_figure([run[column]] * 3, factor, form)[0] for column, factor, form in costs])
 
 

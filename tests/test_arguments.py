@@ -95,6 +95,7 @@ def test_gender_and_eyeglasses_from_drawings_to_another_set(tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
     runs = pd.read_csv(tmp_path / "out" / "runs.csv").set_index("run")
     assert runs.loc["gender_eyeglasses, trained", ["parameters", "gender.n"]].tolist() == [1_524_740, 6]
+    assert runs.loc["gender_eyeglasses, trained", "images_per_second"] > 1
     assert runs.loc["gender_eyeglasses, trained, tested on celeba", "eyeglasses.n"] == 4
     assert "gender_eyeglasses, trained, with augmentation, tested on celeba" in runs.index
     table = (tmp_path / "out" / "table.md").read_text()

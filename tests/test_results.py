@@ -28,7 +28,8 @@ def row(run: str, tasks: str = "age, gender", stage: str = "fine-tuned", **figur
 ROWS = [
     row("guess", stage="baseline", age_rmse=20.0, age_mae=15.0, gender_accuracy=0.52) | {"parameters": 0, "seconds": 0},
     row("article", stage="reported", age_rmse=5.0, gender_accuracy=0.94118) | {"megabytes": 478},
-    row("age alone", "age", age_rmse=6.3, age_rmse_low=6.1, age_rmse_high=6.54, age_mae=4.42) | {"seconds": 5312.4},
+    row("age alone", "age", age_rmse=6.3, age_rmse_low=6.1, age_rmse_high=6.54, age_mae=4.42)
+    | {"seconds": 5312.4, "images_per_second": 321.4},
     row("both, frozen", stage="frozen", age_rmse=6.204, age_mae=4.4, gender_accuracy=0.94) | {"parameters": 1_234_567},
     row("both", age_rmse=6.201, age_mae=np.nan, gender_accuracy=0.9412)
     | {"gender.accuracy.low": 0.93, "gender.accuracy.high": 0.95},
@@ -193,10 +194,33 @@ def test_the_table_has_every_figure_with_its_interval(tmp_path):
     assert (tmp_path / "table.md").read_text(encoding="utf-8") == text
     cells = table_cells(text, "run")
     columns = ["run", "tasks", "age RMSE", "age MAE", "gender %", "ethnicity %"]
-    assert list(cells["both"]) == [*columns, "parameters (millions)", "size (MB)", "seconds"]
-    assert list(cells["guess"].values()) == ["guess", "age, gender", "20.00", "15.00", "52.00", "–", "0.00", "–", "0"]
-    assert list(cells["article"].values()) == ["article", "age, gender", "5.00", "–", "94.12", "–", "–", "478.0", "–"]
+    assert list(cells["both"]) == [*columns, "parameters (millions)", "size (MB)", "seconds", "images/s"]
+    assert list(cells["guess"].values()) == [
+        "guess",
+        "age, gender",
+        "20.00",
+        "15.00",
+        "52.00",
+        "–",
+        "0.00",
+        "–",
+        "0",
+        "–",
+    ]
+    assert list(cells["article"].values()) == [
+        "article",
+        "age, gender",
+        "5.00",
+        "–",
+        "94.12",
+        "–",
+        "–",
+        "478.0",
+        "–",
+        "–",
+    ]
     assert cells["age alone"]["age RMSE"] == "6.30 [6.10, 6.54]" and cells["age alone"]["seconds"] == "5,312"
+    assert cells["age alone"]["images/s"] == "321"
     assert cells["both"]["gender %"] == "**94.12** [93.00, 95.00]"
     assert cells["both, frozen"]["parameters (millions)"] == "1.23"
 
