@@ -28,6 +28,7 @@ def sidecar(model: MultiTaskModel, crop: CropGeometry = UTKFACE_CROP) -> dict:
         "outputs": [task.name for task in model.tasks],
         "backbone": model.get_config()["backbone"],
         "image_size": model.image_size,
+        "resize_method": model.resize_method,
         "crop": asdict(crop),
     }
 

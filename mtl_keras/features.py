@@ -19,7 +19,7 @@ class ImagesOnly:
     """Asks a pipeline for images of a model's size, without labels."""
 
     def __init__(self, model: MultiTaskModel):
-        self.tasks, self.image_size = [], model.image_size
+        self.tasks, self.image_size, self.resize_method = [], model.image_size, model.resize_method
 
 
 def image_batches(

@@ -72,7 +72,7 @@ class MultiTaskModel(keras.Model):
             shared = {name: parts.branch(shared[name], name, dropout) for name in names}
         outputs = {task.name: head(task, shared[task.name], head_units, dropout, parts.initializer()) for task in tasks}
         super().__init__(inputs=inputs, outputs=outputs, name="multi_task_model")
-        self.tasks, self.image_size = list(tasks), size
+        self.tasks, self.image_size, self.resize_method = list(tasks), size, parts.resize_method
         self.trunk, self.trunk_input, self.trunk_output = trunk, normalized, features
         self._settings = {
             "tasks": [asdict(task) for task in tasks],

@@ -36,7 +36,7 @@ def test_images_come_in_the_order_of_the_table_and_mirrored(tiny_model, faces):
     for image, path in zip(plain, table["path"], strict=True):
         # Halved in size by averaging, roughly: enough to tell one face from another.
         halved = read_image(path).reshape(32, 2, 32, 2, 3).mean(axis=(1, 3))
-        assert np.abs(image - halved).mean() < 4
+        assert np.abs(image - halved).mean() < 6
 
 
 def test_features_are_those_of_the_trunk_whatever_the_heads(tiny_model, faces, tmp_path):

@@ -19,6 +19,7 @@ class Reads(Protocol):
 
     tasks: list[Task]
     image_size: int
+    resize_method: str
 
 
 def batches(
@@ -44,7 +45,7 @@ def batches(
 
     def load(index, epoch):
         path, label, mask = tf.nest.map_structure(lambda column: tf.gather(column, index), columns)
-        return prepared(tf.io.read_file(path), model.image_size, how, seed, epoch, index), label, mask
+        return prepared(tf.io.read_file(path), model, how, seed, epoch, index), label, mask
 
     shuffle = bool(how) if shuffle is None else shuffle
     if isinstance(batch_size, dict) and not shuffle:
@@ -60,10 +61,10 @@ def batches(
 
 
 def prepared(
-    contents: tf.Tensor, size: int, how: Augmentation | bool, seed: int, epoch: tf.Tensor, row: tf.Tensor
+    contents: tf.Tensor, model: Reads, how: Augmentation | bool, seed: int, epoch: tf.Tensor, row: tf.Tensor
 ) -> tf.Tensor:
-    """Return an image file's contents as (size, size, 3) uint8, changed as `how` says by seed, epoch and row alone."""
-    image = images.resize(images.decode(contents), size)
+    """Return an image file's contents as (S, S, 3) uint8, changed as `how` says by seed, epoch and row alone."""
+    image = images.resize(images.decode(contents), model.image_size, model.resize_method)
     return augment(image, tf.stack([seed * 2_000_003 + epoch, row]), how) if how else image
 
 

@@ -104,7 +104,7 @@ def shard_batches(
     def load(row, epoch, record, weight):
         features = tf.io.parse_single_example(record, spec)
         pairs = {task.name: _label(task, features) for task in model.tasks}
-        image = prepared(features["image"], model.image_size, how, seed, epoch, row)
+        image = prepared(features["image"], model, how, seed, epoch, row)
         labels = {name: pair[0] for name, pair in pairs.items()}
         return image, labels, {name: pair[1] * weight for name, pair in pairs.items()}
 

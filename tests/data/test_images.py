@@ -167,6 +167,18 @@ def test_resize_averages_instead_of_skipping_pixels():
     assert np.abs(middle.astype(int) - 127).max() <= 4
 
 
-def test_resize_to_the_same_size_changes_nothing():
+def test_sharp_resizing_keeps_thin_lines_and_skips_no_pixel():
+    line = np.zeros((40, 40, 3), np.uint8)
+    line[20] = 255
+    assert resize(tf.constant(line), 20, "sharp").numpy().max() > 1.2 * resize(tf.constant(line), 20).numpy().max()
+    # Plain bilinear sampling of a large image would take two of every eight columns.
+    stripes = np.zeros((128, 128, 3), np.uint8)
+    stripes[:, ::2] = 255
+    middle = resize(tf.constant(stripes), 16, "sharp").numpy()[:, 2:-2]
+    assert np.abs(middle.astype(int) - 127).max() <= 12
+
+
+@pytest.mark.parametrize("method", ["bilinear", "sharp"])
+def test_resize_to_the_same_size_changes_nothing(method):
     square = scene()[:40, :40]
-    assert (resize(tf.constant(square), 40).numpy() == square).all()
+    assert (resize(tf.constant(square), 40, method).numpy() == square).all()

@@ -33,6 +33,7 @@ class Reader:
 
     tasks: list[Task]
     image_size: int = SIDE
+    resize_method: str = "bilinear"
 
 
 READER = Reader([AGE, GENDER, ETHNICITY, HEAD_POSE])

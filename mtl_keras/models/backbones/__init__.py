@@ -14,7 +14,8 @@ class Backbone:
 
     `build` takes the image side S and returns a functional model from (B, S, S, channels) to features (B, D), or of
     any shape where there is a `branch`; a pixel of 0..255 comes in as (pixel - mean) / scale, and with one channel its
-    luminance does. `image_size` is the usual S. With `channels` 0 the input is no image but a feature vector, and S is
+    luminance does. `image_size` is the usual S, and images are brought to it by `resize_method`, of
+    `mtl_keras.data.images.resize`. With `channels` 0 the input is no image but a feature vector, and S is
     its length: (B, S) to (B, S).
     `stem_end` names the last layer of the stem, whose edges and blobs serve any face: fine-tuning may leave it as it
     is, and saves a third of its time. `maps` names the layer whose maps show what the trunk sees first.
@@ -27,6 +28,7 @@ class Backbone:
     channels: int
     mean: float
     scale: float
+    resize_method: str = "bilinear"
     stem_end: str = ""
     maps: str = ""
     branch: Callable | None = None
@@ -55,6 +57,8 @@ BACKBONES: dict[str, Backbone] = {
     "gender_eyeglasses": Backbone(
         gender_eyeglasses.gender_eyeglasses,
         image_size=50,
+        # Frames of eyeglasses are a pixel thin here: the antialiased bilinear filter blurs them.
+        resize_method="sharp",
         maps="shared_conv",
         channels=1,
         mean=0.0,
