@@ -257,4 +257,5 @@ def majority(parts: tuple[pd.DataFrame, ...], tasks: list[Task]) -> dict:
         outputs[task.name] = np.tile(constant, (len(parts[2]), 1))
     found = figures(answered(parts[2], tasks, outputs), tasks)
     names = ", ".join(task.name for task in tasks)
-    return {"run": "most frequent class, median age", "tasks": names, "backbone": "", "stage": "baseline", **found}
+    numbers = "" if all(task.kind == "categorical" for task in tasks) else ", median age"
+    return {"run": f"most frequent class{numbers}", "tasks": names, "backbone": "", "stage": "baseline", **found}
