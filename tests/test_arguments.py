@@ -130,7 +130,7 @@ def test_mistakes_are_one_line(tmp_path, arguments, says):
 
 def test_without_a_check_damaged_images_stay_in_the_table(tmp_path, capsys, monkeypatch):
     seen = {}
-    monkeypatch.setattr("mtl_keras.arguments.compare", lambda *given: seen.update(table=given[2]) or "the table")
+    monkeypatch.setattr("mtl_keras.arguments.compare", lambda *given: seen.update(table=given[2][0]) or "the table")
     write_utkface(tmp_path / "faces", 12, size=64)
     (tmp_path / "faces" / "30_1_2_20170101120000000.jpg").write_bytes(b"")
     for check, rows in ((True, 12), (False, 13)):
@@ -141,7 +141,7 @@ def test_without_a_check_damaged_images_stay_in_the_table(tmp_path, capsys, monk
 
 def test_faces_are_cut_out_of_sets_of_photos_only_and_kept(tmp_path, capsys, monkeypatch):
     seen = {}
-    monkeypatch.setattr("mtl_keras.arguments.compare", lambda *given: seen.update(table=given[2]) or "the table")
+    monkeypatch.setattr("mtl_keras.arguments.compare", lambda *given: seen.update(table=given[2][0]) or "the table")
     for name, layout in (("UTKFace", "utkface"), ("GENKI-4K", "genki4k")):
         write_faces(tmp_path / name, LAYOUTS[layout], 4, seed=4)
     arguments = Arguments(data=(tmp_path / "UTKFace", tmp_path / "GENKI-4K"), out=tmp_path / "out")

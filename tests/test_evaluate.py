@@ -192,7 +192,7 @@ def test_pairing_narrows_the_interval(answers):
 
 
 def test_only_the_same_images_are_compared(answers):
-    with pytest.raises(UserError, match="need the same images in the same order"):
+    with pytest.raises(UserError, match="need the same labelled images in the same order"):
         differences(answers, answers.iloc[::-1], AGE)
 
 
