@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from mtl_keras import export
 from mtl_keras.data.table import write_table
-from mtl_keras.results import read_csv
+from mtl_keras.results import read_csv, table_line
 from mtl_keras.trainer import MultiTaskModel
 
 ROUNDS, BATCH = 30, 32
@@ -62,6 +62,6 @@ def cost_lines(out: Path) -> list[str]:
     ]
     lines += ["| | parameters (millions) | ms alone | ms an image in batches |", "|---|---:|---:|---:|"]
     for _, row in table.iterrows():
-        lines.append(f"| {row.iloc[0]} | {row.iloc[1] / 1e6:.2f} | {row.iloc[2]:.2f} | {row.iloc[3]:.2f} |")
+        lines.append(table_line(row.iloc[0], f"{row.iloc[1] / 1e6:.2f}", *(f"{time:.2f}" for time in row.iloc[2:])))
     shares = (f"{table[column].iloc[0] / table[column].iloc[1]:.0%}" for column in COLUMNS[1:])
-    return [*lines, f"| one takes, of several | {' | '.join(shares)} |"]
+    return [*lines, table_line("one takes, of several", *shares)]

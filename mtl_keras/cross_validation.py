@@ -2,7 +2,6 @@
 
 import gc
 import shutil
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from mtl_keras.data.folds import folds
 from mtl_keras.data.table import split, write_table
 from mtl_keras.errors import UserError
 from mtl_keras.experiment import train
+from mtl_keras.results import table_line
 from mtl_keras.settings import Experiment
 
 # Of each row of folds.csv: means over the tasks, at the epoch of the lowest validation loss.
@@ -127,20 +127,20 @@ def fold_lines(rows: pd.DataFrame, how: CrossValidation) -> list[str]:
     where = f" of {how.fold_source}" if how.fold_source else ""
     kept = "early stopping by the fold's own loss" if how.stop_on_fold else "a tenth of the other rows for validation"
     title = f"Cross-validation, {how.repeats} x {how.folds} folds{where}, {kept}; mean ± standard deviation over folds:"
-    lines = ["", title, "", _line("networks", *map(_heading, figures), "parameters (millions)", "seconds a fold")]
+    lines = ["", title, "", table_line("networks", *map(_heading, figures), "parameters (millions)", "seconds a fold")]
     lines.append("|---|" + "---:|" * (len(figures) + 2))
     for networks, members in rows.groupby("networks", sort=False):
         shown = [f"{_scaled(members, name).mean():.4g} ± {_scaled(members, name).std():.2g}" for name in figures]
         costs = (f"{members['parameters'].iloc[0] / 1e6:.2f}", f"{members['seconds'].mean():.0f}")
-        lines.append(_line(networks, *shown, *costs))
+        lines.append(table_line(networks, *shown, *costs))
     if rows["networks"].nunique() < 2:
         return lines
     lines += ["", f"Paired differences over folds, {ONE} minus {SEVERAL} (corrected resampled t test):", ""]
-    lines += [_line("figure", "difference", "95 % interval", "p"), "|---|---:|---:|---:|"]
+    lines += [table_line("figure", "difference", "95 % interval", "p"), "|---|---:|---:|---:|"]
     for name in figures:
         pairs = rows.assign(**{name: _scaled(rows, name)}).pivot(index=["repeat", "fold"], columns="networks")[name]
         mean, low, high, p = corrected_interval((pairs[ONE] - pairs[SEVERAL]).to_numpy(), 1 / how.folds)
-        lines.append(_line(_heading(name), f"{mean:+.4f}", f"[{low:+.4f}, {high:+.4f}]", f"{p:.3f}"))
+        lines.append(table_line(_heading(name), f"{mean:+.4f}", f"[{low:+.4f}, {high:+.4f}]", f"{p:.3f}"))
     return lines
 
 
@@ -150,7 +150,3 @@ def _scaled(rows: pd.DataFrame, name: str) -> pd.Series:
 
 def _heading(name: str) -> str:
     return name.replace("_", " ").replace(".", " ") + (", %" if name.endswith("accuracy") else "")
-
-
-def _line(*cells: Iterable[str]) -> str:
-    return "| " + " | ".join(cells) + " |"

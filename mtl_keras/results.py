@@ -155,18 +155,20 @@ def write_table(folder: Path | str, tasks: list[Task], notes: Iterable[str] = ()
     own = runs[runs["stage"] != "reported"].agg({c: "min" if metric_of(c).lower_is_better else "max" for c in columns})
     # The best is compared as it is shown: of two figures that read the same, both are bold.
     best = {column: _figure([own[column]] * 3, metric_of(column).factor)[0] for column in columns}
-    lines = [_line("run", "tasks", *map(heading, columns), "parameters (millions)", "size (MB)", "seconds", "images/s")]
+    lines = [
+        table_line("run", "tasks", *map(heading, columns), "parameters (millions)", "size (MB)", "seconds", "images/s")
+    ]
     lines.append("|---|---|" + "---:|" * (len(columns) + 4))
     groups = pd.Categorical([group_of(run) for _, run in runs.iterrows()], GROUPS)
     for group, members in runs.groupby(groups, observed=True):
-        lines.append(_line(f"*{group}*", *[""] * (len(columns) + 5)))
+        lines.append(table_line(f"*{group}*", *[""] * (len(columns) + 5)))
         lines += [_run_line(run, best) for _, run in members.iterrows()]
     units = [f"{task.name.replace('_', ' ')} in {task.unit}; " for task in tasks if task.unit and not task.classes]
     units += [f"[95 % bootstrap interval]; **best of its column**, reported figures aside; {MISSING}: not measured."]
     lines += ["", "".join(units)]
     if (path := Path(folder) / "differences.csv").exists():
         lines += ["", "Paired differences on the same images, multi-task minus single-task [95 % interval]:", ""]
-        lines += [_line("run", "against", "figure", "difference", "multi-task is"), "|---|---|---|---:|---|"]
+        lines += [table_line("run", "against", "figure", "difference", "multi-task is"), "|---|---|---|---:|---|"]
         lines += [_difference_line(row) for _, row in read_csv(path, DIFFERENCE_COLUMNS[:3]).iterrows()]
     lines += [*more, ""] + [f"- {' '.join(note.split())}" for note in notes]
     text = "\n".join(lines).rstrip() + "\n"
@@ -175,7 +177,8 @@ def write_table(folder: Path | str, tasks: list[Task], notes: Iterable[str] = ()
     return text
 
 
-def _line(*cells: str) -> str:
+def table_line(*cells: str) -> str:
+    """Return the cells as a line of a Markdown table."""
     return "| " + " | ".join(" ".join(str(cell).split()).replace("|", r"\|") for cell in cells) + " |"
 
 
@@ -197,7 +200,7 @@ def _run_line(run: pd.Series, best: dict[str, str]) -> str:
         ("seconds", 1, ",.0f"),
         ("images_per_second", 1, ",.0f"),
     )
-    return _line(*cells, *[_figure([run[column]] * 3, factor, form)[0] for column, factor, form in costs])
+    return table_line(*cells, *[_figure([run[column]] * 3, factor, form)[0] for column, factor, form in costs])
 
 
 def _difference_line(row: pd.Series) -> str:
@@ -206,7 +209,7 @@ def _difference_line(row: pd.Series) -> str:
     verdict = "neither, clearly" if interval else MISSING
     if row["low"] > 0 or row["high"] < 0:
         verdict = "better" if (row["high"] < 0) == metric.lower_is_better else "worse"
-    return _line(row["run"], row["baseline"], heading(row["metric"]), value + interval, verdict)
+    return table_line(row["run"], row["baseline"], heading(row["metric"]), value + interval, verdict)
 
 
 # === How the figures came about ===
