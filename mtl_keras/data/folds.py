@@ -24,6 +24,8 @@ def folds(
     unknown = [column for column in stratify if column not in label_columns(table)]
     if unknown:
         raise UserError(f"folds: no label {unknown[0]!r} to stratify by; expected {', '.join(label_columns(table))}")
+    if source and source not in set(table["source"]):
+        raise UserError(f"folds: no source {source!r}; the table has {', '.join(sorted(set(table['source'])))}")
     dealt = np.flatnonzero(table["source"] == source) if source else np.arange(len(table))
     groups = table["group"].iloc[dealt]
     if not 2 <= count <= groups.nunique():

@@ -70,7 +70,7 @@ def test_a_blank_label_is_a_class_of_its_own_when_folds_are_dealt():
     [
         ({"count": 1}, "1 folds: expected 2 to 30"),
         ({"count": 31}, "31 folds"),
-        ({"count": 2, "source": "nowhere"}, "source 'nowhere'"),
+        ({"count": 2, "source": "nowhere"}, "no source 'nowhere'; the table has genki4k"),
         ({"count": 2, "stratify": ("mood",)}, "'mood'"),
     ],
 )
