@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -9,12 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import keras
+import numpy as np
 import pandas as pd
 import tensorflow as tf
 
 from mtl_keras.data.table import replacing, write_table
 from mtl_keras.errors import UserError
 from mtl_keras.trainer import MultiTaskModel
+
+# How the columns end that `mtl_keras.evaluate.predictions` adds to a table.
+ANSWERS = (".class", ".probability", ".value", ".std")
 
 
 @dataclass
@@ -56,26 +61,50 @@ def _noted(path: Path) -> dict:
         return {}
 
 
-def read_run(folder: Path) -> Run | None:
-    """Return the finished run of this folder, or None where it is not finished."""
-    noted = folder / "row.json"
-    if not noted.is_file():
+def read_run(folder: Path, table: pd.DataFrame) -> Run | None:
+    """Return the finished run of this folder with its answers on the rows of `table`, or None if it is not finished.
+
+    Rows that it was not asked about are left out.
+    """
+    noted, answers = folder / "row.json", folder / "predictions.csv"
+    if not (noted.is_file() and answers.is_file()):
         return None
-    row = json.loads(noted.read_text(encoding="utf-8"))
+    labels = table[[column for column in table if not column.endswith(ANSWERS)]]
+    kept = pd.read_csv(answers, dtype={"image": str}).set_index(["image", "number"])
     history = folder / "history.csv"
     curve = pd.read_csv(history) if history.is_file() else pd.DataFrame()
     model = folder.parents[1] / "models" / folder.name
-    return Run(row, pd.read_csv(folder / "predictions.csv"), curve, model if model.is_dir() else None)
+    return Run(
+        json.loads(noted.read_text(encoding="utf-8")),
+        labels.assign(**_keys(labels)).join(kept, on=list(kept.index.names), how="inner")[[*labels, *kept]],
+        curve,
+        model if model.is_dir() else None,
+    )
 
 
 def write_run(folder: Path, row: dict, predictions: pd.DataFrame) -> Run:
-    """Note that the run of this folder is finished, drop what only served to resume it, and return it."""
-    write_table(predictions, folder / "predictions.csv")
+    """Note that the run of this folder is finished, drop what only served to resume it, and return it.
+
+    Neither labels nor names of images are noted, so that what is left can be published with the results.
+    """
+    answers = predictions[[column for column in predictions if column.endswith(ANSWERS)]]
+    answers = pd.DataFrame(_keys(predictions)).join(answers.reset_index(drop=True).round(6))
+    write_table(answers, folder / "predictions.csv")
     with replacing(folder / "row.json") as temporary:
-        temporary.write_text(json.dumps(row, indent=2), encoding="utf-8")
+        temporary.write_text(json.dumps(row, indent=2) + "\n", encoding="utf-8")
     shutil.rmtree(folder / "backup", ignore_errors=True)
     (folder / "best.weights.h5").unlink(missing_ok=True)
-    return read_run(folder)
+    return read_run(folder, predictions)
+
+
+def _keys(table: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Return what finds a row's answers again on another machine: a hash of its set and file name, and which of these.
+
+    Two files of one name in different folders are told apart by their order.
+    """
+    names = [f"{source}/{Path(path).name}" for source, path in zip(table["source"], table["path"], strict=True)]
+    images = pd.Series([hashlib.sha256(os.fsencode(name)).hexdigest()[:12] for name in names], dtype=object)
+    return {"image": images.to_numpy(), "number": images.groupby(images).cumcount().to_numpy()}
 
 
 class StopWhenFlat(keras.callbacks.Callback):

@@ -1,7 +1,7 @@
 """Multi-task against single-task: all the runs of a results table, and the table, figures and notes made from them."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -17,7 +17,7 @@ from mtl_keras.costs import compare_costs, cost_lines
 from mtl_keras.cross_validation import CrossValidation, cross_validate, fold_lines
 from mtl_keras.data.table import encode, split
 from mtl_keras.evaluate import answered, differences, figures, predictions
-from mtl_keras.experiment import finish, opened, train, weights_of
+from mtl_keras.experiment import build, finish, opened, train, weights_of
 from mtl_keras.pictures import draw
 from mtl_keras.settings import Experiment, check, name_of
 from mtl_keras.spread import spread
@@ -98,10 +98,10 @@ def compare(
     shown = {task.name: task for changed in (experiment, *variants) for task in changed.chosen_tasks()}
     report = Results(out, list(shown.values()), notes_on(experiment, parts), comparison.cross_validation)
 
-    def trained(settings: Experiment, known: bool = resume) -> list[Run]:
-        return train(settings, parts, out, known)
+    def trained(settings: Experiment, known: bool = resume, model: bool = False) -> list[Run]:
+        return train(settings, parts, out, known, model)
 
-    multi = trained(experiment)
+    multi = trained(experiment, model=True)
     # Only now: a first run that fails must not cost the table of an earlier call.
     for name in ("runs.csv", "differences.csv", "costs.csv", "folds.csv"):
         (out / name).unlink(missing_ok=True)
@@ -113,12 +113,15 @@ def compare(
     for task, single in zip(chosen, singles, strict=False):
         results.write_differences(against(multi, report.add(trained(single)), task), out)
     if singles and singles[0].epochs == experiment.epochs:
-        compare_costs(multi[-1].model, [out / "models" / name_of(s, multi[-1].row["stage"]) for s in singles], out)
+        # Weights do not change what an answer costs.
+        compare_costs(build(experiment), [build(single) for single in singles], out)
     for variant in variants:
         # Their curves would be too many to tell apart.
-        report.add(trained(variant), elsewhere, drawn=False)
+        report.add(trained(variant, model=elsewhere is not None), elsewhere, drawn=False)
     if comparison.seeds > 1:
-        report.seeds += again(experiment, singles, comparison.seeds, lambda s, known: trained(s, known or resume))
+        for row in again(experiment, singles, comparison.seeds, lambda s, known: trained(s, known or resume)):
+            report.seeds.append(row)
+            report.write()
     if comparison.small and comparison.small != experiment.backbone:
         report.add(trained(replace(experiment, backbone=comparison.small)))
     if comparison.cross_validation.folds:
@@ -197,19 +200,18 @@ def usable(experiment: Experiment, variants: Mapping[str, dict], table: pd.DataF
 
 def again(
     experiment: Experiment, singles: list[Experiment], seeds: int, trained: Callable[[Experiment, bool], list[Run]]
-) -> list[dict]:
-    """Train multi-task and single-task runs with further seeds, and return the rows of all seeds, under one name each.
+) -> Iterator[dict]:
+    """Train multi-task and single-task runs with further seeds, and give the rows of all seeds, under one name each.
 
     `trained` takes settings, and whether their run is there already, as those of the first seed are. The split stays
     that of the first seed.
     """
-    rows = []
     for settings in (experiment, *singles):
         for seed in range(experiment.seed, experiment.seed + seeds):
             first = seed == experiment.seed
             other = settings if first else replace(settings, seed=seed, variant=f"seed {seed}")
-            rows += [{**run.row, "run": run.row["run"].removesuffix(f", seed {seed}")} for run in trained(other, first)]
-    return rows
+            for run in trained(other, first):
+                yield {**run.row, "run": run.row["run"].removesuffix(f", seed {seed}")}
 
 
 def average(experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: Path, resume: bool) -> Run:
@@ -218,7 +220,7 @@ def average(experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: Path, 
     Source: Wortsman et al., Robust fine-tuning of zero-shot models, 2022, https://arxiv.org/abs/2109.01903.
     """
     averaged = replace(experiment, variant="averaged weights")
-    folder, known = opened(averaged, "fine-tuned", parts, out, resume)
+    folder, known = opened(averaged, "fine-tuned", parts, out, resume, needed=True)
     if known:
         return known
     started = time.time()

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from mtl_keras import export
 from mtl_keras.data.table import write_table
 from mtl_keras.results import read_csv, table_line
 from mtl_keras.trainer import MultiTaskModel
@@ -16,14 +15,13 @@ ROUNDS, BATCH = 30, 32
 COLUMNS = ("networks", "parameters", "milliseconds_alone", "milliseconds_in_batches")
 
 
-def compare_costs(one: Path, several: list[Path], out: Path) -> None:
+def compare_costs(one: MultiTaskModel, several: list[MultiTaskModel], out: Path) -> None:
     """Write `costs.csv` in the folder `out`: parameters and milliseconds an image of a model and of several together.
 
     An image is asked alone, and in batches of 32. Both sides take turns, so that whatever else the machine does slows
     them alike, and the median of 30 rounds counts.
     """
-    sides = {"one network of all tasks": [export.load(one)]}
-    sides[f"{len(several)} networks of one task"] = [export.load(folder) for folder in several]
+    sides = {"one network of all tasks": [one], f"{len(several)} networks of one task": several}
     alone, batched = (milliseconds(list(sides.values()), size) for size in (1, BATCH))
     rows = zip(sides, (sum(m.count_params() for m in models) for models in sides.values()), alone, batched, strict=True)
     write_table(pd.DataFrame(list(rows), columns=list(COLUMNS)), out / "costs.csv")

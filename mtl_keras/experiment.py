@@ -40,15 +40,22 @@ def run(
     return [stage.row for stage in train(experiment, split(table, seed=experiment.seed), Path(out), resume)]
 
 
-def train(experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: Path, resume: bool = False) -> list[Run]:
-    """Train on the parts (training, validation, test) and return the run of each stage that the experiment asks for."""
+def train(
+    experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: Path, resume: bool = False, model: bool = False
+) -> list[Run]:
+    """Train on the parts (training, validation, test) and return the run of each stage that the experiment asks for.
+
+    With `resume` a run that was finished before is taken as it is; if its `model` is needed, only where that is there.
+    """
     check(experiment)
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision(experiment.precision))
     try:
         with distribute.strategy(experiment.strategy).scope():
-            frozen = [train_frozen(experiment, parts, out, resume)] if experiment.frozen_epochs else []
-            tuned = [fine_tune(experiment, parts, out, resume)] if experiment.epochs else []
+            # What is fine-tuned starts from the model of the frozen stage.
+            needed = model or experiment.epochs > 0
+            frozen = [train_frozen(experiment, parts, out, resume, needed)] if experiment.frozen_epochs else []
+            tuned = [fine_tune(experiment, parts, out, resume, model)] if experiment.epochs else []
     finally:
         keras.config.set_dtype_policy(before)
     return frozen + tuned
@@ -70,13 +77,13 @@ def build(experiment: Experiment, features: int = 0) -> MultiTaskModel:
     return model
 
 
-def train_frozen(experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: Path, resume: bool) -> Run:
+def train_frozen(experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: Path, resume: bool, needed: bool) -> Run:
     """Train the heads on features of the frozen trunk, which are computed once, also those of the mirrored images."""
     # What only the other stage uses must not make this one start anew.
     own = replace(
         experiment, epochs=0, trunk_rate=0.0, freeze_stem=True, augment=False, ema=0.0, batch_size=FROZEN_BATCH
     )
-    folder, known = opened(own, "frozen", parts, out, resume)
+    folder, known = opened(own, "frozen", parts, out, resume, needed)
     if known:
         return known
     started, weights = time.time(), weights_of(experiment)
@@ -108,10 +115,10 @@ def train_frozen(experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: P
     return finish(own, "frozen", exact, answered(parts[2], exact.tasks, outputs), folder, started)
 
 
-def fine_tune(experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: Path, resume: bool) -> Run:
+def fine_tune(experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: Path, resume: bool, needed: bool) -> Run:
     """Train the whole network, from the heads of the frozen stage where there was one, the trunk at a lower rate."""
     stage = whole_stage(experiment)
-    folder, known = opened(experiment, stage, parts, out, resume)
+    folder, known = opened(experiment, stage, parts, out, resume, needed)
     if known:
         return known
     started = time.time()
@@ -180,15 +187,23 @@ def weights_of(experiment: Experiment) -> str:
     return sha256(find_weights(experiment.weights)) if experiment.weights else f"random, seed {experiment.seed}"
 
 
-def opened(experiment, stage: str, parts: tuple[pd.DataFrame, ...], out: Path, resume: bool) -> tuple[Path, Run | None]:
-    """Return the folder of a stage's run, and the run itself if it was finished with the same settings and data."""
+def opened(
+    experiment, stage: str, parts: tuple[pd.DataFrame, ...], out: Path, resume: bool, needed: bool
+) -> tuple[Path, Run | None]:
+    """Return the folder of a stage's run, and the run itself if it was finished with the same settings and data.
+
+    Where its model is `needed` and not there any more, it counts as not finished.
+    """
     # Rows without a label of these tasks are not trained on: a data set more does not make the run start anew.
-    data = fingerprint(*(data_fingerprint(labelled(part, experiment.chosen_tasks())) for part in parts))
+    parts = tuple(labelled(part, experiment.chosen_tasks()) for part in parts)
+    data = fingerprint(*map(data_fingerprint, parts))
     settings = {**asdict(experiment), "weights": weights_of(experiment), "data": data, "strategy": "", "precision": ""}
     settings["augment"] = asdict(AUGMENTATION) if experiment.augment else None
     del settings["variant"]  # stands in the folder's name
     folder = prepare(out / "checkpoints" / name_of(experiment, stage), settings, resume, asdict(Experiment()))
-    known = read_run(folder) if resume else None
+    known = read_run(folder, parts[2]) if resume else None
+    if known and needed and not known.model:
+        known = None
     print(f"{label_of(experiment, stage)}: {'finished before' if known else 'training'}")
     return folder, known
 
@@ -210,7 +225,7 @@ def finish(
         "megabytes": round(export.megabytes(saved), 1),
         **figures(answers, model.tasks),
     }
-    return write_run(folder, row, answers)
+    return write_run(folder, row, labelled(answers, model.tasks))
 
 
 def images_per_second(history: Path, seen: int) -> float | None:

@@ -127,13 +127,33 @@ def test_a_damaged_note_of_settings_starts_anew(tmp_path):
 
 def test_prepare_keeps_only_a_run_with_the_same_settings(tmp_path):
     folder = checkpoints.prepare(tmp_path / "checkpoints" / "run", {"seed": 0}, resume=True)
-    row, answers = {"run": "a", "age.mae": 4.5}, pd.DataFrame({"path": ["1.jpg"], "age.value": [3.0]})
+    row, answers = {"run": "a", "age.mae": 4.5}, table_of({"a/1.jpg": 3.0})
     checkpoints.write_run(folder, row, answers)
     assert checkpoints.prepare(folder, {"seed": 0}, resume=True) == folder
-    known = checkpoints.read_run(folder)
+    known = checkpoints.read_run(folder, answers)
     assert known.row == row and known.predictions.equals(answers) and known.model is None
     checkpoints.prepare(folder, {"seed": 1}, resume=True)
-    assert checkpoints.read_run(folder) is None
+    assert checkpoints.read_run(folder, answers) is None
     checkpoints.write_run(folder, row, answers)
     checkpoints.prepare(folder, {"seed": 1}, resume=False)
-    assert checkpoints.read_run(folder) is None
+    assert checkpoints.read_run(folder, answers) is None
+
+
+def table_of(ages):
+    """Return a table of images of ages 1, 2, ... with the answers {path: age}."""
+    labels = {"path": [*ages], "source": "utkface", "age": np.arange(1.0, len(ages) + 1)}
+    return pd.DataFrame({**labels, "age.value": [*ages.values()]})
+
+
+def test_answers_are_kept_without_names_and_labels_and_found_again_elsewhere(tmp_path):
+    folder = tmp_path / "checkpoints" / "run"
+    answers = table_of({"here/1/x.jpg": 3.0, "here/2/x.jpg": 4.25, "here/y.jpg": 5.1234567})
+    checkpoints.write_run(folder, {"run": "a"}, answers)
+    text = (folder / "predictions.csv").read_text()
+    assert text.splitlines()[0] == "image,number,age.value" and "jpg" not in text and "utkface" not in text
+    # Another folder, another order of two names, one image more; two files of one name keep theirs.
+    moved = answers.drop(columns="age.value").assign(path=[f"there/{path}" for path in answers["path"]])
+    more = pd.DataFrame({"path": ["there/z.jpg"], "source": ["utkface"], "age": [7.0]})
+    found = checkpoints.read_run(folder, pd.concat([moved[2:], more, moved[:2]], ignore_index=True)).predictions
+    assert found["path"].tolist() == [f"there/here/{name}" for name in ("y.jpg", "1/x.jpg", "2/x.jpg")]
+    assert found["age"].tolist() == [3, 1, 2] and found["age.value"].tolist() == [5.123457, 3.0, 4.25]
