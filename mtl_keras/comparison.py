@@ -14,7 +14,7 @@ import tyro
 from mtl_keras import export, results
 from mtl_keras.checkpoints import Run
 from mtl_keras.costs import compare_costs, cost_lines
-from mtl_keras.cross_validation import CrossValidation, cross_validate, fold_lines
+from mtl_keras.cross_validation import CrossValidation, check_folds, cross_validate, fold_lines
 from mtl_keras.data.table import encode, split
 from mtl_keras.evaluate import answered, differences, figures, predictions
 from mtl_keras.experiment import build, finish, opened, train, weights_of
@@ -91,6 +91,8 @@ def compare(
     is worth; one that asks for a task without labels is left out.
     """
     check(experiment)
+    if comparison.cross_validation.folds:
+        check_folds(experiment, tables[0], comparison.cross_validation)
     started, (table, elsewhere) = time.time(), tables
     parts = split(table, seed=experiment.seed)
     chosen = experiment.chosen_tasks()

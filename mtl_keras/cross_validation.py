@@ -45,6 +45,14 @@ class CrossValidation:
             )
 
 
+def check_folds(experiment: Experiment, table: pd.DataFrame, how: CrossValidation) -> None:
+    """Refuse a cross-validation that cannot work, before anything is trained."""
+    numbers = [task.name for task in experiment.chosen_tasks() if task.kind != "categorical"]
+    if numbers:
+        raise UserError(f"cross-validation compares accuracies; task {numbers[0]!r} has none: choose tasks of classes")
+    next(folds(table, how.folds, experiment.seed, source=how.fold_source))
+
+
 def cross_validate(
     experiment: Experiment, table: pd.DataFrame, how: CrossValidation, out: Path, resume: bool = False
 ) -> None:
@@ -54,10 +62,8 @@ def cross_validate(
     the fold. One fold is trained after another, nothing of it stays in memory, and with `resume` finished ones are
     taken from `out`. Only tasks of classes are cross-validated.
     """
+    check_folds(experiment, table, how)
     tasks = experiment.chosen_tasks()
-    numbers = [task.name for task in tasks if task.kind != "categorical"]
-    if numbers:
-        raise UserError(f"cross-validation compares accuracies; task {numbers[0]!r} has none: choose tasks of classes")
     singles = [replace(experiment, tasks=(task.name,), loss_weights=()) for task in tasks] if len(tasks) > 1 else []
     stratify = tuple(task.name for task in tasks if task.name in table)
     rows, total = [], how.repeats * how.folds

@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 
 from mtl_keras.checkpoints import Run
-from mtl_keras.comparison import Comparison, against, alone, majority, usable
+from mtl_keras.comparison import Comparison, against, alone, compare, majority, usable
+from mtl_keras.cross_validation import CrossValidation
+from mtl_keras.errors import UserError
 from mtl_keras.evaluate import answered
 from mtl_keras.settings import Experiment
 from mtl_keras.tasks import AGE, AGE_REGRESSION, GENDER
@@ -74,3 +76,25 @@ def test_a_variant_without_labels_or_without_a_change_is_left_out(parts, capsys)
     found = usable(experiment, variants, parts[0])
     assert [(settings.variant, settings.batch_size) for settings in found] == [("smaller", 8)]
     assert "left out: smiles, since no image has a label of smile" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("tasks", "how", "message"),
+    [
+        (("gender",), {"fold_source": "genki"}, "no source 'genki'; the table has utkface"),
+        (("gender",), {"folds": 9}, "9 folds: expected 2 to 3"),
+        (("gender", "age"), {}, "task 'age' has none: choose tasks of classes"),
+    ],
+)
+def test_folds_that_cannot_be_are_refused_before_anything_is_trained(monkeypatch, tmp_path, tasks, how, message):
+    def never(*args):
+        raise AssertionError("trained")
+
+    monkeypatch.setattr("mtl_keras.comparison.train", never)
+    labels = {"source": "utkface", "gender": ["male", "female", "male"], "age": [1.0, 2, 3], "group": range(3)}
+    comparison = Comparison(cross_validation=CrossValidation(**{"folds": 2, **how}))
+    with pytest.raises(UserError, match=message):
+        compare(
+            Experiment(tasks=tasks), comparison, (pd.DataFrame({"path": list("abc"), **labels}), None), tmp_path / "out"
+        )
+    assert not (tmp_path / "out").exists()

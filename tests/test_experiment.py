@@ -5,8 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mtl_keras.checkpoints import write_run
 from mtl_keras.errors import UserError
-from mtl_keras.experiment import freeze_stem, labelled, take_over, with_balance
+from mtl_keras.experiment import freeze_stem, labelled, opened, take_over, with_balance
 from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.settings import Experiment
 from mtl_keras.tasks import GENDER, SMILE
@@ -51,3 +52,22 @@ def test_a_task_alone_sees_its_rows_as_often_and_a_wrong_source_is_an_error():
     assert "times" not in with_balance(Experiment(), table)
     with pytest.raises(UserError, match="no source 'genki'"):
         with_balance(Experiment(balance="genki=10"), table)
+
+
+def test_a_finished_run_counts_without_its_model_unless_that_is_needed(tmp_path):
+    rows = pd.DataFrame({"path": ["a", "b"], "source": "celeba", "gender": ["male", None]})
+    experiment, parts = Experiment(tasks=("gender",), frozen_epochs=0), (rows, rows, rows)
+    folder, known = opened(experiment, "trained", parts, tmp_path, True, needed=False)
+    assert known is None
+    answers = rows[:1].assign(**{"gender.class": ["female"], "gender.probability": [0.75]})
+    write_run(folder, {"run": "a"}, answers)
+
+    def again(resume=True, needed=False):
+        return opened(experiment, "trained", parts, tmp_path, resume, needed)[1]
+
+    # Of the rows only those that its task labels were asked about.
+    assert again().predictions.equals(answers)
+    assert again(needed=True) is None
+    (tmp_path / "models" / folder.name).mkdir(parents=True)
+    assert again(needed=True).model == tmp_path / "models" / folder.name
+    assert again(resume=False) is None and again() is None
