@@ -16,8 +16,9 @@ from mtl_keras.checkpoints import Run
 from mtl_keras.costs import compare_costs, cost_lines
 from mtl_keras.cross_validation import CrossValidation, check_folds, cross_validate, fold_lines
 from mtl_keras.data.table import encode, split
+from mtl_keras.errors import UserError
 from mtl_keras.evaluate import answered, differences, figures, predictions
-from mtl_keras.experiment import build, finish, opened, train, weights_of
+from mtl_keras.experiment import build, finish, opened, train, weights_of, with_balance
 from mtl_keras.pictures import draw
 from mtl_keras.settings import Experiment, check, name_of
 from mtl_keras.spread import spread
@@ -41,6 +42,10 @@ class Comparison:
     seeds: int = 1
     # Cross-validate one network of all tasks against one for each.
     cross_validation: tyro.conf.OmitArgPrefixes[CrossValidation] = field(default_factory=CrossValidation)
+
+    def __post_init__(self):
+        if self.seeds < 1:
+            raise UserError(f"seeds {self.seeds}: expected at least 1")
 
 
 class Results:
@@ -90,10 +95,8 @@ def compare(
     these changes the heads are trained on the frozen trunk, or all where there is no such stage, to show what a setting
     is worth; one that asks for a task without labels is left out.
     """
-    check(experiment)
-    if comparison.cross_validation.folds:
-        check_folds(experiment, tables[0], comparison.cross_validation)
     started, (table, elsewhere) = time.time(), tables
+    check_data(experiment, comparison, table)
     parts = split(table, seed=experiment.seed)
     chosen = experiment.chosen_tasks()
     variants = usable(experiment, variants if comparison.variants else {}, table)
@@ -183,6 +186,25 @@ def alone(experiment: Experiment, comparison: Comparison) -> list[Experiment]:
     return [replace(experiment, tasks=(name,), loss_weights=(), epochs=epochs) for name in experiment.tasks]
 
 
+def check_data(experiment: Experiment, comparison: Comparison, table: pd.DataFrame) -> None:
+    """Refuse what cannot work with this table, before anything is trained."""
+    check(experiment)
+    if names := unlabelled(experiment, table):
+        others = " ".join(name for name in experiment.tasks if name not in names) or "others"
+        raise UserError(
+            f"no image of {', '.join(sorted(set(table['source'])))} has a label of {', '.join(names)}; "
+            f"add a set that has, or choose --tasks {others}"
+        )
+    with_balance(experiment, table)
+    if comparison.cross_validation.folds:
+        check_folds(experiment, table, comparison.cross_validation)
+
+
+def unlabelled(experiment: Experiment, table: pd.DataFrame) -> list[str]:
+    """Return the names of the experiment's tasks that no row has a label of."""
+    return [task.name for task in experiment.chosen_tasks() if not encode(table, task)[1].any()]
+
+
 def usable(experiment: Experiment, variants: Mapping[str, dict], table: pd.DataFrame) -> list[Experiment]:
     """Return the settings of the variants that differ from the experiment and whose tasks the table labels."""
     found = []
@@ -190,8 +212,7 @@ def usable(experiment: Experiment, variants: Mapping[str, dict], table: pd.DataF
         changed = replace(experiment, **changes)
         if changed == experiment:
             continue
-        lacking = [task.name for task in changed.chosen_tasks() if not encode(table, task)[1].any()]
-        if lacking:
+        if lacking := unlabelled(changed, table):
             print(f"left out: {name}, since no image has a label of {lacking[0]}")
             continue
         # Where there is a frozen stage, that is enough to see the difference, in a fraction of the time.

@@ -84,9 +84,10 @@ def test_a_variant_without_labels_or_without_a_change_is_left_out(parts, capsys)
         (("gender",), {"fold_source": "genki"}, "no source 'genki'; the table has utkface"),
         (("gender",), {"folds": 9}, "9 folds: expected 2 to 3"),
         (("gender", "age"), {}, "task 'age' has none: choose tasks of classes"),
+        (("gender", "smile", "age"), {}, "no image of utkface has a label of smile; .* --tasks gender age"),
     ],
 )
-def test_folds_that_cannot_be_are_refused_before_anything_is_trained(monkeypatch, tmp_path, tasks, how, message):
+def test_what_cannot_be_is_refused_before_anything_is_trained(monkeypatch, tmp_path, tasks, how, message):
     def never(*args):
         raise AssertionError("trained")
 

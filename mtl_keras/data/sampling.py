@@ -25,7 +25,8 @@ def balanced(table: pd.DataFrame, balance: str | dict[str, float]) -> pd.DataFra
         sources = set(table["source"])
         for source, times in balance.items():
             if source not in sources:
-                raise UserError(f"balance: no source {source!r}; the table has {', '.join(sorted(sources))}")
+                known = ", ".join(sorted(sources))
+                raise UserError(f'balance: no source {source!r}; the table has {known}; choose --balance "" for none')
             if not (np.isfinite(times) and times >= 0):
                 raise UserError(f"balance: {source!r} is to be seen {times} times; expected 0 or more")
         table[TIMES] = table["source"].map(balance).astype(np.float64).fillna(1.0)
