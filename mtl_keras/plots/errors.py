@@ -81,7 +81,8 @@ def fairness(groups: pd.DataFrame, path: Path | str) -> None:
     """
     keys = [key for key in ("gender", "ethnicity") if key in groups] or ["everybody"]
     figures = [name for name in groups if name.endswith((".mae", ".accuracy")) and groups[name].notna().any()]
-    bands = groups.get("age_band", pd.Series("all", groups.index)).astype(str)
+    across = "labeled age (years)" if "age_band" in groups else ""
+    bands = groups.get("age_band", pd.Series("all ages", groups.index)).astype(str)
     groups = groups.assign(everybody="everybody", age_band=bands)
     orders = {key: [*TASKS[key].classes] if key in TASKS else ["everybody"] for key in keys}
     orders["age_band"] = sorted(bands.unique(), key=lambda band: int((re.findall(r"\d+", band) or [0])[0]))
@@ -96,4 +97,4 @@ def fairness(groups: pd.DataFrame, path: Path | str) -> None:
             hatched = values.isna() | (cells["n"].fillna(0) < FEW).to_numpy()
             colors = "YlOrBr" if metric_of(column).lower_is_better else "YlOrBr_r"
             heatmap(axis, values, cells["n"], hatched, colors)
-            axis.set(title=figure_name(column), xlabel="labeled age (years)")
+            axis.set(title=figure_name(column), xlabel=across)
