@@ -129,12 +129,13 @@ def fine_tune(experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: Path
         freeze_stem(model, BACKBONES[experiment.backbone].stem_end)
     # Balanced first: a task alone sees its rows as often as together with others, and an unknown source is an error.
     train, size = labelled(with_balance(experiment, parts[0]), model.tasks), experiment.batch_size
+    seen = length(times_of(train))
 
     def training(epoch):
         return batches(train, model, size, experiment.augment, shuffle=True, seed=experiment.seed, first_epoch=epoch)
 
     optimizer = LayerwiseAdamW(
-        learning_rate(experiment, int(training(0).cardinality())),
+        learning_rate(experiment, -(-seen // size)),
         experiment.weight_decay,
         slow_factor=experiment.trunk_rate,
         slow_paths=tuple(variable.path for variable in model.trunk.trainable_variables),
@@ -144,7 +145,6 @@ def fine_tune(experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: Path
     validation = batches(labelled(parts[1], model.tasks), model)
     fit(model, training, validation, folder, experiment.epochs, experiment.patience)
     exact = export.in_float32(model)
-    seen = length(times_of(train))
     return finish(experiment, stage, exact, predictions(exact, parts[2]), folder, started, seen)
 
 

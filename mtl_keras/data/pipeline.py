@@ -1,6 +1,7 @@
 """Label table -> tf.data batches of (image, {task: label}, {task: mask})."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -12,6 +13,9 @@ from mtl_keras.data.augment import AUGMENTATION, Augmentation, augment
 from mtl_keras.data.table import encode
 from mtl_keras.errors import UserError
 from mtl_keras.tasks import Task
+
+# Training images that take no more bytes than this are decoded once, larger sets anew at each epoch.
+IN_MEMORY = 2**28
 
 
 class Reads(Protocol):
@@ -40,14 +44,17 @@ def batches(
     `first_epoch`, so that a resumed run sees what an uninterrupted one would have seen.
     """
     labels, masks = encoded(table, model.tasks)
-    columns = (tf.constant(table["path"].tolist()), labels, masks)
     how = AUGMENTATION if augment is True else augment
+    shuffle = bool(how) if shuffle is None else shuffle
+    paths, form = tuple(table["path"]), (model.image_size, model.resize_method)
+    kept = shuffle and len(paths) * 3 * model.image_size**2 <= IN_MEMORY
+    columns = (decoded(paths, *form) if kept else tf.constant(paths), labels, masks)
 
     def load(index, epoch):
-        path, label, mask = tf.nest.map_structure(lambda column: tf.gather(column, index), columns)
-        return prepared(tf.io.read_file(path), model, how, seed, epoch, index), label, mask
+        image, label, mask = tf.nest.map_structure(lambda column: tf.gather(column, index), columns)
+        image = image if kept else read(tf.io.read_file(image), *form)
+        return changed(image, how, seed, epoch, index), label, mask
 
-    shuffle = bool(how) if shuffle is None else shuffle
     if isinstance(batch_size, dict) and not shuffle:
         raise UserError(f"batches of {batch_size}: a fixed composition needs shuffled rows; pass shuffle=True")
     rows_at_once = sum(batch_size.values()) if isinstance(batch_size, dict) else batch_size
@@ -56,15 +63,29 @@ def batches(
     else:
         # Rows in their own order that are changed must know their epoch too, or every epoch would change them alike.
         order, count = passes(len(table), seed, first_epoch, False) if how else in_order(len(table)), len(table)
-    dataset = order.map(load, num_parallel_calls=tf.data.AUTOTUNE).batch(rows_at_once)
+    if kept and not how:
+        # Gathering whole batches is much faster than single rows.
+        dataset = order.batch(rows_at_once).map(load)
+    else:
+        dataset = order.map(load, num_parallel_calls=tf.data.AUTOTUNE).batch(rows_at_once)
     return finished(dataset.prefetch(2), count, rows_at_once)
 
 
-def prepared(
-    contents: tf.Tensor, model: Reads, how: Augmentation | bool, seed: int, epoch: tf.Tensor, row: tf.Tensor
-) -> tf.Tensor:
-    """Return an image file's contents as (S, S, 3) uint8, changed as `how` says by seed, epoch and row alone."""
-    image = images.resize(images.decode(contents), model.image_size, model.resize_method)
+@lru_cache(maxsize=1)
+def decoded(paths: tuple[str, ...], size: int, method: str) -> tf.Tensor:
+    """Return all images of these files as (N, size, size, 3) uint8, which are kept until others are asked for."""
+    files = tf.data.Dataset.from_tensor_slices([*paths])
+    pixels = files.map(lambda path: read(tf.io.read_file(path), size, method), num_parallel_calls=tf.data.AUTOTUNE)
+    return tf.concat([*pixels.batch(256)], axis=0)
+
+
+def read(contents: tf.Tensor, size: int, method: str) -> tf.Tensor:
+    """Return an image file's contents as (size, size, 3) uint8."""
+    return images.resize(images.decode(contents), size, method)
+
+
+def changed(image: tf.Tensor, how: Augmentation | bool, seed: int, epoch: tf.Tensor, row: tf.Tensor) -> tf.Tensor:
+    """Return (S, S, 3) uint8 changed as `how` says, by seed, epoch and row alone."""
     return augment(image, tf.stack([seed * 2_000_003 + epoch, row]), how) if how else image
 
 
@@ -83,7 +104,6 @@ def feature_batches(
     order, count = in_order(len(table)), len(table)
     if seed is not None:
         order, count = shuffled(table, batch_size, seed, first_epoch)
-    # Gathering whole batches is much faster than single rows.
     batched = order.map(lambda index, epoch: index).batch(batch_size)
     gathered = batched.map(lambda index: tf.nest.map_structure(lambda column: tf.gather(column, index), columns))
     return finished(gathered.prefetch(2), count, batch_size)

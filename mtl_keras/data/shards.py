@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from mtl_keras.data.augment import AUGMENTATION, Augmentation
 from mtl_keras.data.manifest import Shards, damage, read_manifest, reason
-from mtl_keras.data.pipeline import Reads, check_labelled, finished, prepared
+from mtl_keras.data.pipeline import Reads, changed, check_labelled, finished, read
 from mtl_keras.data.table import SPLITS, complete
 from mtl_keras.errors import UserError
 from mtl_keras.tasks import TASKS, Task
@@ -104,9 +104,10 @@ def shard_batches(
     def load(row, epoch, record, weight):
         features = tf.io.parse_single_example(record, spec)
         pairs = {task.name: _label(task, features) for task in model.tasks}
-        image = prepared(features["image"], model, how, seed, epoch, row)
+        image = read(features["image"], model.image_size, model.resize_method)
         labels = {name: pair[0] for name, pair in pairs.items()}
-        return image, labels, {name: pair[1] * weight for name, pair in pairs.items()}
+        masks = {name: pair[1] * weight for name, pair in pairs.items()}
+        return changed(image, how, seed, epoch, row), labels, masks
 
     index, workers, replicas = _worker(model)
     total = shards.rows

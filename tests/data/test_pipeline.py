@@ -240,6 +240,22 @@ def test_a_file_that_has_gone_is_an_error_that_names_it(table):
         epoch(batches(table, READER))
 
 
+@pytest.mark.parametrize("how", [False, True])
+def test_images_kept_in_memory_are_those_that_are_read_at_each_epoch(table, monkeypatch, how):
+    def two_epochs():
+        dataset = batches(table, READER, 7, augment=how, shuffle=True, seed=3)
+        return [epoch(dataset)[0] for _ in range(2)]
+
+    kept = two_epochs()
+    monkeypatch.setattr("mtl_keras.data.pipeline.IN_MEMORY", 24 * 3 * READER.image_size**2 - 1)
+    np.testing.assert_array_equal(kept, two_epochs())
+    table.loc[3, "path"] = "/nowhere/3.jpg"
+    # What does not fit is only read when its turn comes.
+    dataset = batches(table, READER, 7, augment=how, shuffle=True)
+    with pytest.raises(tf.errors.NotFoundError, match="/nowhere/3.jpg"):
+        epoch(dataset)
+
+
 # === Balance ===
 
 
