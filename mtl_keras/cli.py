@@ -25,7 +25,7 @@ from mtl_keras.evaluate import GROUPS, VIEWS, as_table, by_group, figures, predi
 from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.models.sharing import SHARING
 from mtl_keras.predictor import MANY, Predictor, find_images
-from mtl_keras.results import heading, metric_of
+from mtl_keras.results import MISSING, heading, metric_of
 from mtl_keras.tasks import HEAD_POSE, TASKS, Task
 from mtl_keras.trainer import MultiTaskModel
 from mtl_keras.weightings import WEIGHTINGS
@@ -192,7 +192,10 @@ def figures_as_text(found: dict[str, float]) -> str:
 def groups_as_text(group: pd.DataFrame) -> str:
     """Return the most important figures of `mtl_keras.evaluate.by_group` as lines, one a group."""
     shown_columns = [name for name in group if name.rpartition(".")[2] in ("accuracy", "mae")]
-    numbers = {heading(name): (metric_of(name).factor * group[name]).map("{:.2f}".format) for name in shown_columns}
+    numbers = {
+        heading(name): [MISSING if pd.isna(cell) else f"{metric_of(name).factor * cell:.2f}" for cell in group[name]]
+        for name in shown_columns
+    }
     labels = group[[name for name in group if "." not in name]]
     return pd.concat([labels, pd.DataFrame(numbers, index=group.index)], axis=1).to_string(index=False)
 

@@ -368,3 +368,9 @@ def test_render_draws_faces(run, tmp_path):
     assert code == 0 and printed == f"3 faces in {out}\n"
     assert len(rendered(out)) == 3
     assert_mistake(run("render", "--out", out, "--count", 0), "count 0: expected at least one")
+
+
+def test_a_group_without_a_label_of_a_task_shows_a_dash():
+    group = pd.DataFrame({"gender": ["female", "male"], "n": [3, 2], "smile.accuracy": [0.5, np.nan]})
+    lines = cli.groups_as_text(group).splitlines()
+    assert lines[1].split() == ["female", "3", "50.00"] and lines[2].split() == ["male", "2", "–"]

@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 ATTRIBUTES, MANIFEST = "attributes.csv", "rendered.json"
-DRAWING = 3  # raised when the same portrait is drawn differently, so that older folders are drawn anew
+DRAWING = 4  # raised when the same portrait is drawn differently, so that older folders are drawn anew
 BATCH, MANY = 25, 500
 LABELS = (AGE, GENDER, ETHNICITY, SMILE, EXPRESSION, EYEGLASSES, HEAD_POSE)
 # Share of people up to an age: many adults, babies and some very old people, roughly as in UTKFace.
