@@ -34,7 +34,8 @@ from mtl_keras.plots.style import COLORS, GRAY, canvas, panels
 from mtl_keras.results import write_run_json
 from mtl_keras.tasks import AGE, GENDER
 
-MODEL = SimpleNamespace(tasks=[AGE, GENDER], image_size=64, resize_method="bilinear")
+# Images too large for those of a training set to be kept in memory: they are read batch by batch at any number of rows.
+MODEL = SimpleNamespace(tasks=[AGE, GENDER], image_size=224, resize_method="bilinear")
 WARM_UP = 100  # rows
 FILES_A_FOLDER = 10_000  # an ext4 file can have 65,000 links
 CLEAR = Path("/proc/self/clear_refs")
