@@ -51,10 +51,10 @@ BKNET = Experiment(
 # The article's: Adam at a constant rate, smiles ten times; 8 epochs here, so that as many images are seen.
 ARTICLE = {"epochs": 8, "batch_size": 256, "schedule": "constant", "ema": 0.0, "balance": "genki4k=10"}
 VARIANTS = {
-    "with expression": {"tasks": ("smile", "gender", "age_group", "expression")},
     "each row once": {"balance": ""},
     "sources alike": {"balance": "sources"},
     "recipe of the article": ARTICLE,
+    "with expression": {"tasks": ("smile", "gender", "age_group", "expression")},
 }
 
 
