@@ -18,7 +18,7 @@ from mtl_keras.cross_validation import CrossValidation, check_folds, cross_valid
 from mtl_keras.data.table import encode, split
 from mtl_keras.errors import UserError
 from mtl_keras.evaluate import answered, differences, figures, predictions
-from mtl_keras.experiment import build, finish, opened, train, weights_of, with_balance
+from mtl_keras.experiment import build, finish, labelled, opened, train, weights_of, with_balance
 from mtl_keras.pictures import draw
 from mtl_keras.settings import Experiment, check, name_of
 from mtl_keras.spread import spread
@@ -148,8 +148,11 @@ def compare(
 
 def notes_on(experiment: Experiment, parts: tuple[pd.DataFrame, ...]) -> list[str]:
     """Return what a reader of the table must know of its rows."""
+    tasks = experiment.chosen_tasks()
+    used, all_rows = ([len(part) for part in rows] for rows in ([labelled(part, tasks) for part in parts], parts))
+    more = "" if used == all_rows else " ({}, {} and {} with those of other tasks)".format(*all_rows)
     notes = [
-        f"{len(parts[0])} training, {len(parts[1])} validation and {len(parts[2])} test images; "
+        f"{used[0]} training, {used[1]} validation and {used[2]} test images{more}; "
         "all copies of one photo are in one part",
         f"seed {experiment.seed}; settings and versions in run.json; seconds of training, measuring and saving; "
         "images a second of training alone",

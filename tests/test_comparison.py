@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from mtl_keras.checkpoints import Run
-from mtl_keras.comparison import Comparison, against, alone, compare, majority, usable
+from mtl_keras.comparison import Comparison, against, alone, compare, majority, notes_on, usable
 from mtl_keras.cross_validation import CrossValidation
 from mtl_keras.errors import UserError
 from mtl_keras.evaluate import answered
@@ -99,3 +99,13 @@ def test_what_cannot_be_is_refused_before_anything_is_trained(monkeypatch, tmp_p
             Experiment(tasks=tasks), comparison, (pd.DataFrame({"path": list("abc"), **labels}), None), tmp_path / "out"
         )
     assert not (tmp_path / "out").exists()
+
+
+def test_the_note_counts_the_images_of_the_tasks(parts):
+    def first(*tasks):
+        return notes_on(Experiment(tasks=tasks), parts)[0]
+
+    assert first("age", "gender").startswith("5 training, 5 validation and 3 test images; ")
+    assert first("gender").startswith(
+        "4 training, 4 validation and 3 test images (5 + 5 + 3 with those of other tasks)"
+    )
