@@ -106,6 +106,4 @@ def test_the_note_counts_the_images_of_the_tasks(parts):
         return notes_on(Experiment(tasks=tasks), parts)[0]
 
     assert first("age", "gender").startswith("5 training, 5 validation and 3 test images; ")
-    assert first("gender").startswith(
-        "4 training, 4 validation and 3 test images (5 + 5 + 3 with those of other tasks)"
-    )
+    assert "4 validation and 3 test images (5, 5 and 3 with those of other tasks); " in first("gender")
