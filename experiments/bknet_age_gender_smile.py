@@ -2,7 +2,7 @@
 
 python experiments/bknet_age_gender_smile.py
 
-    renders 3 x 1,200 cartoon faces laid out as UTKFace, GENKI-4K and FER2013: about 10 minutes on two cores.
+    renders 3 x 800 cartoon faces laid out as UTKFace, GENKI-4K and FER2013: about 7 minutes on two cores.
 
 python experiments/bknet_age_gender_smile.py --data UTKFace GENKI-4K FER2013
 
@@ -64,7 +64,7 @@ def main() -> None:
     name = "bknet_age_gender_smile"
     default = Arguments(
         out=Path("results") / (name if real else f"{name}_rendered"),
-        rendered_faces=1200,
+        rendered_faces=800,
         experiment=BKNET,
         comparison=Comparison(single_task="both", seeds=3 if real else 1),
     )
