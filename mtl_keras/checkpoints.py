@@ -189,6 +189,13 @@ def epochs_done(backup: Path) -> int:
     return int(json.loads(noted.read_text(encoding="utf-8"))["epoch"]) if noted.is_file() else 0
 
 
+def seconds_before(folder: Path) -> float:
+    """Return how many seconds the epochs took that the run of this folder need not repeat."""
+    finished, history = epochs_done(folder / "backup"), folder / "history.csv"
+    seconds = pd.read_csv(history).get("seconds") if finished and history.is_file() else None
+    return 0.0 if seconds is None else float(seconds.iloc[:finished].sum())
+
+
 def fingerprint(*parts: str) -> str:
     """Return a short sha256 of texts, to tell runs of other data or weights apart."""
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mtl_keras import distribute, export
-from mtl_keras.checkpoints import Run, fingerprint, fit, prepare, read_run, write_run
+from mtl_keras.checkpoints import Run, fingerprint, fit, prepare, read_run, seconds_before, write_run
 from mtl_keras.data.augment import AUGMENTATION
 from mtl_keras.data.pipeline import batches, feature_batches
 from mtl_keras.data.sampling import balanced, length, parse_balance, times_of
@@ -86,7 +86,7 @@ def train_frozen(experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: P
     folder, known = opened(own, "frozen", parts, out, resume, needed)
     if known:
         return known
-    started, weights = time.time(), weights_of(experiment)
+    started, weights = time.time() - seconds_before(folder), weights_of(experiment)
     whole = build(experiment)
     seen = [trunk_features(whole, parts[0], out / "cache", weights, flip) for flip in (False, True)]
     # What is measured is what the saved model will answer, and that computes in float32.
@@ -121,7 +121,7 @@ def fine_tune(experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: Path
     folder, known = opened(experiment, stage, parts, out, resume, needed)
     if known:
         return known
-    started = time.time()
+    started = time.time() - seconds_before(folder)
     model = build(experiment)
     if experiment.frozen_epochs:
         take_over(export.load(out / "models" / name_of(experiment, "frozen")), model)

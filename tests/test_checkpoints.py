@@ -64,6 +64,9 @@ def test_resumed_run_equals_uninterrupted_one(data, tmp_path, ema):
     with pytest.raises(KeyboardInterrupt):
         fit(data, tmp_path / "broken", ema, [PowerCut(2)])
     assert checkpoints.epochs_done(tmp_path / "broken" / "backup") == 2
+    spent = pd.read_csv(tmp_path / "broken" / "history.csv")["seconds"]
+    assert checkpoints.seconds_before(tmp_path / "broken") == pytest.approx(spent[:2].sum())
+    assert checkpoints.seconds_before(tmp_path / "none") == 0
     resumed = fit(data, tmp_path / "broken", ema)
     for ours, theirs in zip(resumed.get_weights(), whole.get_weights(), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
