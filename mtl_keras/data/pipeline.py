@@ -76,7 +76,9 @@ def decoded(paths: tuple[str, ...], size: int, method: str) -> tf.Tensor:
     """Return all images of these files as (N, size, size, 3) uint8, which are kept until others are asked for."""
     files = tf.data.Dataset.from_tensor_slices([*paths])
     pixels = files.map(lambda path: read(tf.io.read_file(path), size, method), num_parallel_calls=tf.data.AUTOTUNE)
-    return tf.concat([*pixels.batch(256)], axis=0)
+    # An accelerator's memory is for the network.
+    with tf.device("CPU"):
+        return tf.concat([*pixels.batch(256)], axis=0)
 
 
 def read(contents: tf.Tensor, size: int, method: str) -> tf.Tensor:
