@@ -129,10 +129,10 @@ def compare(
             report.write()
     if comparison.small and comparison.small != experiment.backbone:
         report.add(trained(replace(experiment, backbone=comparison.small)))
-    if comparison.cross_validation.folds:
-        cross_validate(experiment, table, comparison.cross_validation, out, resume)
-    text = report.write()
     draw(report.runs, best, experiment, out)
+    if comparison.cross_validation.folds:
+        cross_validate(experiment, table, comparison.cross_validation, out, resume, report.write)
+    text = report.write()
     about = {
         "settings": experiment,
         "comparison": comparison,

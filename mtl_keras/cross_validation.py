@@ -2,6 +2,7 @@
 
 import gc
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -54,13 +55,18 @@ def check_folds(experiment: Experiment, table: pd.DataFrame, how: CrossValidatio
 
 
 def cross_validate(
-    experiment: Experiment, table: pd.DataFrame, how: CrossValidation, out: Path, resume: bool = False
+    experiment: Experiment,
+    table: pd.DataFrame,
+    how: CrossValidation,
+    out: Path,
+    resume: bool = False,
+    after_fold: Callable[[], object] = lambda: None,
 ) -> None:
     """Train on each fold's other rows, all tasks together and each alone, and write `folds.csv` in `out`.
 
     A row has the repeat, the fold, the networks, figures that are means over the tasks, and each task's accuracy on
     the fold. One fold is trained after another, nothing of it stays in memory, and with `resume` finished ones are
-    taken from `out`. Only tasks of classes are cross-validated.
+    taken from `out`. Only tasks of classes are cross-validated. `after_fold` is called whenever `folds.csv` has grown.
     """
     check_folds(experiment, table, how)
     tasks = experiment.chosen_tasks()
@@ -80,6 +86,7 @@ def cross_validate(
                     if runs:
                         rows.append({**place, "networks": networks, "images": len(held), **summed(runs)})
                 write_table(pd.DataFrame(rows), out / "folds.csv")
+                after_fold()
                 bar.update()
 
 
@@ -132,7 +139,9 @@ def fold_lines(rows: pd.DataFrame, how: CrossValidation) -> list[str]:
     figures = [*FIGURES, *(name for name in rows if name.endswith(".accuracy"))]
     where = f" of {how.fold_source}" if how.fold_source else ""
     kept = "early stopping by the fold's own loss" if how.stop_on_fold else "a tenth of the other rows for validation"
-    title = f"Cross-validation, {how.repeats} x {how.folds} folds{where}, {kept}; mean ± standard deviation over folds:"
+    done, total = len(rows[["repeat", "fold"]].drop_duplicates()), how.repeats * how.folds
+    so_far = f" ({done} of {total} so far)" if done < total else ""
+    title = f"Cross-validation, {how.repeats} x {how.folds} folds{so_far}{where}, {kept}; mean ± deviation over folds:"
     lines = ["", title, "", table_line("networks", *map(_heading, figures), "parameters (millions)", "seconds a fold")]
     lines.append("|---|" + "---:|" * (len(figures) + 2))
     for networks, members in rows.groupby("networks", sort=False):

@@ -96,11 +96,14 @@ def test_folds_of_one_network_and_of_two_are_written_and_resumed(faces, tmp_path
     # Hundreds of models would fill the disk.
     assert not list((tmp_path / "models").glob("*/model.keras"))
     capsys.readouterr()
-    cross_validate(TINY, faces, how, tmp_path, resume=True)
+    seen = []
+    cross_validate(TINY, faces, how, tmp_path, True, lambda: seen.append(len(pd.read_csv(tmp_path / "folds.csv"))))
+    assert seen == [2, 4]
     assert capsys.readouterr().out.count("finished before") == 6
     assert pd.read_csv(tmp_path / "folds.csv").equals(rows)
     text = "\n".join(fold_lines(rows, how))
     assert "1 x 2 folds, early stopping by the fold's own loss" in text and "| validation accuracy, % |" in text
+    assert "1 x 2 folds (1 of 2 so far), early" in "\n".join(fold_lines(rows[:2], how))
 
 
 def test_with_a_source_the_other_rows_train_and_a_part_of_them_validates(faces, tmp_path):
