@@ -130,9 +130,6 @@ def compare(
     if comparison.small and comparison.small != experiment.backbone:
         report.add(trained(replace(experiment, backbone=comparison.small)))
     draw(report.runs, best, experiment, out)
-    if comparison.cross_validation.folds:
-        cross_validate(experiment, table, comparison.cross_validation, out, resume, report.write)
-    text = report.write()
     about = {
         "settings": experiment,
         "comparison": comparison,
@@ -140,10 +137,13 @@ def compare(
         "weights": weights_of(experiment),
         "images": {name: len(part) for name, part in zip(("train", "validation", "test"), parts, strict=True)},
         "audit": table.attrs.get("audit", {}),
-        "seconds": round(time.time() - started, 1),
     }
-    results.write_run_json(out, about)
-    return text
+    # Folds may take hours: what is there before them should be whole, even if they are broken off.
+    results.write_run_json(out, {**about, "seconds": round(time.time() - started, 1)})
+    if comparison.cross_validation.folds:
+        cross_validate(experiment, table, comparison.cross_validation, out, resume, report.write)
+        results.write_run_json(out, {**about, "seconds": round(time.time() - started, 1)})
+    return report.write()
 
 
 def notes_on(experiment: Experiment, parts: tuple[pd.DataFrame, ...]) -> list[str]:
