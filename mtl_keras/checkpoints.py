@@ -147,8 +147,7 @@ def fit(
     weights, they are its averages. `training` gives the batches from a certain epoch on.
     """
     history, best, backup = folder / "history.csv", folder / "best.weights.h5", folder / "backup"
-    finished = epochs_done(backup)
-    curve = pd.read_csv(history).iloc[:finished] if finished and history.is_file() else pd.DataFrame({"val_loss": []})
+    finished, curve = epochs_done(backup), curve_before(folder)
     if finished:
         # A run that was killed between the two files may have logged an epoch that it has to repeat.
         write_table(curve, history)
@@ -189,11 +188,16 @@ def epochs_done(backup: Path) -> int:
     return int(json.loads(noted.read_text(encoding="utf-8"))["epoch"]) if noted.is_file() else 0
 
 
+def curve_before(folder: Path) -> pd.DataFrame:
+    """Return the logged epochs that the run of this folder need not repeat."""
+    finished, history = epochs_done(folder / "backup"), folder / "history.csv"
+    return pd.read_csv(history).iloc[:finished] if finished and history.is_file() else pd.DataFrame({"val_loss": []})
+
+
 def seconds_before(folder: Path) -> float:
     """Return how many seconds the epochs took that the run of this folder need not repeat."""
-    finished, history = epochs_done(folder / "backup"), folder / "history.csv"
-    seconds = pd.read_csv(history).get("seconds") if finished and history.is_file() else None
-    return 0.0 if seconds is None else float(seconds.iloc[:finished].sum())
+    curve = curve_before(folder)
+    return float(curve["seconds"].sum()) if "seconds" in curve else 0.0
 
 
 def fingerprint(*parts: str) -> str:

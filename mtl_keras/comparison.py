@@ -138,12 +138,16 @@ def compare(
         "images": {name: len(part) for name, part in zip(("train", "validation", "test"), parts, strict=True)},
         "audit": table.attrs.get("audit", {}),
     }
-    # Folds may take hours: what is there before them should be whole, even if they are broken off.
-    results.write_run_json(out, {**about, "seconds": round(time.time() - started, 1)})
-    if comparison.cross_validation.folds:
-        cross_validate(experiment, table, comparison.cross_validation, out, resume, report.write)
+
+    def noted() -> str:
         results.write_run_json(out, {**about, "seconds": round(time.time() - started, 1)})
-    return report.write()
+        return report.write()
+
+    if comparison.cross_validation.folds:
+        # Folds may take hours: what is there should be whole, even if they are broken off.
+        noted()
+        cross_validate(experiment, table, comparison.cross_validation, out, resume, noted)
+    return noted()
 
 
 def notes_on(experiment: Experiment, parts: tuple[pd.DataFrame, ...]) -> list[str]:
@@ -217,6 +221,11 @@ def usable(experiment: Experiment, variants: Mapping[str, dict], table: pd.DataF
             continue
         if lacking := unlabelled(changed, table):
             print(f"left out: {name}, since no image has a label of {lacking[0]}")
+            continue
+        try:
+            with_balance(changed, table)
+        except UserError as error:
+            print(f"left out: {name}, since {error}")
             continue
         # Where there is a frozen stage, that is enough to see the difference, in a fraction of the time.
         epochs = 0 if experiment.frozen_epochs else changed.epochs

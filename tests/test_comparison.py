@@ -78,6 +78,14 @@ def test_a_variant_without_labels_or_without_a_change_is_left_out(parts, capsys)
     assert "left out: smiles, since no image has a label of smile" in capsys.readouterr().out
 
 
+def test_a_variant_that_balances_another_set_is_left_out(parts, capsys):
+    table = parts[0].assign(source="utkface")
+    variants = {"smiles often": {"balance": "genki4k=10"}, "ages often": {"balance": "utkface=2"}}
+    found = usable(Experiment(tasks=("age",), frozen_epochs=0), variants, table)
+    assert [settings.variant for settings in found] == ["ages often"]
+    assert "left out: smiles often, since balance: no source 'genki4k'" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("tasks", "how", "message"),
     [
