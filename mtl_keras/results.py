@@ -239,9 +239,11 @@ def write_run_json(folder: Path | str, info: dict) -> Path:
     name = script.relative_to(root).as_posix() if script.is_relative_to(root) else script.name
     installed = {str(found.name).replace("-", "_"): found.version for found in importlib.metadata.distributions()}
     packages = {package: installed.get(package.replace("-", "_")) for package in PACKAGES}
-    record = {"command": shlex.join([name, *map(_without_folders, sys.argv[1:])]), "commit": _commit(root)}
-    record |= {"packages": {"python": platform.python_version(), **packages}, "machine": _machine(), **info}
-    text = json.dumps(_plain(record), indent=2, ensure_ascii=False)
+    command = shlex.join([name, *map(_without_folders, sys.argv[1:])])
+    record = {"commit": _commit(root), "packages": {"python": platform.python_version(), **packages}}
+    record |= {"machine": _machine(), **info}
+    # The script's own folder within the project stays.
+    text = json.dumps({"command": command, **_plain(record)}, indent=2, ensure_ascii=False)
     with replacing(path := Path(folder) / "run.json") as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
     return path

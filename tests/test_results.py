@@ -326,6 +326,12 @@ def test_run_json_tells_the_run_but_no_folder_of_the_machine(tmp_path, monkeypat
     assert record["machine"]["cores"] == os.cpu_count()
 
 
+def test_a_script_without_arguments_keeps_its_folder_in_the_project(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", [str(Path(results.__file__).parents[1] / "experiments" / "facenet_utk.py")])
+    results.write_run_json(tmp_path, {})
+    assert json.loads((tmp_path / "run.json").read_text())["command"] == "experiments/facenet_utk.py"
+
+
 def test_a_script_from_elsewhere_is_named_without_its_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["/somewhere/bin/mtl-keras", "evaluate", "/models/mine"])
     results.write_run_json(tmp_path, {})
