@@ -92,7 +92,8 @@ def write_run(folder: Path, row: dict, predictions: pd.DataFrame) -> Run:
     write_table(answers, folder / "predictions.csv")
     with replacing(folder / "row.json") as temporary:
         temporary.write_text(json.dumps(row, indent=2) + "\n", encoding="utf-8")
-    shutil.rmtree(folder / "backup", ignore_errors=True)
+    for name in ("backup", "refit"):
+        shutil.rmtree(folder / name, ignore_errors=True)
     (folder / "best.weights.h5").unlink(missing_ok=True)
     return read_run(folder, predictions)
 
@@ -116,8 +117,13 @@ class StopWhenFlat(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self.losses.append(logs["val_loss"])
-        if len(self.losses) - 1 - self.losses.index(min(self.losses)) >= self.patience:
+        if flat(self.losses, self.patience):
             self.model.stop_training = True
+
+
+def flat(losses: list[float], patience: int) -> bool:
+    """Return whether the last `patience` epochs had no lower loss than those before."""
+    return bool(losses) and len(losses) - 1 - losses.index(min(losses)) >= patience
 
 
 class TimeTraining(keras.callbacks.Callback):
@@ -136,22 +142,23 @@ class TimeTraining(keras.callbacks.Callback):
 def fit(
     model: MultiTaskModel,
     training: Callable[[int], tf.data.Dataset],
-    validation: tf.data.Dataset,
+    validation: tf.data.Dataset | None,
     folder: Path,
     epochs: int,
     patience: int,
 ) -> None:
     """Train a compiled model, going on where the run of this folder stopped, and leave it with its best weights.
 
-    The best are those of the epoch with the lowest validation loss; where the optimizer keeps a moving average of the
-    weights, they are its averages. `training` gives the batches from a certain epoch on.
+    The best are those of the epoch with the lowest validation loss, and without validation those of the last epoch;
+    where the optimizer keeps a moving average of the weights, they are its averages. `training` gives the batches from
+    a certain epoch on.
     """
     history, best, backup = folder / "history.csv", folder / "best.weights.h5", folder / "backup"
     finished, curve = epochs_done(backup), curve_before(folder)
     if finished:
         # A run that was killed between the two files may have logged an epoch that it has to repeat.
         write_table(curve, history)
-    losses = curve["val_loss"].tolist()
+    losses = curve["val_loss"].tolist() if "val_loss" in curve else []
     callbacks = [
         TimeTraining(),
         # First the backup: it must hold the weights that training goes on with, not their averages.
@@ -160,16 +167,18 @@ def fit(
         keras.callbacks.ModelCheckpoint(
             str(best),
             "val_loss",
-            save_best_only=True,
+            save_best_only=validation is not None,
             save_weights_only=True,
             initial_value_threshold=min(losses, default=None),
         ),
         keras.callbacks.CSVLogger(str(history), append=finished > 0),
-        StopWhenFlat(patience, losses),
+        *([StopWhenFlat(patience, losses)] if validation is not None else []),
     ]
     model.optimizer.build(model.trainable_variables)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        # A run that was killed after its last epoch has no more to train.
+        epochs = finished if flat(losses, patience) else epochs
         model.fit(training(finished), validation_data=validation, epochs=epochs, callbacks=callbacks, shuffle=False)
         model.load_weights(best)
     except OSError as error:

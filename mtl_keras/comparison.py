@@ -163,6 +163,8 @@ def notes_on(experiment: Experiment, parts: tuple[pd.DataFrame, ...]) -> list[st
         "with mirror image: the mean answer over both; six views: over the image, zoomed in and out by a tenth, "
         "and the mirror image of each",
     ]
+    if experiment.refit:
+        notes.append("trained once more on training and validation images, for as many epochs as were best")
     if experiment.frozen_epochs:
         notes.append("frozen: heads trained on the features of the trunk as it was")
     if experiment.frozen_epochs and experiment.epochs:

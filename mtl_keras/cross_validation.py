@@ -81,7 +81,9 @@ def cross_validate(
                 place = {"repeat": repeat + 1, "fold": fold + 1}
                 variant = f"repeat {repeat + 1} fold {fold + 1}"
                 for networks, members in ((ONE, [experiment]), (SEVERAL, singles)):
-                    changed = [replace(member, seed=seed, variant=variant) for member in members]
+                    # Fitted to the validation rows, it must not be measured on them.
+                    refit = experiment.refit and not how.stop_on_fold
+                    changed = [replace(member, seed=seed, variant=variant, refit=refit) for member in members]
                     runs = [of_one_fold(member, parts, out, resume) for member in changed]
                     if runs:
                         rows.append({**place, "networks": networks, "images": len(held), **summed(runs)})

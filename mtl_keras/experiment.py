@@ -80,9 +80,8 @@ def build(experiment: Experiment, features: int = 0) -> MultiTaskModel:
 def train_frozen(experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: Path, resume: bool, needed: bool) -> Run:
     """Train the heads on features of the frozen trunk, which are computed once, also those of the mirrored images."""
     # What only the other stage uses must not make this one start anew.
-    own = replace(
-        experiment, epochs=0, trunk_rate=0.0, freeze_stem=True, augment=False, ema=0.0, batch_size=FROZEN_BATCH
-    )
+    unused = {"epochs": 0, "refit": False, "trunk_rate": 0.0, "freeze_stem": True, "augment": False, "ema": 0.0}
+    own = replace(experiment, **unused, batch_size=FROZEN_BATCH)
     folder, known = opened(own, "frozen", parts, out, resume, needed)
     if known:
         return known
@@ -116,19 +115,37 @@ def train_frozen(experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: P
 
 
 def fine_tune(experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: Path, resume: bool, needed: bool) -> Run:
-    """Train the whole network, from the heads of the frozen stage where there was one, the trunk at a lower rate."""
+    """Train the whole network, and once more on the validation rows as well where the experiment says so."""
     stage = whole_stage(experiment)
     folder, known = opened(experiment, stage, parts, out, resume, needed)
     if known:
         return known
-    started = time.time() - seconds_before(folder)
+    again = folder / "refit"
+    started = time.time() - seconds_before(folder) - seconds_before(again)
+    train, validation, test = parts
+    model, seen = fitted(experiment, train, validation, out, folder, experiment.epochs)
+    if experiment.refit:
+        best = 1 + int(pd.read_csv(folder / "history.csv")["val_loss"].argmin())
+        everything = pd.concat([train, validation], ignore_index=True)
+        model, _ = fitted(experiment, everything, None, out, again, best)
+    exact = export.in_float32(model)
+    return finish(experiment, stage, exact, predictions(exact, test), folder, started, seen)
+
+
+def fitted(
+    experiment: Experiment, train: pd.DataFrame, validation: pd.DataFrame | None, out: Path, folder: Path, epochs: int
+) -> tuple[MultiTaskModel, int]:
+    """Train the whole network, from the heads of the frozen stage where there was one, the trunk at a lower rate.
+
+    Return it, after so many epochs where there are no validation rows to stop it, and how many images an epoch sees.
+    """
     model = build(experiment)
     if experiment.frozen_epochs:
         take_over(export.load(out / "models" / name_of(experiment, "frozen")), model)
     if experiment.freeze_stem and experiment.weights:
         freeze_stem(model, BACKBONES[experiment.backbone].stem_end)
     # Balanced first: a task alone sees its rows as often as together with others, and an unknown source is an error.
-    train, size = labelled(with_balance(experiment, parts[0]), model.tasks), experiment.batch_size
+    train, size = labelled(with_balance(experiment, train), model.tasks), experiment.batch_size
     seen = length(times_of(train))
 
     def training(epoch):
@@ -142,10 +159,9 @@ def fine_tune(experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: Path
         ema_momentum=experiment.ema or None,
     )
     model.compile(optimizer, experiment.chosen_weighting(), experiment.loss_mean, experiment.l2)
-    validation = batches(labelled(parts[1], model.tasks), model)
-    fit(model, training, validation, folder, experiment.epochs, experiment.patience)
-    exact = export.in_float32(model)
-    return finish(experiment, stage, exact, predictions(exact, parts[2]), folder, started, seen)
+    held = None if validation is None else batches(labelled(validation, model.tasks), model)
+    fit(model, training, held, folder, epochs, experiment.patience)
+    return model, seen
 
 
 def learning_rate(experiment: Experiment, steps: int) -> float | keras.optimizers.schedules.LearningRateSchedule:

@@ -71,6 +71,8 @@ class Experiment:
     ema: float = 0.995
     # Stop after so many epochs without a lower validation loss.
     patience: int = 4
+    # Then train the whole network once more, on the validation rows as well, for as many epochs as were best.
+    refit: bool = False
     # Change the training images at random: mirror, rotate, zoom, shift, color, erase.
     augment: bool = True
     # auto: bfloat16 where the machine computes in it, else float32. Answers are always computed in float32.

@@ -38,7 +38,7 @@ def data():
     return features, table
 
 
-def fit(data, folder, ema, extra=(), epochs=4, patience=9):
+def fit(data, folder, ema, extra=(), epochs=4, patience=9, validated=True):
     features, table = data
     keras.utils.set_random_seed(1)
     # Without dropout: its random state is no part of a checkpoint.
@@ -50,7 +50,7 @@ def fit(data, folder, ema, extra=(), epochs=4, patience=9):
     checkpoints.fit(
         model,
         lambda epoch: feature_batches(features, table, TASKS, 32, seed=5, first_epoch=epoch),
-        feature_batches(features, table, TASKS, 90),
+        feature_batches(features, table, TASKS, 90) if validated else None,
         folder,
         epochs,
         patience,
@@ -84,6 +84,33 @@ def test_model_has_the_weights_of_its_best_epoch(data, tmp_path):
     assert model.evaluate(feature_batches(features, table, TASKS, 90), verbose=0, return_dict=True)[
         "loss"
     ] == pytest.approx(best, abs=1e-4)
+
+
+@pytest.mark.parametrize("ema", [None, 0.8])
+def test_without_validation_the_last_weights_are_kept_also_when_resumed(data, tmp_path, ema):
+    whole = fit(data, tmp_path / "whole", ema, validated=False)
+    seen = fit(data, tmp_path / "validated", ema, epochs=4)
+    losses = pd.read_csv(tmp_path / "validated" / "history.csv")["val_loss"]
+    assert losses.argmin() == 3  # so that its best weights are its last ones
+    with pytest.raises(KeyboardInterrupt):
+        fit(data, tmp_path / "broken", ema, [PowerCut(2)], validated=False)
+    resumed = fit(data, tmp_path / "broken", ema, validated=False)
+    assert pd.read_csv(tmp_path / "broken" / "history.csv")["epoch"].tolist() == [0, 1, 2, 3]
+    for ours, again, theirs in zip(whole.get_weights(), resumed.get_weights(), seen.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+        np.testing.assert_allclose(ours, again, atol=1e-6)
+
+
+def test_a_run_killed_after_it_stopped_early_trains_no_epoch_more(data, tmp_path):
+    first = fit(data, tmp_path / "run", None, epochs=3)
+    flat = pd.read_csv(tmp_path / "run" / "history.csv").assign(val_loss=[0.1, 0.5, 0.6])
+    flat.to_csv(tmp_path / "run" / "history.csv", index=False)
+    again = fit(data, tmp_path / "run", None, epochs=9, patience=2)
+    assert len(pd.read_csv(tmp_path / "run" / "history.csv")) == 3
+    for ours, theirs in zip(again.get_weights(), first.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    fit(data, tmp_path / "run", None, epochs=9, patience=3)
+    assert len(pd.read_csv(tmp_path / "run" / "history.csv")) == 4
 
 
 def test_moving_average_is_what_is_validated(data, tmp_path):

@@ -1,5 +1,7 @@
 """Cross-validation: figures of several networks, the corrected interval, and folds that are kept for a resumed run."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -104,6 +106,20 @@ def test_folds_of_one_network_and_of_two_are_written_and_resumed(faces, tmp_path
     text = "\n".join(fold_lines(rows, how))
     assert "1 x 2 folds, early stopping by the fold's own loss" in text and "| validation accuracy, % |" in text
     assert "1 x 2 folds (1 of 2 so far), early" in "\n".join(fold_lines(rows[:2], how))
+
+
+@pytest.mark.parametrize("stop_on_fold", [True, False])
+def test_no_network_is_fitted_to_the_fold_that_it_is_measured_on(faces, tmp_path, monkeypatch, stop_on_fold):
+    trained = []
+
+    def fake(experiment, parts, out, resume):
+        trained.append(experiment.refit)
+        return run(experiment.tasks[0], [0.9, 0.4])
+
+    monkeypatch.setattr("mtl_keras.cross_validation.of_one_fold", fake)
+    refitted = replace(TINY, tasks=("gender",), refit=True)
+    cross_validate(refitted, faces, CrossValidation(2, stop_on_fold=stop_on_fold), tmp_path)
+    assert trained == [not stop_on_fold] * 2
 
 
 def test_with_a_source_the_other_rows_train_and_a_part_of_them_validates(faces, tmp_path):

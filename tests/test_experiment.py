@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 
 from mtl_keras.checkpoints import write_run
+from mtl_keras.datasets.rendered import rendered, write_utkface
 from mtl_keras.errors import UserError
-from mtl_keras.experiment import freeze_stem, labelled, opened, take_over, with_balance
+from mtl_keras.experiment import freeze_stem, labelled, opened, take_over, train, with_balance
 from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.settings import Experiment
 from mtl_keras.tasks import GENDER, SMILE
@@ -71,3 +72,25 @@ def test_a_finished_run_counts_without_its_model_unless_that_is_needed(tmp_path)
     (tmp_path / "models" / folder.name).mkdir(parents=True)
     assert again(needed=True).model == tmp_path / "models" / folder.name
     assert again(resume=False) is None and again() is None
+
+
+def test_refit_trains_as_long_as_was_best_on_the_validation_rows_as_well(tmp_path, monkeypatch):
+    calls = []
+
+    def recorded(model, training, validation, folder, epochs, patience):
+        rows = sum(int(images.shape[0]) for images, *_ in training(0))
+        calls.append((rows, validation is not None, epochs, folder.name))
+        folder.mkdir(parents=True, exist_ok=True)
+        pd.DataFrame({"val_loss": [0.9, 0.4, 0.7], "seconds": 1.0}).to_csv(folder / "history.csv", index=False)
+
+    monkeypatch.setattr("mtl_keras.experiment.fit", recorded)
+    faces = rendered(write_utkface(tmp_path / "set", 24, seed=3, size=32))
+    parts = tuple(faces.iloc[rows].reset_index(drop=True) for rows in (range(12), range(12, 20), range(20, 24)))
+    tiny = Experiment(
+        tasks=("gender",), backbone="gender_eyeglasses", image_size=12, frozen_epochs=0, epochs=9, refit=True
+    )
+    found = train(tiny, parts, tmp_path)[0]
+    assert calls == [(12, True, 9, "gender_eyeglasses-gender-trained"), (20, False, 2, "refit")]
+    assert found.row["gender.accuracy"] >= 0 and len(found.predictions) == 4
+    # What served to train it is gone, its curve is that of the training that was validated.
+    assert len(found.history) == 3 and not list(tmp_path.glob("checkpoints/*/refit"))
