@@ -2,8 +2,10 @@
 
 import os
 
-# TensorFlow reads this when it is first imported: its notes on the processor are no news to whoever uses the package.
+# TensorFlow reads these when it is first imported. Its notes on the processor are no news to whoever uses the package.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# By itself it takes oneDNN's kernels only with AVX-512 or newer, but with AVX2 BKNet trains twice as fast on them.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 __version__ = "0.1.0"
 

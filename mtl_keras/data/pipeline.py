@@ -48,7 +48,8 @@ def batches(
     shuffle = bool(how) if shuffle is None else shuffle
     paths, form = tuple(table["path"]), (model.image_size, model.resize_method)
     kept = shuffle and len(paths) * 3 * model.image_size**2 <= IN_MEMORY
-    columns = (decoded(paths, *form) if kept else tf.constant(paths), labels, masks)
+    # A file that was written anew since is another image.
+    columns = (decoded(paths, changed_at(paths), *form) if kept else tf.constant(paths), labels, masks)
 
     def load(index, epoch):
         image, label, mask = tf.nest.map_structure(lambda column: tf.gather(column, index), columns)
@@ -72,13 +73,18 @@ def batches(
 
 
 @lru_cache(maxsize=1)
-def decoded(paths: tuple[str, ...], size: int, method: str) -> tf.Tensor:
+def decoded(paths: tuple[str, ...], changed_at: tuple[int, ...], size: int, method: str) -> tf.Tensor:
     """Return all images of these files as (N, size, size, 3) uint8, which are kept until others are asked for."""
     files = tf.data.Dataset.from_tensor_slices([*paths])
     pixels = files.map(lambda path: read(tf.io.read_file(path), size, method), num_parallel_calls=tf.data.AUTOTUNE)
     # An accelerator's memory is for the network.
     with tf.device("CPU"):
         return tf.concat([*pixels.batch(256)], axis=0)
+
+
+def changed_at(paths: Iterable[str]) -> tuple[int, ...]:
+    """Return when each file was last written, in nanoseconds; one that is not there is tf.errors.NotFoundError."""
+    return tuple(tf.io.gfile.stat(path).mtime_nsec for path in paths)
 
 
 def read(contents: tf.Tensor, size: int, method: str) -> tf.Tensor:

@@ -1,5 +1,6 @@
 """Batches: the right image, label and mask for each row, in an order that seed and epoch decide."""
 
+import shutil
 from dataclasses import dataclass
 
 import numpy as np
@@ -254,6 +255,15 @@ def test_images_kept_in_memory_are_those_that_are_read_at_each_epoch(table, monk
     dataset = batches(table, READER, 7, augment=how, shuffle=True)
     with pytest.raises(tf.errors.NotFoundError, match="/nowhere/3.jpg"):
         epoch(dataset)
+
+
+def test_a_file_that_was_written_anew_is_not_taken_from_memory(table, tmp_path):
+    paths = [str(shutil.copy(path, tmp_path / f"{number}.jpg")) for number, path in enumerate(table["path"])]
+    table = table.assign(path=paths)
+    before = epoch(batches(table, READER, shuffle=True))[0]
+    shutil.copyfile(paths[1], paths[0])
+    now = epoch(batches(table, READER, shuffle=True))[0]
+    assert (before != now).any(axis=(1, 2, 3)).sum() == 1
 
 
 # === Balance ===
