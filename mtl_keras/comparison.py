@@ -19,13 +19,15 @@ from mtl_keras.data.table import encode, split
 from mtl_keras.errors import UserError
 from mtl_keras.evaluate import answered, differences, figures, predictions
 from mtl_keras.experiment import build, finish, labelled, opened, train, weights_of, with_balance
-from mtl_keras.pictures import draw
+from mtl_keras.pictures import all_drawn, draw
 from mtl_keras.settings import Experiment, check, name_of
 from mtl_keras.spread import spread
 from mtl_keras.tasks import Task
+from mtl_keras.views import all_seen, described, seen_more_often
 
 # How much of the averaged weights is from after fine-tuning: 0.75 was best of 0.5, 0.75 and 1 on the validation split.
 TUNED_SHARE = 0.75
+AVERAGED = "averaged weights"
 
 
 @dataclass(frozen=True)
@@ -106,14 +108,18 @@ def compare(
     def trained(settings: Experiment, known: bool = resume, model: bool = False) -> list[Run]:
         return train(settings, parts, out, known, model)
 
-    multi = trained(experiment, model=True)
+    both = experiment.frozen_epochs and experiment.epochs
+    final = replace(experiment, variant=AVERAGED) if both else experiment
+    # What was measured and drawn before needs no model: on another machine there may be none.
+    complete = resume and elsewhere is None and all_drawn(out) and all_seen(final, parts, out)
+    multi = trained(experiment, model=not complete)
     # Only now: a first run that fails must not cost the table of an earlier call.
     for name in ("runs.csv", "differences.csv", "costs.csv", "folds.csv"):
         (out / name).unlink(missing_ok=True)
     report.write([majority(parts, chosen), *reported])
     report.add(multi, elsewhere)
-    best = report.add([average(experiment, parts, out, resume)])[-1] if len(multi) > 1 else multi[-1]
-    report.write(seen_more_often(best, parts[2], chosen))
+    best = report.add([average(final, parts, out, resume, not complete)])[-1] if len(multi) > 1 else multi[-1]
+    report.write(run.row for run in seen_more_often(final, best, parts, out, complete))
     singles = alone(experiment, comparison)
     for task, single in zip(chosen, singles, strict=False):
         results.write_differences(against(multi, report.add(trained(single)), task), out)
@@ -170,21 +176,6 @@ def notes_on(experiment: Experiment, parts: tuple[pd.DataFrame, ...]) -> list[st
     if experiment.frozen_epochs and experiment.epochs:
         notes.append("averaged weights: a quarter of those before fine-tuning and three quarters of those after")
     return notes
-
-
-def seen_more_often(best: Run, test: pd.DataFrame, tasks: list[Task]) -> list[dict]:
-    """Return the rows of a run whose answers are means over several looks at each image."""
-    model = export.load(best.model)
-    return [
-        {**described(best, f"{best.row['run']}, {name}"), **figures(predictions(model, test, views=views), tasks)}
-        for views, name in (("mirror", "with mirror image"), ("six", "six views"))
-    ]
-
-
-def described(run: Run, name: str) -> dict:
-    """Return what a row of another measurement of a run's model says of it, without figures and training times."""
-    untimed = {"run": name, "seconds": None, "images_per_second": None}
-    return {column: run.row.get(column) for column in results.RUN_COLUMNS} | untimed
 
 
 def alone(experiment: Experiment, comparison: Comparison) -> list[Experiment]:
@@ -251,17 +242,17 @@ def again(
                 yield {**run.row, "run": run.row["run"].removesuffix(f", seed {seed}")}
 
 
-def average(experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: Path, resume: bool) -> Run:
+def average(averaged: Experiment, parts: tuple[pd.DataFrame, ...], out: Path, resume: bool, needed: bool) -> Run:
     """Measure the mean of the weights before and after fine-tuning, and keep it as a model of its own.
 
     Source: Wortsman et al., Robust fine-tuning of zero-shot models, 2022, https://arxiv.org/abs/2109.01903.
     """
-    averaged = replace(experiment, variant="averaged weights")
-    folder, known = opened(averaged, "fine-tuned", parts, out, resume, needed=True)
+    folder, known = opened(averaged, "fine-tuned", parts, out, resume, needed)
     if known:
         return known
     started = time.time()
-    before, after = (export.load(out / "models" / name_of(experiment, stage)) for stage in ("frozen", "fine-tuned"))
+    trained = replace(averaged, variant="")
+    before, after = (export.load(out / "models" / name_of(trained, stage)) for stage in ("frozen", "fine-tuned"))
     pairs = zip(before.get_weights(), after.get_weights(), strict=True)
     after.set_weights([(1 - TUNED_SHARE) * old + TUNED_SHARE * new for old, new in pairs])
     return finish(averaged, "fine-tuned", after, predictions(after, parts[2]), folder, started)

@@ -52,8 +52,10 @@ def train(
     keras.config.set_dtype_policy(precision(experiment.precision))
     try:
         with distribute.strategy(experiment.strategy).scope():
-            # What is fine-tuned starts from the model of the frozen stage.
-            needed = model or experiment.epochs > 0
+            # What is still to be fine-tuned starts from the model of the frozen stage.
+            needed = model or (
+                experiment.epochs > 0 and not opened(experiment, whole_stage(experiment), parts, out, resume, model)[1]
+            )
             frozen = [train_frozen(experiment, parts, out, resume, needed)] if experiment.frozen_epochs else []
             tuned = [fine_tune(experiment, parts, out, resume, model)] if experiment.epochs else []
     finally:
@@ -83,6 +85,7 @@ def train_frozen(experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: P
     unused = {"epochs": 0, "refit": False, "trunk_rate": 0.0, "freeze_stem": True, "augment": False, "ema": 0.0}
     own = replace(experiment, **unused, batch_size=FROZEN_BATCH)
     folder, known = opened(own, "frozen", parts, out, resume, needed)
+    announce(own, "frozen", known)
     if known:
         return known
     started, weights = time.time() - seconds_before(folder), weights_of(experiment)
@@ -118,6 +121,7 @@ def fine_tune(experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: Path
     """Train the whole network, and once more on the validation rows as well where the experiment says so."""
     stage = whole_stage(experiment)
     folder, known = opened(experiment, stage, parts, out, resume, needed)
+    announce(experiment, stage, known)
     if known:
         return known
     again = folder / "refit"
@@ -220,8 +224,12 @@ def opened(
     known = read_run(folder, parts[2]) if resume else None
     if known and needed and not known.model:
         known = None
-    print(f"{label_of(experiment, stage)}: {'finished before' if known else 'training'}")
     return folder, known
+
+
+def announce(experiment: Experiment, stage: str, known: Run | None) -> None:
+    """Print which run comes now."""
+    print(f"{label_of(experiment, stage)}: {'finished before' if known else 'training'}")
 
 
 def finish(

@@ -137,7 +137,7 @@ def whole_stage(experiment: Experiment) -> str:
 
 def name_of(experiment: Experiment, stage: str) -> str:
     """Return the name of a stage's run and folder, such as `facenet-age-gender-fine-tuned`."""
-    return "-".join([experiment.backbone, *experiment.tasks, stage, *experiment.variant.split()])
+    return "-".join([experiment.backbone, *experiment.tasks, stage, *experiment.variant.replace(",", "").split()])
 
 
 def label_of(experiment: Experiment, stage: str) -> str:

@@ -32,6 +32,7 @@ LEVELS = (
         "settings",
         "experiment",
         "cross_validation",
+        "views",
         "pictures",
         "comparison",
         "arguments",
