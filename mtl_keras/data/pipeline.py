@@ -1,5 +1,6 @@
 """Label table -> tf.data batches of (image, {task: label}, {task: mask})."""
 
+import os
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Protocol
@@ -84,7 +85,15 @@ def decoded(paths: tuple[str, ...], changed_at: tuple[int, ...], size: int, meth
 
 def changed_at(paths: Iterable[str]) -> tuple[int, ...]:
     """Return when each file was last written, in nanoseconds; one that is not there is tf.errors.NotFoundError."""
-    return tuple(tf.io.gfile.stat(path).mtime_nsec for path in paths)
+
+    def stamp(path):
+        try:
+            return os.stat(path).st_mtime_ns
+        except OSError:
+            # Perhaps it lies in a cloud, where TensorFlow knows whole seconds only.
+            return tf.io.gfile.stat(path).mtime_nsec
+
+    return tuple(map(stamp, paths))
 
 
 def read(contents: tf.Tensor, size: int, method: str) -> tf.Tensor:
