@@ -218,9 +218,10 @@ def _difference_line(row: pd.Series) -> str:
 def data_fingerprint(table: pd.DataFrame) -> str:
     """Return the sha256 of a label table's file names and labels, whatever the order of its rows and columns.
 
-    Folders, splits and groups do not count; a column of empty cells is the same as none, and 25 the same as 25.0.
+    Folders, splits and groups do not count, nor does what a face detector found, which depends on the machine; a column
+    of empty cells is the same as none, and 25 the same as 25.0.
     """
-    labels = sorted(table.columns.difference(["path", "source", "split", "group"]))
+    labels = sorted(table.columns.difference(["path", "source", "split", "group", "photo", "faces", "confidence"]))
     rows = []
     for path, *cells in table[["path", *labels]].itertuples(index=False, name=None):
         filled = [(label, cell) for label, cell in zip(labels, cells, strict=True) if not pd.isna(cell)]
