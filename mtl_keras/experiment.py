@@ -22,7 +22,7 @@ from mtl_keras.models.weights import find_weights, load_facenet_weights, sha256
 from mtl_keras.optimizers import Harmonic, LayerwiseAdamW, cosine
 from mtl_keras.results import data_fingerprint
 from mtl_keras.settings import Experiment, check, label_of, name_of, precision, whole_stage
-from mtl_keras.tasks import Task
+from mtl_keras.tasks import HEAD_POSE, Task
 from mtl_keras.trainer import MultiTaskModel
 
 # The heads alone want larger batches than a whole network; the rate was chosen on the validation split.
@@ -214,9 +214,7 @@ def opened(
 
     Where its model is `needed` and not there any more, it counts as not finished.
     """
-    # Rows without a label of these tasks are not trained on: a data set more does not make the run start anew.
-    parts = tuple(labelled(part, experiment.chosen_tasks()) for part in parts)
-    data = fingerprint(*map(data_fingerprint, parts))
+    data = fingerprint(*(data_fingerprint(used(part, experiment.chosen_tasks())) for part in parts))
     settings = {**asdict(experiment), "weights": weights_of(experiment), "data": data, "strategy": "", "precision": ""}
     settings["augment"] = asdict(AUGMENTATION) if experiment.augment else None
     del settings["variant"]  # stands in the folder's name
@@ -225,6 +223,17 @@ def opened(
     if known and needed and not known.model:
         known = None
     return folder, known
+
+
+def used(table: pd.DataFrame, tasks: list[Task]) -> pd.DataFrame:
+    """Return what of a label table tells runs of these tasks apart.
+
+    Rows without a label of them are not trained on: a data set more does not make a run start anew. The angles of a
+    head were turned with its crop, by a detector that rounds otherwise on another processor: they count only for a
+    network that learns them.
+    """
+    angles = [] if HEAD_POSE in tasks else HEAD_POSE.columns
+    return labelled(table, tasks).drop(columns=[*angles], errors="ignore")
 
 
 def announce(experiment: Experiment, stage: str, known: Run | None) -> None:

@@ -8,10 +8,10 @@ import pytest
 from mtl_keras.checkpoints import write_run
 from mtl_keras.datasets.rendered import rendered, write_utkface
 from mtl_keras.errors import UserError
-from mtl_keras.experiment import freeze_stem, labelled, opened, take_over, train, with_balance
+from mtl_keras.experiment import freeze_stem, labelled, opened, take_over, train, used, with_balance
 from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.settings import Experiment
-from mtl_keras.tasks import GENDER, SMILE
+from mtl_keras.tasks import GENDER, HEAD_POSE, SMILE
 from mtl_keras.trainer import MultiTaskModel
 
 
@@ -72,6 +72,13 @@ def test_a_finished_run_counts_without_its_model_unless_that_is_needed(tmp_path)
     (tmp_path / "models" / folder.name).mkdir(parents=True)
     assert again(needed=True).model == tmp_path / "models" / folder.name
     assert again(resume=False) is None and again() is None
+
+
+def test_angles_of_heads_tell_only_runs_apart_that_learn_them():
+    table = pd.DataFrame({"path": ["a"], "source": "genki4k", "smile": "smiling", "head_pose.yaw": 1.5})
+    table[["head_pose.pitch", "head_pose.roll"]] = 0.5
+    assert used(table, [SMILE]).columns.tolist() == ["path", "source", "smile"]
+    assert used(table, [SMILE, HEAD_POSE]).equals(table)
 
 
 def test_refit_trains_as_long_as_was_best_on_the_validation_rows_as_well(tmp_path, monkeypatch):
