@@ -52,11 +52,12 @@ def train(
     keras.config.set_dtype_policy(precision(experiment.precision))
     try:
         with distribute.strategy(experiment.strategy).scope():
-            # What is still to be fine-tuned starts from the model of the frozen stage.
-            needed = model or (
-                experiment.epochs > 0 and not opened(experiment, whole_stage(experiment), parts, out, resume, model)[1]
-            )
-            frozen = [train_frozen(experiment, parts, out, resume, needed)] if experiment.frozen_epochs else []
+            frozen = []
+            if experiment.frozen_epochs:
+                tuned = experiment.epochs and opened(experiment, whole_stage(experiment), parts, out, resume, model)[1]
+                # What is still to be fine-tuned starts from the model of the frozen stage.
+                needed = model or (experiment.epochs > 0 and not tuned)
+                frozen = [train_frozen(experiment, parts, out, resume, needed)]
             tuned = [fine_tune(experiment, parts, out, resume, model)] if experiment.epochs else []
     finally:
         keras.config.set_dtype_policy(before)

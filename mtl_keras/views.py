@@ -19,10 +19,10 @@ def seen_more_often(
     experiment: Experiment, best: Run, parts: tuple[pd.DataFrame, ...], out: Path, resume: bool
 ) -> list[Run]:
     """Return the runs of a trained network's answers over each kind of views; its model is asked for what is new."""
-    found = []
+    found, model = [], None
     for views, (settings, folder, known) in _opened(experiment, parts, out, resume).items():
         if not known:
-            model = export.load(best.model)
+            model = model or export.load(best.model)
             answers = predictions(model, parts[2], views=views)
             row = {**described(best, label_of(settings, _stage(experiment))), **figures(answers, model.tasks)}
             known = write_run(folder, row, labelled(answers, model.tasks))
