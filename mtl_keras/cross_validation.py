@@ -14,13 +14,13 @@ from tqdm import tqdm
 
 from mtl_keras.checkpoints import Run
 from mtl_keras.data.folds import folds
-from mtl_keras.data.table import split, write_table
+from mtl_keras.data.table import encode, split, write_table
 from mtl_keras.errors import UserError
 from mtl_keras.experiment import train
 from mtl_keras.results import table_line
 from mtl_keras.settings import Experiment
 
-# Of each row of folds.csv: means over the tasks, at the epoch of the lowest validation loss.
+# Of each row of folds.csv: means over the measured tasks, at the epoch of the lowest validation loss.
 FIGURES = ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy")
 ONE, SEVERAL = "one network of all tasks", "one network a task"
 
@@ -33,7 +33,7 @@ class CrossValidation:
     folds: int = 0
     # So many times, each with other folds and initial weights.
     repeats: int = 1
-    # Deal only the rows of this source to folds, and train on all others every time.
+    # Deal only the rows of this source to folds, and train on all others every time; measured are this source's tasks.
     fold_source: str = ""
     # Stop early by the loss on the fold itself and report that as validation, as some articles do; else a tenth of the
     # other rows serves for it, and the fold is only measured.
@@ -52,6 +52,10 @@ def check_folds(experiment: Experiment, table: pd.DataFrame, how: CrossValidatio
     if numbers:
         raise UserError(f"cross-validation compares accuracies; task {numbers[0]!r} has none: choose tasks of classes")
     next(folds(table, how.folds, experiment.seed, source=how.fold_source))
+    if not measured_tasks(experiment, table, how):
+        raise UserError(
+            f"folds of source {how.fold_source!r}: it labels none of {', '.join(experiment.tasks)}; choose another"
+        )
 
 
 def cross_validate(
@@ -64,13 +68,15 @@ def cross_validate(
 ) -> None:
     """Train on each fold's other rows, all tasks together and each alone, and write `folds.csv` in `out`.
 
-    A row has the repeat, the fold, the networks, figures that are means over the tasks, and each task's accuracy on
-    the fold. One fold is trained after another, nothing of it stays in memory, and with `resume` finished ones are
-    taken from `out`. Only tasks of classes are cross-validated. `after_fold` is called whenever `folds.csv` has grown.
+    A row has the repeat, the fold, the networks, figures that are means over the tasks that the dealt rows label, and
+    each such task's accuracy on the fold. One fold is trained after another, nothing of it stays in memory, and with
+    `resume` finished ones are taken from `out`. Only tasks of classes are cross-validated. `after_fold` is called
+    whenever `folds.csv` has grown.
     """
     check_folds(experiment, table, how)
     tasks = experiment.chosen_tasks()
-    singles = [replace(experiment, tasks=(task.name,), loss_weights=()) for task in tasks] if len(tasks) > 1 else []
+    measured = measured_tasks(experiment, table, how)
+    singles = [replace(experiment, tasks=(name,), loss_weights=()) for name in measured] if len(tasks) > 1 else []
     stratify = tuple(task.name for task in tasks if task.name in table)
     rows, total = [], how.repeats * how.folds
     with tqdm(total=total, desc="cross-validation", unit="fold", disable=total < 2) as bar:
@@ -86,10 +92,16 @@ def cross_validate(
                     changed = [replace(member, seed=seed, variant=variant, refit=refit) for member in members]
                     runs = [of_one_fold(member, parts, out, resume) for member in changed]
                     if runs:
-                        rows.append({**place, "networks": networks, "images": len(held), **summed(runs)})
+                        rows.append({**place, "networks": networks, "images": len(held), **summed(runs, measured)})
                 write_table(pd.DataFrame(rows), out / "folds.csv")
                 after_fold()
                 bar.update()
+
+
+def measured_tasks(experiment: Experiment, table: pd.DataFrame, how: CrossValidation) -> list[str]:
+    """Return the names of the tasks that the rows which are dealt to folds have labels of."""
+    dealt = table[table["source"] == how.fold_source] if how.fold_source else table
+    return [task.name for task in experiment.chosen_tasks() if encode(dealt, task)[1].any()]
 
 
 def of_one_fold(experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: Path, resume: bool) -> Run:
@@ -103,13 +115,13 @@ def of_one_fold(experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: Pa
     return run
 
 
-def summed(runs: list[Run]) -> dict[str, float]:
-    """Return one row's figures of the networks that together answer all tasks: means over tasks, sums of costs."""
+def summed(runs: list[Run], tasks: list[str]) -> dict[str, float]:
+    """Return one row's figures of the networks that together answer these tasks: means over tasks, sums of costs."""
     found: dict[str, list[float]] = {name: [] for name in FIGURES}
     accuracies = {}
     for run in runs:
         best = run.history.loc[run.history["val_loss"].idxmin()]
-        for task in run.row["tasks"].split(", "):
+        for task in (name for name in run.row["tasks"].split(", ") if name in tasks):
             for part, prefix in (("train", ""), ("validation", "val_")):
                 found[f"{part}_loss"].append(best[f"{prefix}{task}_loss"])
                 found[f"{part}_accuracy"].append(best[f"{prefix}{task}_accuracy"])

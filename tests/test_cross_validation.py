@@ -41,7 +41,7 @@ def run(task, validation):
 
 
 def test_figures_are_means_over_tasks_at_the_best_epoch_and_costs_are_sums():
-    found = summed([run("gender", [0.9, 0.4]), run("eyeglasses", [0.2, 0.6])])
+    found = summed([run("gender", [0.9, 0.4]), run("eyeglasses", [0.2, 0.6])], ["gender", "eyeglasses"])
     assert found["validation_loss"] == pytest.approx((0.4 + 0.2) / 2)
     assert found["train_loss"] == pytest.approx((2.0 + 3.0) / 2)
     assert found["train_accuracy"] == pytest.approx((0.7 + 0.5) / 2)
@@ -106,6 +106,28 @@ def test_folds_of_one_network_and_of_two_are_written_and_resumed(faces, tmp_path
     text = "\n".join(fold_lines(rows, how))
     assert "1 x 2 folds, early stopping by the fold's own loss" in text and "| validation accuracy, % |" in text
     assert "1 x 2 folds (1 of 2 so far), early" in "\n".join(fold_lines(rows[:2], how))
+
+
+def test_folds_of_one_source_measure_the_tasks_that_it_labels(faces, tmp_path):
+    smiling = faces.assign(source="smiles", smile=faces["smile"], eyeglasses=None)
+    table = pd.concat([faces.assign(source="others", smile=None, eyeglasses=None), smiling.assign(gender=None)])
+    tasks = replace(TINY, tasks=("gender", "smile"))
+    cross_validate(tasks, table, CrossValidation(2, fold_source="smiles"), tmp_path)
+    rows = pd.read_csv(tmp_path / "folds.csv")
+    assert rows["images"].tolist() == [12] * 4 and "gender.accuracy" not in rows
+    assert rows["networks"].tolist() == [ONE, SEVERAL] * 2
+    # One network of one task stands for the others, which the folds do not touch.
+    assert len(list((tmp_path / "checkpoints").iterdir())) == 4
+    one = rows[rows["networks"] == ONE].iloc[0]
+    history = pd.read_csv(next((tmp_path / "checkpoints").glob("*-gender-smile-*fold-1")) / "history.csv")
+    assert one["validation_loss"] == pytest.approx(history["val_smile_loss"].iloc[0])
+
+
+def test_a_source_without_labels_of_the_tasks_is_refused(faces, tmp_path):
+    table = faces.assign(gender=None, eyeglasses=None)
+    how = CrossValidation(2, fold_source=str(faces["source"].iloc[0]))
+    with pytest.raises(UserError, match="it labels none of gender, eyeglasses"):
+        cross_validate(TINY, table, how, tmp_path)
 
 
 @pytest.mark.parametrize("stop_on_fold", [True, False])

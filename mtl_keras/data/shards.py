@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from mtl_keras.data.augment import AUGMENTATION, Augmentation
 from mtl_keras.data.manifest import Shards, damage, read_manifest, reason
-from mtl_keras.data.pipeline import Reads, changed, check_labelled, finished, read
+from mtl_keras.data.pipeline import Reads, changed, check_labelled, finished, options, read
 from mtl_keras.data.table import SPLITS, complete
 from mtl_keras.errors import UserError
 from mtl_keras.tasks import TASKS, Task
@@ -125,10 +125,8 @@ def shard_batches(
     rows = _passes(share, seed, first_epoch, shuffle)
     rows = rows.concatenate(again.map(lambda row, record: (row, tf.constant(0, tf.int64), record, 0.0)))
     loaded = rows.map(load, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size)
-    options = tf.data.Options()
-    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
-    # The `take` makes the number of batches known, on each worker that of all.
-    return loaded.take(-(-total // batch_size)).prefetch(2).with_options(options)
+    # Rows are shared out above. The `take` makes the number of batches known, on each worker that of all.
+    return loaded.take(-(-total // batch_size)).prefetch(2).with_options(options("OFF"))
 
 
 def _worker(model: Reads) -> tuple[int, int, int]:

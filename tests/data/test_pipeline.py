@@ -187,6 +187,12 @@ def test_two_replicas_share_each_batch(table):
         np.testing.assert_array_equal(got, expected[0])
 
 
+def test_the_tuner_that_may_sleep_on_after_an_epoch_is_off(table):
+    features = feature_batches(np.zeros((len(table), 2), np.float32), table, [AGE])
+    for dataset in (batches(table, READER, augment=True), batches(table, READER), features):
+        assert dataset.options().autotune.enabled is False
+
+
 # === Features ===
 
 

@@ -181,6 +181,7 @@ def shares(folder: Path, monkeypatch, workers: int, batch_size: int, split: str 
 @pytest.mark.parametrize("shuffle", [False, True])
 def test_two_workers_read_other_files_and_together_all(folder, expected, monkeypatch, shuffle):
     first, second = shares(folder, monkeypatch, 2, 8, shuffle=shuffle)
+    assert first.options().autotune.enabled is False
     halves = [rows_of(dataset, expected) for dataset in (first, second)]
     assert [sorted(half) for half in halves] == [list(range(12)), list(range(12, 24))]
     assert (halves[0] != list(range(12))) == shuffle
