@@ -139,6 +139,32 @@ class TimeTraining(keras.callbacks.Callback):
         logs["seconds"] = (self.ended or time.perf_counter()) - self.started
 
 
+class Backup(keras.callbacks.Callback):
+    """Keep in `folder` what training goes on with, before each epoch but the first.
+
+    Unlike that of `keras.callbacks.BackupAndRestore` it is there whole or not at all, and only after everything else
+    that the epoch before has left: a run that is killed at any moment repeats one epoch.
+    """
+
+    def __init__(self, folder: Path):
+        super().__init__()
+        self.folder = folder
+
+    def on_epoch_begin(self, epoch, logs=None):
+        earlier, unfinished = epochs_done(self.folder), self.folder / "unfinished.weights.h5"
+        if epoch > earlier:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.model.save_weights(unfinished)
+            # The number of epochs is in the name, so that one step makes both known.
+            os.replace(unfinished, backed_up(self.folder, epoch))
+            backed_up(self.folder, earlier).unlink(missing_ok=True)
+
+
+def backed_up(backup: Path, epochs: int) -> Path:
+    """Return the file of weights and optimizer state after so many epochs."""
+    return backup / f"{epochs}.weights.h5"
+
+
 def fit(
     model: MultiTaskModel,
     training: Callable[[int], tf.data.Dataset],
@@ -160,10 +186,10 @@ def fit(
         write_table(curve, history)
     losses = curve["val_loss"].tolist() if "val_loss" in curve else []
     callbacks = [
-        TimeTraining(),
-        # First the backup: it must hold the weights that training goes on with, not their averages.
-        keras.callbacks.BackupAndRestore(str(backup), double_checkpoint=True, delete_checkpoint=False),
         *([keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if model.optimizer.use_ema else []),
+        # After the averages have made way for the weights that training goes on with.
+        Backup(backup),
+        TimeTraining(),
         keras.callbacks.ModelCheckpoint(
             str(best),
             "val_loss",
@@ -177,13 +203,16 @@ def fit(
     model.optimizer.build(model.trainable_variables)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # A run that was killed after its last epoch has no more to train.
-        epochs = finished if flat(losses, patience) else epochs
-        model.fit(training(finished), validation_data=validation, epochs=epochs, callbacks=callbacks, shuffle=False)
+        if finished:
+            model.load_weights(backed_up(backup, finished))
+        data = {"x": training(finished), "validation_data": validation, "shuffle": False}
+        model.fit(**data, initial_epoch=finished, epochs=epochs, callbacks=callbacks)
         model.load_weights(best)
     except OSError as error:
         reason = " ".join(str(error.strerror or error).split())
-        raise UserError(f"{folder}: cannot be written to ({reason}); make room and go on with --resume") from None
+        raise UserError(
+            f"{folder}: cannot be written to or read ({reason}); make room and go on with --resume, or start anew"
+        ) from None
     except tf.errors.NotFoundError as error:
         reason = str(error.message).split(";")[0]
         raise UserError(
@@ -193,8 +222,7 @@ def fit(
 
 def epochs_done(backup: Path) -> int:
     """Return after how many epochs this backup was made; 0 without one."""
-    noted = backup / "training_metadata.json"
-    return int(json.loads(noted.read_text(encoding="utf-8"))["epoch"]) if noted.is_file() else 0
+    return max((int(path.name.split(".")[0]) for path in backup.glob("[0-9]*.weights.h5")), default=0)
 
 
 def curve_before(folder: Path) -> pd.DataFrame:

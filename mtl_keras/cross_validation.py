@@ -52,9 +52,13 @@ def check_folds(experiment: Experiment, table: pd.DataFrame, how: CrossValidatio
     if numbers:
         raise UserError(f"cross-validation compares accuracies; task {numbers[0]!r} has none: choose tasks of classes")
     next(folds(table, how.folds, experiment.seed, source=how.fold_source))
-    if not measured_tasks(experiment, table, how):
+    measured, asked = measured_tasks(experiment, table, how), ", ".join(experiment.tasks)
+    if not measured:
+        raise UserError(f"folds of source {how.fold_source!r}: it labels none of {asked}; choose another")
+    if how.stop_on_fold and len(measured) < len(experiment.tasks):
         raise UserError(
-            f"folds of source {how.fold_source!r}: it labels none of {', '.join(experiment.tasks)}; choose another"
+            f"training cannot stop on a fold that labels only {', '.join(measured)} of {asked}; "
+            "stop by other rows (--no-stop-on-fold) or choose those --tasks"
         )
 
 

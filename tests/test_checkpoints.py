@@ -77,6 +77,37 @@ def test_resumed_run_equals_uninterrupted_one(data, tmp_path, ema):
     pd.testing.assert_frame_equal(curves[0], curves[1], atol=1e-5)
 
 
+@pytest.mark.parametrize("ema", [None, 0.8])
+@pytest.mark.parametrize("files", range(7))
+def test_a_run_killed_while_it_writes_any_file_of_weights_can_be_resumed(data, tmp_path, monkeypatch, files, ema):
+    whole, written = fit(data, tmp_path / "whole", ema), []
+    complete = keras.Model.save_weights
+
+    def killed(model, path, **options):
+        if len(written) == files:
+            tmp_path.joinpath(path).write_bytes(b"half")
+            raise KeyboardInterrupt
+        written.append(path)
+        complete(model, path, **options)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(keras.Model, "save_weights", killed)
+        fit(data, tmp_path / "broken", ema)
+    resumed = fit(data, tmp_path / "broken", ema)
+    for ours, theirs in zip(resumed.get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+    assert pd.read_csv(tmp_path / "broken" / "history.csv")["epoch"].tolist() == [0, 1, 2, 3]
+    assert len(list((tmp_path / "broken" / "backup").iterdir())) == 1
+
+
+def test_a_damaged_backup_is_one_line(data, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        fit(data, tmp_path / "run", None, [PowerCut(2)])
+    (tmp_path / "run" / "backup" / "2.weights.h5").write_bytes(b"damaged")
+    with pytest.raises(UserError, match="cannot be written to or read .*start anew"):
+        fit(data, tmp_path / "run", None)
+
+
 def test_model_has_the_weights_of_its_best_epoch(data, tmp_path):
     model = fit(data, tmp_path / "run", 0.5, epochs=6)
     best = pd.read_csv(tmp_path / "run" / "history.csv")["val_loss"].min()

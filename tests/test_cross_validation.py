@@ -20,6 +20,7 @@ from mtl_keras.cross_validation import (
 from mtl_keras.datasets.rendered import rendered, write_utkface
 from mtl_keras.errors import UserError
 from mtl_keras.settings import Experiment
+from mtl_keras.tasks import SMILE
 
 TINY = Experiment(
     tasks=("gender", "eyeglasses"),
@@ -108,13 +109,16 @@ def test_folds_of_one_network_and_of_two_are_written_and_resumed(faces, tmp_path
     assert "1 x 2 folds (1 of 2 so far), early" in "\n".join(fold_lines(rows[:2], how))
 
 
-def test_folds_of_one_source_measure_the_tasks_that_it_labels(faces, tmp_path):
-    smiling = faces.assign(source="smiles", smile=faces["smile"], eyeglasses=None)
-    table = pd.concat([faces.assign(source="others", smile=None, eyeglasses=None), smiling.assign(gender=None)])
+def test_folds_of_one_source_measure_the_tasks_that_it_labels(tmp_path):
+    faces = rendered(write_utkface(tmp_path / "set", 120, seed=3, size=32))
+    table = faces.assign(source="others", smile=None)
+    table.loc[:59, "source"] = "smiles"
+    table.loc[:59, "smile"] = np.resize(SMILE.classes, 60)
+    table.loc[:59, "gender"] = None
     tasks = replace(TINY, tasks=("gender", "smile"))
     cross_validate(tasks, table, CrossValidation(2, fold_source="smiles"), tmp_path)
     rows = pd.read_csv(tmp_path / "folds.csv")
-    assert rows["images"].tolist() == [12] * 4 and "gender.accuracy" not in rows
+    assert rows["images"].tolist() == [30] * 4 and "gender.accuracy" not in rows
     assert rows["networks"].tolist() == [ONE, SEVERAL] * 2
     # One network of one task stands for the others, which the folds do not touch.
     assert len(list((tmp_path / "checkpoints").iterdir())) == 4
@@ -123,11 +127,17 @@ def test_folds_of_one_source_measure_the_tasks_that_it_labels(faces, tmp_path):
     assert one["validation_loss"] == pytest.approx(history["val_smile_loss"].iloc[0])
 
 
-def test_a_source_without_labels_of_the_tasks_is_refused(faces, tmp_path):
-    table = faces.assign(gender=None, eyeglasses=None)
-    how = CrossValidation(2, fold_source=str(faces["source"].iloc[0]))
-    with pytest.raises(UserError, match="it labels none of gender, eyeglasses"):
-        cross_validate(TINY, table, how, tmp_path)
+@pytest.mark.parametrize(
+    ("missing", "stop_on_fold", "message"),
+    [
+        (("gender", "eyeglasses"), False, "it labels none of gender, eyeglasses"),
+        (("gender",), True, "stop on a fold that labels only eyeglasses of gender, eyeglasses"),
+    ],
+)
+def test_a_source_without_labels_of_the_tasks_is_refused(faces, tmp_path, missing, stop_on_fold, message):
+    how = CrossValidation(2, fold_source=str(faces["source"].iloc[0]), stop_on_fold=stop_on_fold)
+    with pytest.raises(UserError, match=message):
+        cross_validate(TINY, faces.assign(**dict.fromkeys(missing)), how, tmp_path)
 
 
 @pytest.mark.parametrize("stop_on_fold", [True, False])
