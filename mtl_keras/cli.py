@@ -14,7 +14,7 @@ from tqdm import tqdm
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from mtl_keras import data_commands, export
-from mtl_keras.cropping import CropSettings
+from mtl_keras.cropping import settings_for
 from mtl_keras.data.audit import check_images
 from mtl_keras.data.derive import derived
 from mtl_keras.data.table import complete, encode, replacing
@@ -92,11 +92,10 @@ class Evaluate(data_commands.Reads):
         if not detect:
             self.measure(model, check_images(table))
             return
-        keep_roll = HEAD_POSE.name in [task.name for task in model.tasks]
-        if not keep_roll:
+        settings = settings_for(model.tasks, export.read_sidecar(self.model)["crop"])
+        if not settings.keep_roll:
             # A head that is turned upright has no longer the roll that its label says.
             table = table.drop(columns=list(HEAD_POSE.columns), errors="ignore")
-        settings = CropSettings(keep_roll=keep_roll, geometry=export.read_sidecar(self.model)["crop"])
         with data_commands.faces_cut_out(table, self.crops, settings) as crops:
             print(f"{self.dataset}: {len(crops)} faces cut out of {len(table)} photos; photos without one are skipped")
             self.measure(model, check_images(crops))

@@ -8,17 +8,16 @@ import pandas as pd
 from tqdm import tqdm
 
 from mtl_keras import export
+from mtl_keras.cropping import settings_for
 from mtl_keras.data.images import read_image, resize
 from mtl_keras.datasets.files import image_files
 from mtl_keras.errors import UserError
 from mtl_keras.evaluate import answered
-from mtl_keras.faces import UTKFACE_CROP, Face, FaceDetector, align
+from mtl_keras.faces import UTKFACE_CROP, Face, FaceDetector
 from mtl_keras.tasks import Task
 from mtl_keras.trainer import MultiTaskModel
 
 FACES = ("detect", "crop")
-# Faces are cut out at the size of UTKFace's crops before they are scaled to the network's, as in training.
-CROP_SIZE = 200
 # Images are held in memory together up to this number and this many pixels.
 BATCH_IMAGES, BATCH_PIXELS = 32, 32_000_000
 # From this number of images on there is a progress bar.
@@ -37,7 +36,8 @@ class Predictor:
             raise UserError(f"faces {faces!r}: expected one of {', '.join(FACES)}")
         built = isinstance(model, MultiTaskModel)
         self.model = model if built else export.load(model)
-        self._geometry = UTKFACE_CROP if built else export.read_sidecar(model)["crop"]
+        geometry = UTKFACE_CROP if built else export.read_sidecar(model)["crop"]
+        self._crops = settings_for(self.model.tasks, geometry)
         self._detector = FaceDetector() if faces == "detect" else None
 
     def predict(self, paths: Iterable[Path | str]) -> list[dict]:
@@ -78,7 +78,7 @@ class Predictor:
 
     def _crop(self, image: np.ndarray, face: Face | None) -> np.ndarray:
         """Return a face (S, S, 3) as the network sees it; without a place of a face, the image is its crop."""
-        crop = image if face is None else align(image, face, self._geometry, CROP_SIZE)
+        crop = image if face is None else self._crops.cut(image, face)
         return resize(crop, self.model.image_size, self.model.resize_method).numpy()
 
     def _answers(self, crops: np.ndarray) -> Iterator[dict]:

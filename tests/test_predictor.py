@@ -9,13 +9,14 @@ from PIL import Image
 from skimage import data
 
 from mtl_keras import predictor
+from mtl_keras.cropping import CropSettings, cut
 from mtl_keras.data.images import read_image, resize
 from mtl_keras.drawing import SMALLEST_DRAWING, draw
 from mtl_keras.errors import UserError
 from mtl_keras.evaluate import predictions
 from mtl_keras.faces import LANDMARKS, UTKFACE_CROP, FaceDetector, align
 from mtl_keras.predictor import Predictor, find_images
-from mtl_keras.tasks import AGE_REGRESSION, SMILE
+from mtl_keras.tasks import AGE_REGRESSION, GENDER, HEAD_POSE, SMILE
 from mtl_keras.trainer import MultiTaskModel
 
 
@@ -132,7 +133,7 @@ def test_faces_of_a_photo_are_found_and_aligned_as_the_model_folder_says(tiny_mo
     pixels = read_image(photo)
     face = FaceDetector().detect([pixels])[0][0]
     assert people[0]["box"] == list(face.box)
-    crop = resize(align(pixels, face, UTKFACE_CROP, 200), 32).numpy()
+    crop = resize(CropSettings(keep_roll=True).cut(pixels, face), 32).numpy()
     outputs = tiny_model.predict(crop[None], verbose=0)
     assert people[0]["age"]["value"] == pytest.approx(float(outputs["age"][0] @ np.arange(117)), abs=1e-3)
     assert people[0]["head_pose"]["roll"] == pytest.approx(float(outputs["head_pose"][0, 2]), abs=1e-3)
@@ -144,6 +145,18 @@ def test_faces_of_a_photo_are_found_and_aligned_as_the_model_folder_says(tiny_mo
     (tiny_folder / "model.json").write_text(json.dumps(about))
     wider = Predictor(tiny_folder).predict([photo])[0]["people"]
     assert wider[0]["box"] == people[0]["box"] and wider[0]["age"] != people[0]["age"]
+
+
+def test_heads_are_turned_upright_unless_the_model_tells_how_they_are_held(tiny_backbone, photo):
+    pixels = read_image(photo)
+    face = FaceDetector().detect([pixels])[0][0]
+    upright, held = align(pixels, face, UTKFACE_CROP, 200), CropSettings(keep_roll=True).cut(pixels, face)
+    assert np.abs(upright.astype(int) - held).mean() > 2, "a head that is upright already would pass as well"
+    for tasks, crop in (([GENDER], upright), ([GENDER, HEAD_POSE], held)):
+        model = MultiTaskModel(tasks, tiny_backbone, shared_units=(4,))
+        expected = model.predict(resize(crop, 32).numpy()[None], verbose=0)["gender"].max()
+        (result,) = Predictor(model).predict([photo])
+        assert result["people"][0]["gender"]["probability"] == pytest.approx(float(expected), abs=1e-4)
 
 
 def test_a_photo_without_people_and_one_that_is_turned(tiny_model, photo, tmp_path):
@@ -163,7 +176,7 @@ def test_landmarks_that_make_no_crop_are_an_error_of_that_image(tiny_model, phot
     def refuse(*arguments):
         raise UserError("align: the landmarks lie in one point")
 
-    monkeypatch.setattr(predictor, "align", refuse)
+    monkeypatch.setattr(cut, "align", refuse)
     (result,) = Predictor(tiny_model).predict([photo])
     assert result["people"] == [] and "in one point" in result["error"]
 

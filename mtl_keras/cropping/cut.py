@@ -13,6 +13,7 @@ from PIL import Image
 from mtl_keras.data.images import read_image
 from mtl_keras.errors import UserError
 from mtl_keras.faces import LANDMARKS, UTKFACE_CROP, CropGeometry, Face, FaceDetector, align
+from mtl_keras.tasks import HEAD_POSE, Task
 
 FACES = ("largest", "central", "all")
 QUALITY = 95
@@ -67,6 +68,14 @@ class CropSettings:
     def cut(self, image: np.ndarray, face: Face) -> np.ndarray:
         """Return the crop (size, size, 3) of a face in an image."""
         return align(image, _unturned(face, self.geometry) if self.keep_roll else face, self.widened, self.size)
+
+
+def settings_for(tasks: list[Task], geometry: CropGeometry) -> CropSettings:
+    """Return how the faces are cut out that a model of these tasks answers about.
+
+    A head that is turned upright has no longer its roll, so a model of head pose sees it as it is.
+    """
+    return CropSettings(keep_roll=HEAD_POSE.name in [task.name for task in tasks], geometry=geometry)
 
 
 class Photo(NamedTuple):
