@@ -117,13 +117,8 @@ class StopWhenFlat(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self.losses.append(logs["val_loss"])
-        if flat(self.losses, self.patience):
+        if len(self.losses) - 1 - self.losses.index(min(self.losses)) >= self.patience:
             self.model.stop_training = True
-
-
-def flat(losses: list[float], patience: int) -> bool:
-    """Return whether the last `patience` epochs had no lower loss than those before."""
-    return bool(losses) and len(losses) - 1 - losses.index(min(losses)) >= patience
 
 
 class TimeTraining(keras.callbacks.Callback):
@@ -205,8 +200,14 @@ def fit(
         folder.mkdir(parents=True, exist_ok=True)
         if finished:
             model.load_weights(backed_up(backup, finished))
-        data = {"x": training(finished), "validation_data": validation, "shuffle": False}
-        model.fit(**data, initial_epoch=finished, epochs=epochs, callbacks=callbacks)
+        model.fit(
+            training(finished),
+            validation_data=validation,
+            initial_epoch=finished,
+            epochs=epochs,
+            callbacks=callbacks,
+            shuffle=False,
+        )
         model.load_weights(best)
     except OSError as error:
         reason = " ".join(str(error.strerror or error).split())
