@@ -101,7 +101,7 @@ def compare(
     check_data(experiment, comparison, table)
     parts = split(table, seed=experiment.seed)
     chosen = experiment.chosen_tasks()
-    variants = usable(experiment, variants if comparison.variants else {}, table)
+    variants = usable(experiment, variants if comparison.variants else {}, parts[0])
     shown = {task.name: task for changed in (experiment, *variants) for task in changed.chosen_tasks()}
     report = Results(out, list(shown.values()), notes_on(experiment, parts), comparison.cross_validation)
 
@@ -116,7 +116,7 @@ def compare(
     # Only now: a first run that fails must not cost the table of an earlier call.
     for name in ("runs.csv", "differences.csv", "costs.csv", "folds.csv"):
         (out / name).unlink(missing_ok=True)
-    report.write([majority(parts, chosen), *reported])
+    report.write([majority(parts, report.tasks), *reported])
     report.add(multi, elsewhere)
     best = report.add([average(final, parts, out, resume, not complete)])[-1] if len(multi) > 1 else multi[-1]
     report.write(run.row for run in seen_more_often(final, best, parts, out, complete))
@@ -205,18 +205,18 @@ def unlabelled(experiment: Experiment, table: pd.DataFrame) -> list[str]:
     return [task.name for task in experiment.chosen_tasks() if not encode(table, task)[1].any()]
 
 
-def usable(experiment: Experiment, variants: Mapping[str, dict], table: pd.DataFrame) -> list[Experiment]:
-    """Return the settings of the variants that differ from the experiment and whose tasks the table labels."""
+def usable(experiment: Experiment, variants: Mapping[str, dict], train: pd.DataFrame) -> list[Experiment]:
+    """Return the settings of the variants that differ from the experiment and whose tasks the training rows label."""
     found = []
     for name, changes in variants.items():
         changed = replace(experiment, **changes)
         if changed == experiment:
             continue
-        if lacking := unlabelled(changed, table):
-            print(f"left out: {name}, since no image has a label of {lacking[0]}")
+        if lacking := unlabelled(changed, train):
+            print(f"left out: {name}, since no training image has a label of {lacking[0]}")
             continue
         try:
-            with_balance(changed, table)
+            with_balance(changed, train)
         except UserError as error:
             print(f"left out: {name}, since {error}")
             continue

@@ -82,7 +82,6 @@ def test_facenet_utk_from_command_to_table(experiment, tiny_backbone, tmp_path):
 @pytest.mark.slow
 def test_bknet_from_three_rendered_sets_to_table(experiment, tmp_path):
     tiny = ["--rendered-faces", "40", "--epochs", "1", "--batch-size", "32", "--single-task", "none", "--seeds", "2"]
-    tiny += ["--no-variants"]
     code, printed, _ = experiment(tmp_path, *tiny, "--out", "out", script="bknet_age_gender_smile.py")
     assert code == 0 and re.search(r"genki4k: (3\d|40) faces cut out of 40 photos", printed)
     runs = pd.read_csv(tmp_path / "out" / "runs.csv").set_index("run")
@@ -90,6 +89,8 @@ def test_bknet_from_three_rendered_sets_to_table(experiment, tmp_path):
     # Every set has its own labels: ages and genders of UTKFace's 4 test images, smiles of about as many of GENKI-4K's.
     assert figures["gender.n"] == 4 and 0 < figures["age_group.n"] <= 4 and 2 <= figures["smile.n"] <= 5
     assert figures["parameters"] == 3_735_337
+    # The constant answer stands in every column, also in that of a variant's task.
+    assert runs.loc[["most frequent class", "bknet, trained, with expression"], "expression.n"].tolist() == [4, 4]
     assert "Mean and standard deviation" in (tmp_path / "out" / "table.md").read_text()
     for name in ("learning_curves", "runs", "confusion", "faces"):
         assert (tmp_path / "out" / f"{name}.png").stat().st_size > 10_000

@@ -75,7 +75,7 @@ def test_a_variant_without_labels_or_without_a_change_is_left_out(parts, capsys)
     variants = {"smaller": {"batch_size": 8}, "same": {"epochs": 2}, "smiles": {"tasks": ("age", "smile")}}
     found = usable(experiment, variants, parts[0])
     assert [(settings.variant, settings.batch_size) for settings in found] == [("smaller", 8)]
-    assert "left out: smiles, since no image has a label of smile" in capsys.readouterr().out
+    assert "left out: smiles, since no training image has a label of smile" in capsys.readouterr().out
 
 
 def test_a_variant_that_balances_another_set_is_left_out(parts, capsys):

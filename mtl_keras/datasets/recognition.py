@@ -1,4 +1,4 @@
-"""Which data set a folder holds, found out by trying its readers."""
+"""Which data set a folder or file holds, found out by trying its readers."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,14 +12,16 @@ Reader = Callable[..., pd.DataFrame]
 
 
 def first_that_reads(readers: Sequence[Reader]) -> Reader:
-    """Return a reader that takes a folder for the first of these sets whose layout it has.
+    """Return a reader that takes a folder, or a CSV file, for the first of these sets whose layout it has.
 
     A folder that none of them can read is an error with the reason of each. With `strict` a folder of the right layout
     with a deviation in it is an error too, but never read as another set.
     """
 
     def read(folder: str | Path, strict: bool = False) -> pd.DataFrame:
-        folder = folder_of(folder, " or ".join(reader.__name__ for reader in readers))
+        # One file may be a set as well.
+        if not Path(folder).is_file():
+            folder = folder_of(folder, " or ".join(reader.__name__ for reader in readers))
         reasons = []
         for reader in readers:
             try:

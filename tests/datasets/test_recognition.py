@@ -2,7 +2,7 @@
 
 import pytest
 
-from mtl_keras.datasets import fer2013, genki4k, utkface
+from mtl_keras.datasets import csv_file, fer2013, genki4k, utkface
 from mtl_keras.datasets.layouts import LAYOUTS
 from mtl_keras.datasets.recognition import first_that_reads
 from mtl_keras.datasets.rendered import write_faces
@@ -25,6 +25,17 @@ def test_what_none_reads_is_one_line_with_every_reason(tmp_path):
     assert "\n" not in str(error.value)
     with pytest.raises(UserError, match="nowhere: no such folder"):
         first_that_reads(READERS)(tmp_path / "nowhere")
+
+
+def test_a_file_is_read_by_the_reader_of_files(tmp_path):
+    (tmp_path / "a.jpg").touch()
+    table, other = tmp_path / "labels.csv", tmp_path / "notes.txt"
+    table.write_text("path,gender\na.jpg,male\n")
+    read = first_that_reads([*READERS, csv_file])
+    assert read(table)["gender"].tolist() == read(table, strict=True)["gender"].tolist() == ["male"]
+    other.write_text("nothing")
+    with pytest.raises(UserError, match="notes.txt: not genki4k .is a file; .*; not csv_file .has no column path"):
+        read(other)
 
 
 def test_strict_holds_for_the_set_that_was_recognised(tmp_path):
