@@ -90,7 +90,10 @@ def run_experiment(
     # Copies of one photo must not part, so what is tested elsewhere is the test part of a split of its own.
     elsewhere = split(labels(arguments.test_data), seed=experiment.seed)[2] if arguments.test_data else None
     print(compare(experiment, arguments.comparison, (table, elsewhere), out, arguments.resume, reported, variants))
-    print(f"tables and figures: {out}\nmodels: {out / 'models'}")
+    print(f"tables and figures: {out}")
+    # Finished runs of another machine came without their models.
+    if (models := out / "models").is_dir():
+        print(f"models: {models}")
 
 
 def rendered_folder(arguments: Arguments, layout: str, number: int) -> Path:

@@ -177,7 +177,7 @@ def write_table(folder: Path | str, tasks: list[Task], notes: Iterable[str] = ()
     return text
 
 
-def table_line(*cells: str) -> str:
+def table_line(*cells: object) -> str:
     """Return the cells as a line of a Markdown table."""
     return "| " + " | ".join(" ".join(str(cell).split()).replace("|", r"\|") for cell in cells) + " |"
 

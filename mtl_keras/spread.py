@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from mtl_keras.results import MISSING, heading, metric_of
+from mtl_keras.results import MISSING, heading, metric_of, table_line
 
 
 def spread(rows: Iterable[dict], columns: list[str]) -> list[str]:
@@ -17,11 +17,10 @@ def spread(rows: Iterable[dict], columns: list[str]) -> list[str]:
     if not groups:
         return []
     lines = ["", "Mean and standard deviation over runs with different seeds, on the same split:", ""]
-    lines.append(f"| run | seeds | {' | '.join(map(heading, columns))} |")
-    lines.append("|---|---:|" + "---:|" * len(columns))
+    lines += [table_line("run", "seeds", *map(heading, columns)), "|---|---:|" + "---:|" * len(columns)]
     for name, run in groups:
         shown = (_shown(metric_of(column).factor * run[column].astype(float)) for column in columns)
-        lines.append(f"| {name} | {len(run)} | {' | '.join(shown)} |")
+        lines.append(table_line(name, len(run), *shown))
     return lines
 
 
