@@ -17,12 +17,12 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from mtl_keras.arguments import Arguments, parse, run_experiment
-from mtl_keras.comparison import Comparison
+from mtl_keras.commands.experiment import Arguments, parse, run_experiment
 from mtl_keras.datasets import fer2013, genki4k, imdb_wiki, utkface
 from mtl_keras.datasets.recognition import first_that_reads
 from mtl_keras.errors import guarded
-from mtl_keras.settings import Experiment
+from mtl_keras.studies.comparison import Comparison
+from mtl_keras.studies.settings import Experiment
 
 REPORTED = (
     {

@@ -25,13 +25,16 @@ import pandas as pd
 import tyro
 from PIL import Image
 
+from mtl_keras.colors import COLORS, GRAY
 from mtl_keras.data.pipeline import batches
 from mtl_keras.data.sampling import balanced
-from mtl_keras.data.table import combine, replacing, split, write_table
+from mtl_keras.data.split import split
+from mtl_keras.data.table import combine, write_table
 from mtl_keras.datasets import csv_file, utkface
 from mtl_keras.errors import UserError, guarded
-from mtl_keras.plots.style import COLORS, GRAY, canvas, panels
-from mtl_keras.results import write_run_json
+from mtl_keras.files import replacing
+from mtl_keras.studies.plots.style import canvas, panels
+from mtl_keras.studies.provenance import write_run_json
 from mtl_keras.tasks import AGE, GENDER
 
 # Images too large for those of a training set to be kept in memory: they are read batch by batch at any number of rows.

@@ -13,11 +13,11 @@ python experiments/facenet_utk.py --data UTKFace --weights 20180408-102900
 import sys
 from pathlib import Path
 
-from mtl_keras.arguments import Arguments, parse, run_experiment
-from mtl_keras.comparison import Comparison
+from mtl_keras.commands.experiment import Arguments, parse, run_experiment
 from mtl_keras.datasets import utkface
 from mtl_keras.errors import guarded
-from mtl_keras.settings import Experiment
+from mtl_keras.studies.comparison import Comparison
+from mtl_keras.studies.settings import Experiment
 
 REPORTED = (
     {"run": "article, FaceNet, 478 MB", "age.rmse": 6.846, "gender.accuracy": 0.9484, "ethnicity.accuracy": 0.8797},

@@ -21,13 +21,13 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from mtl_keras.arguments import Arguments, parse, run_experiment
-from mtl_keras.comparison import Comparison
-from mtl_keras.cross_validation import CrossValidation
+from mtl_keras.commands.experiment import Arguments, parse, run_experiment
 from mtl_keras.datasets import celeba, class_folders, csv_file
 from mtl_keras.datasets.recognition import first_that_reads
 from mtl_keras.errors import guarded
-from mtl_keras.settings import Experiment
+from mtl_keras.studies.comparison import Comparison
+from mtl_keras.studies.cross_validation import CrossValidation
+from mtl_keras.studies.settings import Experiment
 
 # The work itself: no dropout, no decay, no change of the images; a rate divided by the epoch's number; at the second
 # epoch without a lower validation loss it stops.

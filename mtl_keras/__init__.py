@@ -10,15 +10,18 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 __version__ = "0.1.0"
 
 from mtl_keras import datasets
-from mtl_keras.cropping import CropSettings, crop_faces, read_crops
 from mtl_keras.data.audit import check_images, conflicts, resolve_conflicts
 from mtl_keras.data.packing import pack_shards
 from mtl_keras.data.pipeline import batches
 from mtl_keras.data.shards import read_shards, shard_batches, shard_table
-from mtl_keras.data.table import combine, read_table, split, write_table
-from mtl_keras.evaluate import evaluate
-from mtl_keras.experiment import run
-from mtl_keras.settings import Experiment
+from mtl_keras.data.split import split
+from mtl_keras.data.table import combine, read_table, write_table
+from mtl_keras.evaluation.metrics import evaluate
+from mtl_keras.faces.crop import crop_faces
+from mtl_keras.faces.cut import CropSettings
+from mtl_keras.faces.folder import read_crops
+from mtl_keras.studies.settings import Experiment
+from mtl_keras.studies.study import run
 from mtl_keras.tasks import (
     AGE,
     AGE_ARGMAX,
@@ -32,7 +35,7 @@ from mtl_keras.tasks import (
     SMILE,
     Task,
 )
-from mtl_keras.trainer import MultiTaskModel
+from mtl_keras.training.trainer import MultiTaskModel
 
 __all__ = [
     "AGE",

@@ -13,11 +13,13 @@ import pytest
 import tensorflow as tf
 from hypothesis import settings
 
-from mtl_keras import cli, export
-from mtl_keras.datasets.rendered import rendered, write_utkface
+from mtl_keras.commands import main
+from mtl_keras.datasets.rendered import rendered
 from mtl_keras.models.backbones import BACKBONES, Backbone
+from mtl_keras.portraits.writer import write_utkface
 from mtl_keras.tasks import AGE, ETHNICITY, GENDER, HEAD_POSE
-from mtl_keras.trainer import MultiTaskModel
+from mtl_keras.training import model_folder
+from mtl_keras.training.trainer import MultiTaskModel
 
 # Only possible before TensorFlow's first operation, and an import makes none. GPUs are hidden, since they round too
 # coarsely for what is compared here.
@@ -80,7 +82,7 @@ def tiny_model(tiny_backbone) -> MultiTaskModel:
 @pytest.fixture
 def tiny_folder(tiny_model, tmp_path) -> Path:
     """The folder of `tiny_model`."""
-    return export.save(tiny_model, tmp_path / "model")
+    return model_folder.save(tiny_model, tmp_path / "model")
 
 
 @pytest.fixture
@@ -91,7 +93,7 @@ def run(monkeypatch, capsys):
         monkeypatch.setattr(sys, "argv", ["mtl-keras", *map(str, arguments)])
         code = 0
         try:
-            cli.main()
+            main.main()
         except SystemExit as stopped:
             code = stopped.code
         printed = capsys.readouterr()

@@ -14,14 +14,15 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from mtl_keras import distribute, losses, metrics, weightings
 from mtl_keras.data.pipeline import feature_batches
+from mtl_keras.kinds import losses, metrics
 from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.models.sharing import SHARING
-from mtl_keras.optimizers import LayerwiseAdamW
 from mtl_keras.tasks import AGE, AGE_ARGMAX, AGE_REGRESSION, GENDER, HEAD_POSE, TASKS, Task
-from mtl_keras.trainer import LOSS_MEANS, MultiTaskModel
-from mtl_keras.weightings import WEIGHTINGS
+from mtl_keras.training import distribute, weightings
+from mtl_keras.training.optimizers import LayerwiseAdamW
+from mtl_keras.training.trainer import LOSS_MEANS, MultiTaskModel
+from mtl_keras.training.weightings import WEIGHTINGS
 
 ROOT = Path(__file__).parents[1]
 WIDTH, ROWS, BATCH = 6, 11, 5

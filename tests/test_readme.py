@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from mtl_keras.datasets.layouts import LAYOUTS
-from mtl_keras.datasets.rendered import write_faces, write_utkface
+from mtl_keras.portraits.layouts import LAYOUTS
+from mtl_keras.portraits.writer import write_faces, write_utkface
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -8,47 +8,28 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = "mtl_keras"
 
-# Data flows down these rows, and imports go back up: a module may import every row above its own.
+# The levels of the house, by its rooms (a folder or a file beside them): imports go to a level above, never back. Of
+# their own level, rooms may import only what NEIGHBORS says.
 LEVELS = (
-    ("errors", "tasks"),
-    ("datasets", "data", "faces", "models", "losses", "metrics", "weightings", "distribute", "optimizers"),
-    ("trainer",),
-    (
-        "features",
-        "cropping",
-        "evaluate",
-        "results",
-        "spread",
-        "audit_report",
-        "plots",
-        "export",
-        "costs",
-        "checkpoints",
-        "drawing",
-        "predictor",
-        "people",
-    ),
-    (
-        "settings",
-        "experiment",
-        "cross_validation",
-        "views",
-        "pictures",
-        "comparison",
-        "arguments",
-        "data_commands",
-        "cli",
-        "app",
-    ),
+    ("errors", "colors", "files", "tasks", "kinds"),
+    ("datasets", "portraits", "data", "faces", "models"),
+    ("training",),
+    ("evaluation",),
+    ("studies", "serving"),
+    ("commands",),
 )
-# Of their own row, these may also import what stands to their left; the others only what is inside their own folder.
-LEFT_TO_RIGHT = (0, 3)
-ALL_OF_ROW = (4,)
-# They gather what the others made.
+NEIGHBORS = {
+    "files": {"errors"},
+    "tasks": {"errors"},
+    "kinds": {"errors", "files", "tasks"},
+    "portraits": {"datasets"},
+    "faces": {"data"},
+}
+# It gathers what the others made.
 ENTRANCES = ("__init__", "__main__")
 
 # Tests that mirror no module, and what tests share.
-FREE_TESTS = {"conftest.py", "laws.py", "test_readme.py", "test_structure.py"}
+FREE_TESTS = {"conftest.py", "laws.py", "test_readme.py", "test_structure.py", "studies/test_plots.py"}
 MIRRORED = {"experiments": "experiments", "data_tools": "data_tools"}
 MAXIMUM_LINES = 300
 
@@ -75,16 +56,11 @@ def imported(source: str, module: tuple[str, ...], is_folder: bool) -> set[str]:
 
 
 def forbidden(top: str, imports: set[str]) -> set[str]:
-    """Those of the imported top modules that a module of the top module `top` must not import."""
+    """Those of the imported rooms that a module of the room `top` must not import."""
     if top in ENTRANCES:
         return set()
-    row = next(index for index, names in enumerate(LEVELS) if top in names)
-    allowed = {top}.union(*LEVELS[:row])
-    if row in LEFT_TO_RIGHT:
-        allowed |= set(LEVELS[row][: LEVELS[row].index(top)])
-    if row in ALL_OF_ROW:
-        allowed |= set(LEVELS[row])
-    return imports - allowed
+    level = next(index for index, rooms in enumerate(LEVELS) if top in rooms)
+    return imports - {top}.union(NEIGHBORS.get(top, ()), *LEVELS[:level])
 
 
 def mirrored(test: Path) -> list[Path]:
@@ -124,8 +100,8 @@ def test_imports_go_one_way(path):
     module = path.relative_to(ROOT / PACKAGE).with_suffix("").parts
     is_folder = module[-1] == "__init__" and len(module) > 1
     top = module[0]
-    known = {name for names in LEVELS for name in names}.union(ENTRANCES)
-    assert top in known, f"{path.name} is in no level; LEVELS of this file says where modules stand"
+    known = {room for rooms in LEVELS for room in rooms}.union(ENTRANCES)
+    assert top in known, f"{path.name} is in no level; LEVELS of this file says where rooms stand"
     module = module[:-1] if is_folder else module
     assert forbidden(top, imported(path.read_text(encoding="utf-8"), module, is_folder)) == set()
 
@@ -190,14 +166,15 @@ def test_imports_are_seen(source, module, is_folder, expected):
     [
         ("tasks", {"errors"}, set()),
         ("errors", {"tasks"}, {"tasks"}),
-        ("losses", {"tasks", "metrics"}, {"metrics"}),
-        ("data", {"data", "datasets"}, {"datasets"}),
-        ("trainer", {"losses", "evaluate"}, {"evaluate"}),
-        ("plots", {"results", "trainer"}, set()),
-        ("results", {"evaluate", "plots"}, {"plots"}),
-        ("experiment", {"cli", "people", "data"}, set()),
-        ("cli", {""}, {""}),
-        ("__init__", {"cli", "trainer"}, set()),
+        ("kinds", {"tasks", "files", "data"}, {"data"}),
+        ("data", {"data", "datasets", "kinds"}, {"datasets"}),
+        ("portraits", {"datasets", "models"}, {"models"}),
+        ("training", {"models", "evaluation"}, {"evaluation"}),
+        ("studies", {"evaluation", "training", "serving"}, {"serving"}),
+        ("serving", {"studies", "faces"}, {"studies"}),
+        ("commands", {"studies", "serving", "data"}, set()),
+        ("commands", {""}, {""}),
+        ("__init__", {"commands", "training"}, set()),
     ],
 )
 def test_levels_are_kept(top, imports, expected):

@@ -5,17 +5,7 @@ from dataclasses import FrozenInstanceError
 import pytest
 
 from mtl_keras.errors import UserError
-from mtl_keras.tasks import (
-    AGE,
-    AGE_ARGMAX,
-    AGE_REGRESSION,
-    ETHNICITY,
-    GENDER,
-    HEAD_POSE,
-    TASKS,
-    Task,
-    find,
-)
+from mtl_keras.tasks import AGE, AGE_ARGMAX, AGE_REGRESSION, ETHNICITY, GENDER, HEAD_POSE, TASKS, Task, find
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What is wrong with a collection of images: unreadable files, copies of one image, copies whose labels disagree."""
 
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -8,6 +9,7 @@ from mtl_keras.data.copies import connected, find_groups
 from mtl_keras.data.inspection import inspect_images
 from mtl_keras.data.table import complete, label_columns
 from mtl_keras.errors import UserError
+from mtl_keras.files import without_folders, write_rows
 
 
 def check_images(table: pd.DataFrame, cache: Path | None = None) -> pd.DataFrame:
@@ -90,3 +92,12 @@ def _disagreements(table: pd.DataFrame) -> pd.DataFrame:
         index=table.index,
         dtype=bool,
     )
+
+
+def write_skipped(skipped: list[dict], path: Path | str) -> None:
+    """Write the skipped files as CSV: `path`, counted from the folder that all of them share, and `reason`."""
+    files = [os.path.abspath(item["path"]) for item in skipped]
+    shared = os.path.commonpath([os.path.dirname(file) for file in files]) if files else ""
+    reasons = [without_folders(str(item["reason"])) for item in skipped]
+    rows = [{"path": os.path.relpath(f, shared), "reason": reason} for f, reason in zip(files, reasons, strict=True)]
+    write_rows(rows, ["path", "reason"], Path(path))

@@ -14,8 +14,8 @@ from PIL import Image
 from tqdm import tqdm
 
 from mtl_keras.data.images import open_image, reason_of, to_rgb
-from mtl_keras.data.table import replacing
 from mtl_keras.errors import UserError
+from mtl_keras.files import replacing
 
 SIDE = 32
 _CACHE_FORMAT = "1"

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from mtl_keras.data.table import SPLITS, replacing
+from mtl_keras.data.table import SPLITS
 from mtl_keras.errors import UserError
+from mtl_keras.files import replacing
 from mtl_keras.tasks import Task
 
 FORMAT = 1

@@ -29,8 +29,9 @@ from mtl_keras.data.manifest import (
     reason,
     write_manifest,
 )
-from mtl_keras.data.table import complete, encode, label_columns, replacing
+from mtl_keras.data.table import complete, encode, label_columns
 from mtl_keras.errors import UserError
+from mtl_keras.files import replacing
 from mtl_keras.tasks import TASKS, Task
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mtl_keras.datasets.files import folder_of, image_files
 from mtl_keras.datasets.poses import pose_table
 from mtl_keras.errors import UserError
+from mtl_keras.files import folder_of, image_files
 
 _FRAME = re.compile(r"(frame_[0-9]+)_rgb\.(?:png|jpe?g|bmp)", re.IGNORECASE)
 # Four of the 20 people were recorded twice.

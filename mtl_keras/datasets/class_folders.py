@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mtl_keras.datasets.files import folder_of, image_files, label_table
+from mtl_keras.datasets.files import label_table
 from mtl_keras.errors import UserError
+from mtl_keras.files import folder_of, image_files
 from mtl_keras.tasks import TASKS, Task
 
 SPLITS = {

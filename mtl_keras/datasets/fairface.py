@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from mtl_keras.datasets.files import folder_of, image_files, label_table
+from mtl_keras.datasets.files import label_table
 from mtl_keras.datasets.lists import decode, present, read_columns, refuse
 from mtl_keras.errors import UserError
+from mtl_keras.files import folder_of, image_files
 from mtl_keras.tasks import AGE_DECADE
 
 LISTS = {

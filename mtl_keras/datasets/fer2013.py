@@ -16,8 +16,8 @@ from PIL import Image
 from tqdm import tqdm
 
 from mtl_keras.datasets.class_folders import SPLITS, read_class_folders
-from mtl_keras.datasets.files import folder_of
 from mtl_keras.errors import UserError
+from mtl_keras.files import folder_of
 from mtl_keras.tasks import EXPRESSION
 
 CSV, IMAGES, SIDE = "fer2013.csv", "fer2013_images", 48

@@ -1,42 +1,11 @@
 """What the readers share: finding a set's files, and the label table that each of them returns."""
 
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from mtl_keras.errors import UserError
-
 TEXT = pd.StringDtype(na_value=np.nan)
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp")
-
-
-def image_files(folder: str | Path) -> Iterator[str]:
-    """Yield every image file at any depth, hidden ones left out and each linked folder visited once."""
-    visited = set()
-    for place, folders, files in os.walk(folder, followlinks=True):
-        real = os.path.realpath(place)
-        if real in visited:
-            folders.clear()
-            continue
-        visited.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        start = os.path.join(place, "")
-        for name in files:
-            if name.lower().endswith(EXTENSIONS) and not name.startswith("."):
-                yield start + name
-
-
-def folder_of(path: str | Path, what: str) -> Path:
-    """Return the path if it is a folder; what is missing, or a file, is an error that says `what` was expected."""
-    folder = Path(path)
-    if not folder.exists():
-        raise UserError(f"{folder}: no such folder; expected the folder of {what}")
-    if not folder.is_dir():
-        raise UserError(f"{folder}: is a file; expected the folder of {what}")
-    return folder
 
 
 def label_table(

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mtl_keras.datasets.files import folder_of, image_files
 from mtl_keras.datasets.matlab import read_mat
 from mtl_keras.datasets.poses import pose_table
 from mtl_keras.errors import UserError
+from mtl_keras.files import folder_of, image_files
 
 PARAMETERS = 7
 _RENDERING = re.compile(r"_[0-9]+$")

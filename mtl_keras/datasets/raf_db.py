@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from mtl_keras.datasets.files import TEXT, folder_of, image_files, label_table
+from mtl_keras.datasets.files import TEXT, label_table
 from mtl_keras.datasets.lists import decode, notes, present, refuse, shown
 from mtl_keras.errors import UserError
+from mtl_keras.files import folder_of, image_files
 
 BASES = ("", "basic")
 LISTS = [

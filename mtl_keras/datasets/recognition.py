@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from mtl_keras.datasets.files import folder_of
 from mtl_keras.errors import UserError
+from mtl_keras.files import folder_of
 
 Reader = Callable[..., pd.DataFrame]
 

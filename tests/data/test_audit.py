@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from mtl_keras.data.audit import check_images, conflicts, resolve_conflicts
-from mtl_keras.data.table import split
+from mtl_keras.data.split import split
 from mtl_keras.errors import UserError
 
 

@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from mtl_keras import distribute
 from mtl_keras.data.augment import Augmentation
 from mtl_keras.data.images import decode, resize
 from mtl_keras.data.pipeline import batches, feature_batches
 from mtl_keras.errors import UserError
 from mtl_keras.tasks import AGE, AGE_GROUP, ETHNICITY, GENDER, HEAD_POSE, Task
+from mtl_keras.training import distribute
 
 SIDE = 32
 

@@ -14,7 +14,6 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from mtl_keras import distribute
 from mtl_keras.data import shards as module
 from mtl_keras.data.packing import pack_shards
 from mtl_keras.data.pipeline import batches
@@ -22,7 +21,8 @@ from mtl_keras.data.shards import read_shards, shard_batches, shard_table
 from mtl_keras.data.table import complete, encode, label_columns
 from mtl_keras.errors import UserError
 from mtl_keras.tasks import AGE, AGE_GROUP, AGE_REGRESSION, ETHNICITY, GENDER, HEAD_POSE, TASKS, Task
-from mtl_keras.trainer import MultiTaskModel
+from mtl_keras.training import distribute
+from mtl_keras.training.trainer import MultiTaskModel
 
 SIDE, ROWS, PER_SHARD = 32, 24, 6
 

@@ -10,19 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mtl_keras.data.table import (
-    SPLITS,
-    combine,
-    complete,
-    encode,
-    label_columns,
-    read_table,
-    replacing,
-    split,
-    write_table,
-)
+from mtl_keras.data.split import split
+from mtl_keras.data.table import SPLITS, combine, complete, encode, label_columns, read_table, write_table
 from mtl_keras.datasets import utkface
 from mtl_keras.errors import UserError
+from mtl_keras.files import replacing
 from mtl_keras.tasks import AGE, EXPRESSION, GENDER, HEAD_POSE, SMILE
 
 

@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 
 from mtl_keras.data.table import complete
-from mtl_keras.datasets.files import folder_of, label_table
+from mtl_keras.datasets.files import label_table
 from mtl_keras.errors import UserError
+from mtl_keras.files import folder_of
 
 
 def test_a_label_table_is_complete_as_it_is_built():

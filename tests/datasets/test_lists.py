@@ -5,9 +5,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mtl_keras.datasets.files import image_files
 from mtl_keras.datasets.lists import decode, present, read_columns, refuse
 from mtl_keras.errors import UserError
+from mtl_keras.files import image_files
 
 
 def test_columns_are_stripped_text_and_empty_cells_are_empty(tmp_path):

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtl_keras.data.table import combine, split
+from mtl_keras.data.split import split
+from mtl_keras.data.table import combine
 from mtl_keras.datasets import DATASETS
 from mtl_keras.datasets.utkface import ParsedName, parse_name, utkface
 from mtl_keras.errors import UserError

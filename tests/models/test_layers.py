@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mtl_keras import distribute
 from mtl_keras.models.layers import FusedBatchNormalization, ReflectedBorder, Scale
+from mtl_keras.training import distribute
 
 
 def pair(channels: int, dtype: str = "float32", **arguments):

@@ -1,0 +1,1 @@
+"""Every command line: `mtl-keras` and the experiments' own."""

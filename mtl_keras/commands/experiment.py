@@ -1,0 +1,129 @@
+"""The command line that every experiment has in common."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+import pandas as pd
+import tyro
+
+from mtl_keras.data.audit import check_images, conflicts, resolve_conflicts, write_skipped
+from mtl_keras.data.derive import derived
+from mtl_keras.data.folds import with_test
+from mtl_keras.data.split import split
+from mtl_keras.data.table import combine, write_table
+from mtl_keras.datasets import PHOTOS
+from mtl_keras.faces.crop import crop_faces
+from mtl_keras.models.weights import find_weights
+from mtl_keras.portraits.layouts import LAYOUTS
+from mtl_keras.portraits.writer import write_faces
+from mtl_keras.studies.comparison import Comparison, compare
+from mtl_keras.studies.settings import Experiment, check
+
+FLAT = tyro.conf.OmitArgPrefixes
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What an experiment reads, trains and writes."""
+
+    # Folders of the data sets. Without any, the experiment renders faces of its own.
+    data: tuple[Path, ...] = ()
+    # Folders of data sets on which what was trained is tested as well, on their test images.
+    test_data: tuple[Path, ...] = ()
+    # Folder for tables, figures, models and checkpoints.
+    out: Path = Path("results/run")
+    # Go on where an earlier call with the same settings stopped; without it, everything is trained anew.
+    resume: bool = False
+    # Make every file name that deviates from the data set's rule an error, instead of reading as much as it tells.
+    strict: bool = False
+    # Read every image first, to skip what is damaged and find copies of one photo; --no-check trusts millions of files.
+    check: bool = True
+    # Copies of one photo with different labels: keep them, drop the images, or blank the labels at odds.
+    conflicts: Literal["keep", "drop", "blank"] = "keep"
+    # How many faces to render where there is no data.
+    rendered_faces: int = 2400
+    # What is trained, and how.
+    experiment: FLAT[Experiment] = field(default_factory=Experiment)
+    # What it is compared with.
+    comparison: FLAT[Comparison] = field(default_factory=Comparison)
+
+
+def parse(default: Arguments, description: str) -> Arguments:
+    """Read the command line over these defaults; `--help` shows the description and every default."""
+    return tyro.cli(Arguments, default=default, description=description)
+
+
+def run_experiment(
+    arguments: Arguments,
+    read: Callable[..., pd.DataFrame],
+    reported: Iterable[dict] = (),
+    variants: Mapping[str, dict] = MappingProxyType({}),
+    layouts: Iterable[str] = ("utkface",),
+) -> None:
+    """Read the data, say what was found, train and compare, and print the table and where everything is.
+
+    `read` is the reader of a data set: (folder, strict) -> label table. `reported` are rows of published figures,
+    `variants` changes of a setting to try: see `mtl_keras.studies.comparison.compare`. Of the sets in
+    `mtl_keras.datasets.PHOTOS` the faces are cut out first. Without data, faces are rendered in each of the `layouts`.
+    """
+    experiment, out = arguments.experiment, arguments.out
+    check(experiment)
+    if experiment.weights:
+        # A wrong name or file should not come to light only after the images were read.
+        experiment = replace(experiment, weights=str(find_weights(experiment.weights)))
+    folders = arguments.data or [rendered_folder(arguments, layout, n) for n, layout in enumerate(layouts)]
+
+    def labels(folders: Iterable[Path]) -> pd.DataFrame:
+        tables = [read(folder, arguments.strict) for folder in folders]
+        tables = [crops_of(table, out) if set(table["source"]) & {*PHOTOS} else table for table in tables]
+        return with_test(derived(combine(tables), experiment.chosen_tasks()), experiment.seed)
+
+    table = labels(folders)
+    if arguments.check:
+        table = check_images(table, out / "cache" / "images.npz")
+    report(table, out, arguments.conflicts)
+    if arguments.check:
+        table = resolve_conflicts(table, arguments.conflicts)
+    # Copies of one photo must not part, so what is tested elsewhere is the test part of a split of its own.
+    elsewhere = split(labels(arguments.test_data), seed=experiment.seed)[2] if arguments.test_data else None
+    print(compare(experiment, arguments.comparison, (table, elsewhere), out, arguments.resume, reported, variants))
+    print(f"tables and figures: {out}")
+    # Finished runs of another machine came without their models.
+    if (models := out / "models").is_dir():
+        print(f"models: {models}")
+
+
+def rendered_folder(arguments: Arguments, layout: str, number: int) -> Path:
+    """Render the faces that stand in for data set `number`, in this layout, and return their folder."""
+    # Other people in each set, or one person would be in several parts of the split.
+    count, seed = arguments.rendered_faces, arguments.experiment.seed + 100 * number
+    print(f"no --data: rendering {count} cartoon faces, which say nothing about people, laid out as {layout}")
+    return write_faces(arguments.out / "data" / f"rendered-{layout}-{count}-seed-{seed}", LAYOUTS[layout], count, seed)
+
+
+def crops_of(photos: pd.DataFrame, out: Path) -> pd.DataFrame:
+    """Return the table of the faces cut out of photos; the crops of an earlier call are kept."""
+    source = photos["source"].iloc[0]
+    crops = crop_faces(photos, out / "cache" / f"crops-{source}")
+    print(f"{source}: {len(crops)} faces cut out of {len(photos)} photos")
+    return crops
+
+
+def report(table: pd.DataFrame, out: Path, how: str) -> None:
+    """Print what was read and skipped, and write the skipped files and the conflicting labels as CSV."""
+    skipped, deviations = table.attrs.get("skipped", []), table.attrs.get("deviations", [])
+    write_skipped(skipped, out / "skipped.csv")
+    print(f"{len(table)} images read, {len(skipped)} skipped (skipped.csv), {len(deviations)} names read in part")
+    if "audit" not in table.attrs:
+        print("images not checked: copies of one photo may be in several parts, and a damaged one ends the training")
+        return
+    audit, at_odds = table.attrs["audit"], conflicts(table)
+    named = at_odds.assign(path=[Path(path).name for path in at_odds["path"]])
+    write_table(named.drop(columns=["split", "group"]), out / "conflicts.csv")
+    print(
+        f"{audit['copy_groups']} photos occur more than once ({audit['copy_images']} images); "
+        f"{at_odds['image'].nunique()} of them with different labels (conflicts.csv; --conflicts {how})"
+    )

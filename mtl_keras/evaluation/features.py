@@ -1,0 +1,61 @@
+"""A trunk's features of many images, computed once and kept on disk."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from mtl_keras.data.augment import view
+from mtl_keras.data.pipeline import batches
+from mtl_keras.files import replacing
+from mtl_keras.training.trainer import MultiTaskModel
+
+
+class ImagesOnly:
+    """Asks a pipeline for images of a model's size, without labels."""
+
+    def __init__(self, model: MultiTaskModel):
+        self.tasks, self.image_size, self.resize_method = [], model.image_size, model.resize_method
+
+
+def image_batches(
+    model: MultiTaskModel, table: pd.DataFrame, batch_size: int = 64, flip: bool = False, zoom: float = 1.0
+) -> tf.data.Dataset:
+    """Return batches of images (B, S, S, 3) uint8 in the table's order, each as `view` shows it."""
+    read = batches(table, ImagesOnly(model), batch_size)
+    return read.map(lambda images, labels, masks: view(images, flip, zoom))
+
+
+def trunk_features(
+    model: MultiTaskModel, table: pd.DataFrame, cache: Path, weights: str, flip: bool = False
+) -> np.ndarray:
+    """Return the features (N, D) float32 of the table's images, from `cache` (a folder) where they are there already.
+
+    `weights` tells apart trunks of one name: the sha256 of a weights file, or how the trunk was initialized.
+    Features are kept by that, the backbone, its precision, the crop, and every file's path, size and time of change.
+    """
+    files = [(path, Path(path).stat()) for path in table["path"]]
+    settings = model.get_config()
+    key = {
+        "backbone": settings["backbone"],
+        "image_size": model.image_size,
+        "border": settings["border"],
+        "precision": model.dtype_policy.name,
+        "weights": weights,
+        "flip": flip,
+        "files": [(str(Path(path).resolve()), stat.st_size, stat.st_mtime_ns) for path, stat in files],
+    }
+    name = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:24]
+    path = cache / f"features-{name}.npy"
+    if path.exists():
+        return np.load(path, allow_pickle=False)
+    # Only the trunk runs: the heads may not be trained yet.
+    trunk = keras.Model(model.inputs, model.trunk_output)
+    features = trunk.predict(image_batches(model, table, flip=flip), verbose="auto").astype(np.float32)
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        np.save(file, features, allow_pickle=False)
+    return features

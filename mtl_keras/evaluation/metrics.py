@@ -1,0 +1,88 @@
+"""What a model's answers are worth: metrics with intervals, and paired differences."""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import pandas as pd
+
+from mtl_keras.data.table import encode
+from mtl_keras.errors import UserError
+from mtl_keras.evaluation.predictions import labels_and_answers, predictions
+from mtl_keras.kinds.metrics import measure
+from mtl_keras.tasks import Task
+from mtl_keras.training.trainer import MultiTaskModel
+
+RESAMPLES = 1000
+
+
+def figures(answered_table: pd.DataFrame, tasks: Iterable[Task], resamples: int = RESAMPLES) -> dict[str, float]:
+    """Return {"age.mae": ..., "age.mae.low": ..., "age.mae.high": ..., "age.n": ...}: metrics with 95 % intervals.
+
+    The bounds are percentiles over bootstrap samples of the images (Efron, 1979), the same samples at each call.
+    """
+    result = {}
+    for task in tasks:
+        labels, answer, mask = labels_and_answers(answered_table, task)
+        samples = pd.DataFrame([measure(task, labels[i], answer[i], mask[i]) for i in _resampled(len(mask), resamples)])
+        for metric, value in measure(task, labels, answer, mask).items():
+            result[f"{task.name}.{metric}"] = value
+            if metric != "n" and resamples:
+                low, high = np.nanpercentile(samples[metric], [2.5, 97.5]) if mask.any() else (np.nan, np.nan)
+                result |= {f"{task.name}.{metric}.low": float(low), f"{task.name}.{metric}.high": float(high)}
+    return result
+
+
+def _resampled(count: int, resamples: int) -> Iterator[np.ndarray]:
+    generator = np.random.default_rng(0)
+    for _ in range(resamples):
+        yield generator.integers(0, count, count)
+
+
+def differences(first: pd.DataFrame, second: pd.DataFrame, task: Task) -> list[dict]:
+    """Return {"metric", "difference", "low", "high"} for each metric: first minus second, on the same images.
+
+    Both are resampled together, so that an image that is hard for both does not widen the interval.
+    """
+    first, second = (table[encode(table, task)[1] > 0] for table in (first, second))
+    if first["path"].tolist() != second["path"].tolist():
+        raise UserError("paired differences need the same labelled images in the same order in both tables")
+    labels, answer, mask = labels_and_answers(first, task)
+    other = labels_and_answers(second, task)[1]
+
+    def minus(rows):
+        ours, theirs = (
+            measure(task, labels[rows], answer[rows], mask[rows]),
+            measure(task, labels[rows], other[rows], mask[rows]),
+        )
+        return {metric: ours[metric] - theirs[metric] for metric in ours if metric != "n"}
+
+    samples = pd.DataFrame([minus(rows) for rows in _resampled(len(mask), RESAMPLES)])
+    bounds = {metric: np.nanpercentile(samples[metric], [2.5, 97.5]) for metric in samples}
+    return [
+        {"metric": f"{task.name}.{metric}", "difference": value, "low": bounds[metric][0], "high": bounds[metric][1]}
+        for metric, value in minus(np.arange(len(mask))).items()
+    ]
+
+
+def evaluate(model: MultiTaskModel, table: pd.DataFrame, views: str = "one") -> pd.DataFrame:
+    """Return a model's metrics on a label table: a row a metric, with its value and 95 % interval."""
+    labelled = [task for task in model.tasks if encode(table, task)[1].any()]
+    if not labelled:
+        names = ", ".join(task.name for task in model.tasks)
+        raise UserError(f"no row of the table has a label of any task of this model ({names}); expected at least one")
+    return as_table(figures(predictions(model, table, views=views), labelled))
+
+
+def as_table(found: dict[str, float]) -> pd.DataFrame:
+    """Return what `figures` gives as a table with a row a metric: `n`, `value`, `low`, `high`."""
+    rows = {
+        name: {
+            "n": int(found[f"{name.split('.')[0]}.n"]),
+            "value": value,
+            "low": found.get(f"{name}.low"),
+            "high": found.get(f"{name}.high"),
+        }
+        for name, value in found.items()
+        if name.count(".") == 1 and not name.endswith(".n")
+    }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("metric")

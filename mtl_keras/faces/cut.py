@@ -1,0 +1,180 @@
+"""Which faces of a photo are cut out and how, and the work of one process: photos in, crops on disk out."""
+
+import os
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from mtl_keras.data.images import read_image
+from mtl_keras.errors import UserError
+from mtl_keras.faces.geometry import LANDMARKS, UTKFACE_CROP, CropGeometry, Face, align
+from mtl_keras.faces.mtcnn import FaceDetector
+from mtl_keras.tasks import HEAD_POSE, Task
+
+FACES = ("largest", "central", "all")
+QUALITY = 95
+
+
+@dataclass(frozen=True)
+class CropSettings:
+    """Which faces are cut out, and how.
+
+    `faces` is "largest"; "central", the one with most area x (1 - d)^2, where d is its distance from the middle of the
+    photo, 1 in a corner; or "all". Crops have `size` pixels a side. The landmarks come to where `geometry` has them,
+    in a crop that is wider by the share `margin` of its side on each side. A crop is turned until the head is upright,
+    after which a label of roll is no longer true; with `keep_roll` it is not turned.
+    """
+
+    faces: str = "largest"
+    size: int = 200
+    margin: float = 0.0
+    keep_roll: bool = False
+    geometry: CropGeometry = UTKFACE_CROP
+
+    def __post_init__(self):
+        if self.faces not in FACES:
+            raise UserError(f"faces {self.faces!r}: expected one of {', '.join(FACES)}")
+        # At -0.3 the eyes of UTKFace's crops come to lie on the border.
+        if not 1 <= self.size <= 4096 or not -0.3 <= self.margin <= 5:
+            raise UserError(f"size {self.size}, margin {self.margin}: expected size 1 to 4096, margin -0.3 to 5")
+
+    @property
+    def widened(self) -> CropGeometry:
+        """The geometry of the crops: that of the settings with the margin around it."""
+        if not self.margin:
+            return self.geometry
+        points = (self.geometry.points + self.margin) / (1 + 2 * self.margin)
+        kind = f"{self.geometry.kind}, margin {self.margin:g}"
+        return CropGeometry(kind, dict(zip(LANDMARKS, points.tolist(), strict=True)), self.geometry.height)
+
+    def choose(self, faces: list[Face], height: int, width: int) -> list[Face]:
+        """Return the faces that are cut out of a photo of this height and width."""
+        middle = np.array([width, height]) / 2
+
+        def weight(face: Face) -> float:
+            if self.faces != "central":
+                return face.area
+            x, y, face_width, face_height = face.box
+            distance = np.hypot(*((x + face_width / 2, y + face_height / 2) - middle)) / np.hypot(*middle)
+            return face.area * (1 - distance) ** 2
+
+        faces = sorted(faces, key=weight, reverse=True)
+        return faces if self.faces == "all" else faces[:1]
+
+    def cut(self, image: np.ndarray, face: Face) -> np.ndarray:
+        """Return the crop (size, size, 3) of a face in an image."""
+        return align(image, _unturned(face, self.geometry) if self.keep_roll else face, self.widened, self.size)
+
+
+def settings_for(tasks: list[Task], geometry: CropGeometry) -> CropSettings:
+    """Return how the faces are cut out that a model of these tasks answers about.
+
+    A head that is turned upright has no longer its roll, so a model of head pose sees it as it is.
+    """
+    return CropSettings(keep_roll=HEAD_POSE.name in [task.name for task in tasks], geometry=geometry)
+
+
+class Photo(NamedTuple):
+    """A photo to crop.
+
+    `name` is that of its crops without an ending, `stamp` (bytes, time) tells whether the photo has changed, and
+    `reason` says why it cannot be read if that is known already.
+    """
+
+    path: str
+    name: str
+    stamp: list[int]
+    reason: str = ""
+
+
+def crop_batch(photos: list[Photo], folder: Path, settings: CropSettings, detector: FaceDetector) -> list[dict]:
+    """Cut the faces out of some photos, write the crops, and return a line of the journal for each photo.
+
+    A line holds photo, name, stamp, the number of `faces` found, `crops` ({file, box, confidence, landmarks}, in
+    pixels of the upright photo), and the `reason` why the photo could not be read or cropped, else empty.
+    """
+    images, reasons = [], []
+    for photo in photos:
+        reason = photo.reason
+        if not reason:
+            try:
+                images.append(read_image(photo.path))
+            except UserError as error:
+                reason = str(error).removeprefix(f"{photo.path}: ")
+        reasons.append(reason)
+    found, lines = iter(zip(images, detector.detect(images), strict=True)), []
+    for photo, reason in zip(photos, reasons, strict=True):
+        faces, crops = [], []
+        if not reason:
+            image, faces = next(found)
+            chosen = settings.choose(faces, *image.shape[:2])
+            try:
+                pictures = [settings.cut(image, face) for face in chosen]
+            except UserError as error:  # landmarks from which no crop can be made
+                chosen, pictures, reason = [], [], str(error)
+            for number, (face, picture) in enumerate(zip(chosen, pictures, strict=True), 1):
+                file = f"{photo.name}-{number}.jpg" if settings.faces == "all" else f"{photo.name}.jpg"
+                _write(picture, folder / file)
+                crops.append(_crop(file, face))
+        line = {"photo": photo.path, "name": photo.name, "stamp": photo.stamp}
+        lines.append({**line, "faces": len(faces), "crops": crops, "reason": reason})
+    return lines
+
+
+def crop_batch_elsewhere(
+    photos: list[Photo], folder: Path, settings: CropSettings, detector: FaceDetector, home: tuple[int, int]
+) -> list[dict]:
+    """Do `crop_batch` in a process that may be another than that of `home` (process number, threads for others)."""
+    if os.getpid() != home[0]:
+        _share_computer(home[1])
+    limits = (detector.minimum_size, detector.maximum_side, detector.minimum_confidence)
+    return crop_batch(photos, folder, settings, _detector_of_process(type(detector), limits))
+
+
+@lru_cache(maxsize=1)
+def _detector_of_process(kind: type[FaceDetector], limits: tuple[int, int, float]) -> FaceDetector:
+    """Return the detector that this process makes once, since its networks take a while to load."""
+    return kind(*limits)
+
+
+@lru_cache(maxsize=1)
+def _share_computer(threads: int) -> None:
+    """Let TensorFlow take these threads and no GPU, of which it would claim all memory in every process."""
+    try:
+        tf.config.set_visible_devices([], "GPU")
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+    except RuntimeError:
+        pass  # TensorFlow works in this process already: the cluster's own workers may have done other things.
+
+
+def _unturned(face: Face, geometry: CropGeometry) -> Face:
+    """Return a face with the landmarks of the geometry, as large and in the same place, but not turned."""
+    places = geometry.points @ (1, 1j)  # (5,), points as complex numbers: a factor scales and turns them
+    found = np.array([face.landmarks[name] for name in LANDMARKS]) @ (1, 1j)
+    places, middle = places - places.mean(), found.mean()
+    scale = abs(np.vdot(places, found - middle)) / np.vdot(places, places).real
+    points = {name: (point.real, point.imag) for name, point in zip(LANDMARKS, scale * places + middle, strict=True)}
+    return replace(face, landmarks=points)
+
+
+def _write(picture: np.ndarray, path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(path, "JPEG", quality=QUALITY)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror or error}); make room, then call again") from None
+
+
+def _crop(file: str, face: Face) -> dict:
+    """Return what the journal says of a crop, in plain numbers: JSON knows none of numpy's."""
+    return {
+        "file": file,
+        "box": [int(number) for number in face.box],
+        "confidence": round(float(face.confidence), 4),
+        "landmarks": {name: [round(float(x), 2), round(float(y), 2)] for name, (x, y) in face.landmarks.items()},
+    }

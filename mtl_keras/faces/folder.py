@@ -1,0 +1,192 @@
+"""A folder of crops: its files, the journal from which a stopped run goes on, and its label table.
+
+The folder holds the crops, each under its photo's name and place below the folder that all photos share; `table.csv`,
+their label table, with paths from the folder, so that it can be moved; `skipped.csv`, which photos gave no crop, and
+why; `crops.json`, the settings; and `crops.jsonl`, the journal: a line for each photo that is done.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterable
+from itertools import chain
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pandas as pd
+
+from mtl_keras.data.table import TEXT, read_table, write_table
+from mtl_keras.errors import UserError
+from mtl_keras.files import folder_of, replacing
+
+TABLE, SKIPPED, SETTINGS, JOURNAL = "table.csv", "skipped.csv", "crops.json", "crops.jsonl"
+# What of a photo's row is also true of each of several faces in it.
+SHARED = ("path", "source", "split", "group")
+NO_FACE = "no face found"
+
+
+def read_crops(folder: str | Path) -> pd.DataFrame:
+    """Read the label table of a folder of crops, wherever it lies now."""
+    folder = folder_of(folder, "crops")
+    if not (folder / TABLE).is_file():
+        raise UserError(f"{folder}: holds no {TABLE}; expected a folder that faces were cropped into, to the end")
+    table = read_table(folder / TABLE)
+    table["path"] = pd.array([os.path.join(folder, path) for path in table["path"]], dtype=TEXT)
+    for column in table.columns.intersection(["photo"]):
+        table[column] = table[column].astype(TEXT)
+    try:
+        skipped = pd.read_csv(folder / SKIPPED, dtype=TEXT, keep_default_na=False)[["path", "reason"]]
+    except (OSError, ValueError, KeyError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{folder / SKIPPED}: cannot be read ({reason}); crop the photos again") from None
+    table.attrs["skipped"] = skipped.to_dict("records")
+    return table
+
+
+def write_crops(table: pd.DataFrame, lines: list[dict], folder: Path) -> pd.DataFrame:
+    """Write the tables of crops of the photos in `table`, given the journal's line of each, and return the first."""
+    counts = [len(line["crops"]) for line in lines]
+    crops = table.loc[np.repeat(table.index, counts)].reset_index(drop=True)
+    crops["photo"] = crops["path"]
+    for column in crops.columns.difference([*SHARED, "photo"], sort=False):
+        crops[column] = crops[column].mask(np.repeat(counts, counts) > 1)
+    crops["faces"] = np.repeat([line["faces"] for line in lines], counts)
+    found = list(chain.from_iterable(line["crops"] for line in lines))
+    crops["confidence"] = np.array([crop["confidence"] for crop in found], np.float64)
+    crops["path"] = pd.array([crop["file"] for crop in found], dtype=TEXT)
+    without = [
+        {"path": path, "reason": line["reason"] or NO_FACE}
+        for path, line in zip(table["path"], lines, strict=True)
+        if not line["crops"]
+    ]
+    skipped = [*table.attrs.get("skipped", []), *without]
+    write_table(pd.DataFrame(skipped, columns=["path", "reason"]), folder / SKIPPED)
+    if not found:
+        first = f"the first is {without[0]['path']}: {without[0]['reason']}"
+        raise UserError(f"none of {len(table)} photos gives a crop; {first}; expected photos of people")
+    write_table(crops, folder / TABLE)
+    crops = read_crops(folder)
+    crops.attrs = {"skipped": skipped, "deviations": table.attrs.get("deviations", [])}
+    return crops
+
+
+# === What is done already ===
+
+
+def open_folder(folder: Path, settings: dict) -> dict[str, dict]:
+    """Make a folder ready for crops of these settings, and return the lines of its journal by photo.
+
+    Crops of other settings are removed, with a line that says so; a folder of anything else is an error.
+    """
+    try:
+        return _opened(folder, settings)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be used for crops ({error.strerror}); name another folder") from None
+
+
+def _opened(folder: Path, settings: dict) -> dict[str, dict]:
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder}: is a file; expected a folder for the crops, or a new name")
+    others = sorted(name for name in os.listdir(folder) if not name.startswith(".")) if folder.exists() else []
+    if others and SETTINGS not in others:
+        raise UserError(f"{folder}: holds other files than crops (such as {others[0]}); name a new or empty folder")
+    done = _read_journal(folder / JOURNAL)
+    try:
+        if json.loads((folder / SETTINGS).read_text(encoding="utf-8")) == settings:
+            return done
+    except (OSError, ValueError):
+        pass  # A new folder; or damaged settings, which are not these.
+    if others:
+        print(f"{folder}: cropped with other settings before; these crops are removed, and made anew", file=sys.stderr)
+    remove_crops(done.values(), folder)
+    # The journal last: until then another call finds what is left.
+    for name in (TABLE, SKIPPED, JOURNAL):
+        (folder / name).unlink(missing_ok=True)
+    with replacing(folder / SETTINGS) as temporary:
+        temporary.write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
+    return {}
+
+
+def _read_journal(path: Path) -> dict[str, dict]:
+    """Return the journal's lines by photo, the last of each; a torn end is cut off, a damaged line left out."""
+    contents = path.read_bytes() if path.is_file() else b""
+    whole = contents[: contents.rfind(b"\n") + 1]
+    if whole != contents:
+        os.truncate(path, len(whole))
+    done = {}
+    for text in whole.split(b"\n"):
+        try:
+            line = json.loads(text)
+            if _is_line(line):
+                done[line["photo"]] = {**line, "reason": ""}
+        except (ValueError, TypeError, KeyError, RecursionError, AttributeError):
+            continue  # The photo is cropped again.
+    return done
+
+
+def _is_line(line: dict) -> bool:
+    names = [line["name"], *(crop["file"] for crop in line["crops"])]
+    numbers = [line["faces"], *line["stamp"], *(crop["confidence"] for crop in line["crops"])]
+    # Files are removed by this list, so none of them may lie elsewhere.
+    inside = not any(
+        os.path.isabs(name) or ".." in PurePosixPath(name).parts or b"\0" in name.encode() for name in names
+    )
+    return inside and isinstance(line["photo"], str) and all(isinstance(number, int | float) for number in numbers)
+
+
+def append(lines: list[dict], folder: Path) -> None:
+    """Add lines to the folder's journal."""
+    try:
+        with open(folder / JOURNAL, "a", encoding="utf-8") as file:
+            file.write("".join(json.dumps(line) + "\n" for line in lines))
+    except OSError as error:
+        reason = error.strerror or error
+        raise UserError(f"{folder / JOURNAL}: cannot be written ({reason}); make room, then call again") from None
+
+
+def remove_crops(lines: Iterable[dict], folder: Path) -> None:
+    """Remove the crops that these lines of the journal name."""
+    for crop in chain.from_iterable(line["crops"] for line in lines):
+        path = folder / crop["file"]
+        try:
+            if path.is_file():
+                path.unlink()
+        except OSError as error:
+            raise UserError(f"{path}: cannot be removed ({error.strerror}); name another folder") from None
+
+
+def is_done(line: dict | None, stamp: list[int], folder: Path) -> bool:
+    """Tell whether a photo is as it was when the journal's line was written, and its crops are there."""
+    return (
+        line is not None
+        and line["stamp"] == stamp
+        and all(
+            os.path.isfile(folder / crop["file"]) and os.path.getsize(folder / crop["file"]) for crop in line["crops"]
+        )
+    )
+
+
+def names_of(paths: list[str], done: dict[str, dict]) -> list[str]:
+    """Return a name for the crops of each photo, without an ending: that of the journal, or one that is still free.
+
+    It is the photo's own, below the folder that all photos share.
+    """
+    rootless = [os.path.splitdrive(path)[1] for path in paths]
+    root = os.path.commonpath([os.path.dirname(path) for path in rootless])
+    # Two names that differ only in case are one file on many a computer.
+    taken = {line["name"].casefold() for line in done.values()}
+    names = []
+    for path, place in zip(paths, rootless, strict=True):
+        if path in done:
+            names.append(done[path]["name"])
+            continue
+        own = PurePosixPath(Path(os.path.relpath(os.path.splitext(place)[0], root)).as_posix())
+        # File systems allow 255 bytes, and an ending follows.
+        name = own = str(own.with_name(own.name.encode()[:200].decode(errors="ignore")))
+        number = 1
+        while name.casefold() in taken:
+            number += 1
+            name = f"{own}_{number}"
+        taken.add(name.casefold())
+        names.append(name)
+    return names

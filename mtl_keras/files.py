@@ -1,0 +1,125 @@
+"""Files of our own: written whole or not at all, read with a check; and the image files of a folder."""
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+
+from mtl_keras.errors import UserError
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Give a temporary path in the folder of `path` to write to; on success it takes the place of `path`.
+
+    After a failure what was at `path` is still there; a full disk or a forbidden folder is a `UserError`.
+    """
+    path = Path(path)
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        yield temporary
+        # mkstemp makes a file that only its owner may read; the result gets the rights of any new file.
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)
+        os.replace(temporary, path)
+    except OSError as error:
+        reason = error.strerror or error
+        raise UserError(f"{path}: cannot be written ({reason}); make room or name another place") from None
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp")
+
+
+def image_files(folder: str | Path) -> Iterator[str]:
+    """Yield every image file at any depth, hidden ones left out and each linked folder visited once."""
+    visited = set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        if real in visited:
+            folders.clear()
+            continue
+        visited.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        start = os.path.join(place, "")
+        for name in files:
+            if name.lower().endswith(EXTENSIONS) and not name.startswith("."):
+                yield start + name
+
+
+def folder_of(path: str | Path, what: str) -> Path:
+    """Return the path if it is a folder; what is missing, or a file, is an error that says `what` was expected."""
+    folder = Path(path)
+    if not folder.exists():
+        raise UserError(f"{folder}: no such folder; expected the folder of {what}")
+    if not folder.is_dir():
+        raise UserError(f"{folder}: is a file; expected the folder of {what}")
+    return folder
+
+
+@contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """Give a temporary folder next to `folder` to fill; on success it takes the place of `folder`."""
+    temporary = None
+    try:
+        folder.absolute().parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.absolute().parent))
+        yield temporary
+        temporary.chmod(0o755)  # mkdtemp makes a folder that only its owner may read
+        if folder.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old.", dir=folder.absolute().parent))
+            os.replace(folder, old)
+            shutil.rmtree(old, ignore_errors=True)
+        os.replace(temporary, folder)
+    except OSError as error:
+        raise UserError(
+            f"{folder}: cannot be written ({error.strerror or error}); make room or name another place"
+        ) from None
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_rows(rows: list[dict], columns: list[str], path: Path) -> None:
+    """Write rows as CSV; an old file stays whole until the new one is complete."""
+    # File names on disk need not be valid Unicode: such bytes go out as they came in.
+    with replacing(path) as temporary:
+        table = pd.DataFrame(rows, columns=columns, dtype=object)
+        table.to_csv(temporary, index=False, errors="surrogateescape", lineterminator="\n")
+
+
+def read_csv(path: Path, keys: tuple[str, ...], as_text: bool = False) -> pd.DataFrame:
+    """Read a CSV file of ours, with every cell or only the key columns as text; an empty cell is NaN, or "" as text."""
+    try:
+        # Only an empty cell is missing: a run may well be named "none" or "nan".
+        dtype = str if as_text else dict.fromkeys(keys, str)
+        table = pd.read_csv(path, dtype=dtype, na_filter=not as_text, keep_default_na=False, na_values=[""])
+        # Where rows are longer than the header, pandas takes their first cells for an index.
+        if not {*keys} <= {*table} or not isinstance(table.index, pd.RangeIndex):
+            raise ValueError(f"it is no table with the columns {', '.join(keys)}")
+        return table
+    except (OSError, ValueError) as error:
+        mend = "expected figures of earlier runs: run the experiment first, or mend or remove the file"
+        raise UserError(f"cannot read {path}: {' '.join(str(error).split())}; {mend}") from error
+
+
+def without_folders(text: str) -> str:
+    """Cut a path, also one behind `--flag=`, to its last part, and so every path (but no URL) inside a sentence."""
+    start = r"(?:~|\.{1,2}|[A-Za-z]:)?[\\/]"
+    flag, value = re.fullmatch(r"(--[\w-]+=)?(.*)", text, re.DOTALL).groups(default="")
+    if re.match(start, value) or os.path.exists(value):
+        return flag + (Path(value).name or value)
+    inside = rf"(?<![^\s=,;:\"'(\[]){start}(?!/)[^\s,;:\"')\]]+"
+    return flag + re.sub(inside, lambda found: Path(found[0]).name, value)

@@ -1,0 +1,1 @@
+"""Kinds of tasks: how each encodes labels, and its head, loss and metrics."""

@@ -1,0 +1,1 @@
+"""Drawn faces: portraits of made-up people, their labels, and folders laid out like public data sets."""

@@ -1,0 +1,172 @@
+"""Layouts of public data sets for drawn faces: their own readers read such a folder and give back its labels.
+
+Each function plans the images and label files for a count of faces, a seed and a width of images in pixels.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from mtl_keras.datasets.biwi import SAME_PERSON
+from mtl_keras.datasets.genki4k import SIGNS
+from mtl_keras.portraits.look import LIMITS, Look, Portrait
+from mtl_keras.portraits.scene import Frame
+from mtl_keras.portraits.writer import UTKFACE, Layout, Plan, Shot, sample_portraits
+from mtl_keras.tasks import HEAD_POSE
+
+# As the header of list_attr_celeba.txt has them.
+CELEBA_ATTRIBUTES = """5_o_Clock_Shadow Arched_Eyebrows Attractive Bags_Under_Eyes Bald Bangs Big_Lips Big_Nose
+    Black_Hair Blond_Hair Blurry Brown_Hair Bushy_Eyebrows Chubby Double_Chin Eyeglasses Goatee Gray_Hair Heavy_Makeup
+    High_Cheekbones Male Mouth_Slightly_Open Mustache Narrow_Eyes No_Beard Oval_Face Pale_Skin Pointy_Nose
+    Receding_Hairline Rosy_Cheeks Sideburns Smiling Straight_Hair Wavy_Hair Wearing_Earrings Wearing_Hat
+    Wearing_Lipstick Wearing_Necklace Wearing_Necktie Young"""
+YOUNG = 40  # years; CelebA gives no age
+GROWN_UP, OLDEST = 18, 84  # years, in crops of CelebA
+CALM = (("yaw", 1.0), ("pitch", 0.6), ("roll", 0.6))  # share of the usual angles that is left
+RECORDINGS = 24
+FOCAL_LENGTH = 525 / 640  # of the Kinect's color camera, in widths of the image
+HALF_FACE = 75  # millimetres
+
+
+def genki4k(count: int, seed: int, width: int) -> Plan:
+    """Plan whole photos of various sizes around `width`, a few grey, with smile and head pose in radians."""
+    shots, lines = [], []
+    for number, portrait in enumerate(sample_portraits(count, seed), start=1):
+        chance = _chances(portrait)
+        wide, high = (round(width * (0.85 + 0.3 * share)) for share in chance[:2])
+        side = round(min(wide, high) * (0.5 + 0.3 * chance[2]))
+        frame = Frame(wide, high, side, round((wide - side) * (0.3 + 0.4 * chance[3])), round((high - side) * 0.5))
+        shots.append(Shot(f"files/file{number:04d}.jpg", portrait, frame, grey=bool(chance[4] < 0.05)))
+        angles = np.radians(_pose(portrait)) * SIGNS
+        lines.append(" ".join([str(int(portrait.smile == "smiling")), *(f"{angle:.6f}" for angle in angles)]))
+    return Plan(shots, {"labels.txt": _text(lines)})
+
+
+def fer2013(count: int, seed: int, width: int) -> Plan:
+    """Plan grey crops in class folders, a tenth each for validation and test.
+
+    Not as `fer2013.csv`, whose images the reader would have to write beside it before anything could use them.
+    """
+    shots = []
+    for index, portrait in enumerate(sample_portraits(count, seed)):
+        split = ("train", "validation", "test")[_split(index, count)]
+        file = f"{split}/{portrait.expression}/{index:05d}.png"
+        shots.append(Shot(file, portrait, Frame(width, width, width), grey=True))
+    return Plan(shots)
+
+
+def celeba(count: int, seed: int, width: int) -> Plan:
+    """Plan aligned images with 40 attributes, a tenth each for validation and test, every face its own person.
+
+    Male, Eyeglasses, Smiling and Young are true; the others are not known of a drawing, and -1.
+    """
+    # In CelebA's 178 x 218 pixels the eyes are at row 111, 38 pixels apart.
+    side = round(width * 134 / 178)
+    frame = Frame(width, round(width * 218 / 178), side, round(width * 22 / 178), round(width * 54 / 178))
+    return _celeba((portrait, frame) for portrait in sample_portraits(count, seed))
+
+
+def celeba_crops(count: int, seed: int, width: int) -> Plan:
+    """Plan what `celeba` does, cut tightly around the faces of grown-ups, as face detectors and cropped copies do.
+
+    The frame ends at the ears, the chin and the middle of the forehead, each time a little elsewhere.
+    """
+    faces = []
+    for portrait in sample_portraits(count, seed):
+        age = round(GROWN_UP + (OLDEST - GROWN_UP) * portrait.age / LIMITS["age"][1])
+        # Of people who look into a camera, and aligned by their eyes.
+        pose = {name: round(angle * share, 2) for (name, share), angle in zip(CALM, _pose(portrait), strict=True)}
+        portrait = replace(portrait, age=age, **pose)
+        chance = _chances(portrait)
+        height, side = round(width * (1.16 + 0.26 * chance[0])), round(width * (1.44 + 0.26 * chance[1]))
+        # A drawn face is shorter than a photographed one, so the picture is stretched by about as much as it is high.
+        rows = round(width * (1.04 + 0.16 * chance[2]))
+        left = round(0.5 * width - (0.5 + 0.06 * (chance[3] - 0.5)) * side)
+        top = round(0.37 * rows - (0.425 + 0.07 * (chance[4] - 0.5)) * side)
+        faces.append((portrait, Frame(width, height, side, left, top, rows)))
+    return _celeba(faces)
+
+
+def _celeba(faces: Iterable[tuple[Portrait, Frame]]) -> Plan:
+    """Return the files of a CelebA folder with these faces."""
+    attributes, shots, lines = CELEBA_ATTRIBUTES.split(), [], []
+    for number, (portrait, frame) in enumerate(faces, start=1):
+        known = {
+            "Male": portrait.gender == "male",
+            "Eyeglasses": portrait.eyeglasses == "eyeglasses",
+            "Smiling": portrait.smile == "smiling",
+            "Young": portrait.age < YOUNG,
+        }
+        shots.append(Shot(f"img_align_celeba/{number:06d}.jpg", portrait, frame))
+        values = (1 if known.get(name) else -1 for name in attributes)
+        lines.append(" ".join([f"{number:06d}.jpg", *(f"{value:2d}" for value in values)]))
+    count, names = len(shots), [f"{number:06d}.jpg" for number in range(1, len(shots) + 1)]
+    return Plan(
+        shots,
+        {
+            "list_attr_celeba.txt": _text([str(count), " ".join(attributes), *lines]),
+            "list_eval_partition.txt": _text(f"{name} {_split(i, count)}" for i, name in enumerate(names)),
+            "identity_CelebA.txt": _text(f"{name} {i}" for i, name in enumerate(names, start=1)),
+        },
+    )
+
+
+def biwi(count: int, seed: int, width: int) -> Plan:
+    """Plan frames of up to 24 recordings of people who turn their heads, with a rotation and a place in millimetres.
+
+    Only the pose differs between the frames of one recording; as in BIWI, four people are recorded twice.
+    """
+    portraits, shots, texts = sample_portraits(count, seed), [], {}
+    for index, portrait in enumerate(portraits):
+        recording = f"{index % RECORDINGS + 1:02d}"
+        person = portraits[int(SAME_PERSON.get(recording, recording)) - 1]
+        portrait = replace(person, **dict(zip(HEAD_POSE.outputs, _pose(portrait), strict=True)))
+        chance = _chances(person)
+        height, side = round(width * 0.75), round(width * (0.2 + 0.05 * chance[0]))
+        left, top = round((width - side) * (0.4 + 0.2 * chance[1])), round((height - side) * (0.25 + 0.2 * chance[2]))
+        frame = f"{recording}/frame_{index // RECORDINGS + 3:05d}"
+        shots.append(Shot(f"{frame}_rgb.png", portrait, Frame(width, height, side, left, top)))
+        # From angles to the matrix as `biwi.angles_of` goes from the matrix to angles.
+        matrix = Rotation.from_euler("XYZ", (-portrait.pitch, portrait.yaw, portrait.roll), degrees=True).as_matrix()
+        # Half a face is about 0.355 of the square's side; what appears half as large is twice as far away.
+        distance = FOCAL_LENGTH * width * HALF_FACE / (0.355 * side)
+        center = np.array([left + side / 2 - width / 2, top + side / 2 - height / 2]) / (FOCAL_LENGTH * width)
+        rows = [*(f"{row[0]:.6f} {row[1]:.6f} {row[2]:.6f} " for row in matrix), ""]
+        place = " ".join(f"{number:.2f}" for number in (*(distance * center), distance))
+        texts[f"{frame}_pose.txt"] = _text([*rows, f"{place} "])
+    return Plan(shots, texts)
+
+
+def _pose(portrait: Portrait) -> list[float]:
+    """Return yaw, pitch and roll in degrees."""
+    return [getattr(portrait, name) for name in HEAD_POSE.outputs]
+
+
+def _chances(portrait: Portrait) -> np.ndarray:
+    """Return five numbers in [0, 1) for the framing, always the same ones for one person, used for nothing else."""
+    return Look(portrait).generator("camera", 2).random(5)
+
+
+def _split(index: int, count: int) -> int:
+    """Return 0 for the first 80 % of all images, 1 for the next tenth and 2 for the last."""
+    return (index >= round(0.8 * count)) + (index >= round(0.9 * count))
+
+
+def _text(lines: Iterable[str]) -> str:
+    """Return lines as the text of a file."""
+    return "".join(f"{line}\n" for line in lines)
+
+
+LAYOUTS = {
+    layout.name: layout
+    for layout in (
+        UTKFACE,
+        Layout("genki4k", 180, genki4k),
+        Layout("fer2013", 48, fer2013),
+        Layout("celeba", 178, celeba),
+        Layout("celeba_crops", 83, celeba_crops),
+        Layout("biwi", 640, biwi),
+    )
+}

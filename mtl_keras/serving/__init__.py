@@ -1,0 +1,1 @@
+"""From a trained model to answers about people in images."""

@@ -1,0 +1,111 @@
+"""What was found in an image, as words and drawn on it."""
+
+import os
+from itertools import cycle
+from pathlib import Path
+
+from PIL import Image, ImageColor, ImageDraw, ImageFont
+
+from mtl_keras.colors import COLORS
+from mtl_keras.data.images import read_image
+from mtl_keras.errors import UserError
+from mtl_keras.files import EXTENSIONS, replacing
+
+# A picture whose longer side is shorter than this is enlarged before labels are drawn on it.
+SMALLEST_DRAWING = 480
+
+
+def describe(person: dict) -> list[str]:
+    """Return a line for each answer about a person: "age 31 ± 6", "female 98 %", "yaw 3, pitch -2, roll 0"."""
+    lines = []
+    for name, answer in person.items():
+        if name in ("box", "confidence", "landmarks"):
+            continue
+        if "class" in answer:
+            lines.append(f"{answer['class']} {_shown(answer['probability'], 100)} %".replace("_", " "))
+        elif "value" in answer:
+            spread = "" if answer["std"] is None else f" ± {_shown(answer['std'])}"
+            lines.append(f"{name} {_shown(answer['value'])}{spread}".replace("_", " "))
+        else:
+            lines.append(", ".join(f"{output} {_shown(number)}" for output, number in answer.items()))
+    return lines
+
+
+def _shown(number: float | None, factor: float = 1) -> str:
+    # Adding zero turns the "-0" of a small negative number into "0".
+    return "?" if number is None else f"{round(factor * number) + 0}"
+
+
+def draw(path: Path | str, people: list[dict]) -> Image.Image:
+    """Return the image with a box around each person and the answers beside it.
+
+    Lines and letters grow with the image, and a small image is enlarged so that they can be read.
+    """
+    image = Image.fromarray(read_image(path))
+    scale = max(1.0, SMALLEST_DRAWING / max(image.size))
+    image = image.resize([round(side * scale) for side in image.size], Image.Resampling.BICUBIC)
+    line, letter = max(2, round(max(image.size) / 400)), max(14, round(max(image.size) / 50))
+    canvas, font = ImageDraw.Draw(image), ImageFont.load_default(letter)
+    boxes = [[round(number * scale) for number in person["box"]] for person in people]
+    taken = [(x, y, x + max(width, 4), y + max(height, 4)) for x, y, width, height in boxes]
+    for box, color in zip(list(taken), cycle(COLORS), strict=False):
+        left, top, right, bottom = box
+        # Boxes first, and with a light edge, so that no box crosses a label and all stand out on any ground.
+        canvas.rectangle((left, top, right - 1, bottom - 1), outline="white", width=line + 2)
+        canvas.rectangle((left + 1, top + 1, right - 2, bottom - 2), outline=color, width=line)
+    for box, person, color in zip(list(taken), people, cycle(COLORS), strict=False):
+        text = "\n".join(describe(person))
+        if not text:
+            continue
+        size = canvas.multiline_textbbox((0, 0), text, font=font, spacing=line)[2:]
+        size = tuple(int(side) + 2 * line for side in size)
+        label = _label_place(box, size, image.size, taken)
+        taken.append(label)
+        red, green, blue = ImageColor.getrgb(color)
+        ink = "white" if 0.299 * red + 0.587 * green + 0.114 * blue < 140 else "black"
+        canvas.rectangle((label[0], label[1], label[2] - 1, label[3] - 1), fill=color)
+        canvas.multiline_text((label[0] + line, label[1] + line), text, fill=ink, font=font, spacing=line)
+    return image
+
+
+def _label_place(box: tuple, size: tuple, image: tuple, taken: list[tuple]) -> tuple[int, int, int, int]:
+    """Return where a label (left, top, right, bottom) of this size hides least of what is taken, inside the image.
+
+    The first of several equal places is above the box, then below it, then on either side.
+    """
+    left, top, right, bottom = box
+    corners = ((left, top - size[1]), (left, bottom), (right, top), (left - size[0], top), (left, bottom - size[1]))
+    places = []
+    for x, y in corners:
+        x, y = max(0, min(x, image[0] - size[0])), max(0, min(y, image[1] - size[1]))
+        places.append((x, y, x + size[0], y + size[1]))
+    return min(places, key=lambda place: sum(_overlap(place, other) for other in taken))
+
+
+def _overlap(one: tuple, other: tuple) -> int:
+    """Return the area that two rectangles (left, top, right, bottom) share."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    return max(0, width) * max(0, height)
+
+
+def drawings(paths: list[str], folder: Path) -> dict[str, Path]:
+    """Return {image: the file for its drawing}: in `folder`, with the subfolders of the images kept."""
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder}: is a file; expected a folder for the drawings, or a new name")
+    absolute = [os.path.abspath(path) for path in paths]
+    shared = os.path.commonpath([os.path.dirname(path) for path in absolute])
+    sources, targets = {os.path.realpath(path) for path in absolute}, {}
+    for path, full in zip(paths, absolute, strict=True):
+        name = os.path.relpath(full, shared)
+        targets[path] = folder / (name if name.lower().endswith(EXTENSIONS) else f"{name}.png")
+        if os.path.realpath(targets[path]) in sources:
+            raise UserError(f"{folder}: the drawing of {path} would replace an image; name another folder")
+    return targets
+
+
+def write_drawing(result: dict, path: Path) -> None:
+    """Write the drawing of one object of `Predictor.predict`."""
+    picture = draw(result["path"], result["people"])
+    with replacing(path) as temporary:
+        picture.save(temporary, quality=92)

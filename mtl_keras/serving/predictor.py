@@ -1,0 +1,144 @@
+"""From images to people: every face found, and what the model answers about it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from mtl_keras.data.images import read_image, resize
+from mtl_keras.errors import UserError
+from mtl_keras.evaluation.predictions import answered
+from mtl_keras.faces.cut import settings_for
+from mtl_keras.faces.geometry import UTKFACE_CROP, Face
+from mtl_keras.faces.mtcnn import FaceDetector
+from mtl_keras.files import image_files
+from mtl_keras.tasks import Task
+from mtl_keras.training import model_folder
+from mtl_keras.training.trainer import MultiTaskModel
+
+FACES = ("detect", "crop")
+# Images are held in memory together up to this number and this many pixels.
+BATCH_IMAGES, BATCH_PIXELS = 32, 32_000_000
+# From this number of images on there is a progress bar.
+MANY = 8
+
+
+class Predictor:
+    """Answers about every person in an image, with a model or the folder of one.
+
+    `faces` says what the images are: "detect" for photos, in which faces are looked for and aligned as the model's
+    crops are; "crop" for images that each are the crop of one face already.
+    """
+
+    def __init__(self, model: MultiTaskModel | Path | str, faces: str = "detect"):
+        if faces not in FACES:
+            raise UserError(f"faces {faces!r}: expected one of {', '.join(FACES)}")
+        built = isinstance(model, MultiTaskModel)
+        self.model = model if built else model_folder.load(model)
+        geometry = UTKFACE_CROP if built else model_folder.read_sidecar(model)["crop"]
+        self._crops = settings_for(self.model.tasks, geometry)
+        self._detector = FaceDetector() if faces == "detect" else None
+
+    def predict(self, paths: Iterable[Path | str]) -> list[dict]:
+        """Return {"path", "error", "people"} for each image; the people of a photo in order of their size.
+
+        A person has a `box` [x, y, width, height] in pixels of the upright image, `confidence` and `landmarks`
+        {name: [x, y]} (null for a face crop), and an answer a task: {"class", "probability"}, {"value", "std"} or a
+        number for each of the task's outputs. What is wrong with an image that cannot be read stands in `error`.
+        """
+        paths = [str(path) for path in paths]
+        results = []
+        with tqdm(total=len(paths), desc="predicting", unit="image", disable=len(paths) < MANY) as bar:
+            for batch in _batches(paths):
+                results += self._predict_batch(batch)
+                bar.update(len(batch))
+        return results
+
+    def _predict_batch(self, batch: list[tuple[str, np.ndarray | None, str | None]]) -> list[dict]:
+        """Return the results for some (path, image, error)."""
+        images = [image for _, image, _ in batch if image is not None]
+        found = iter(self._detector.detect(images) if self._detector else [[None] for _ in images])
+        results, crops = [], []
+        for path, image, error in batch:
+            people = []
+            if image is not None:
+                faces = next(found)
+                try:
+                    crops += [self._crop(image, face) for face in faces]
+                    people = [_place(face, image) for face in faces]
+                except UserError as wrong:  # landmarks from which no crop can be made
+                    error = str(wrong)
+            results.append({"path": path, "error": error, "people": people})
+        people = [person for result in results for person in result["people"]]
+        if people:
+            for person, answers in zip(people, self._answers(np.stack(crops)), strict=True):
+                person.update(answers)
+        return results
+
+    def _crop(self, image: np.ndarray, face: Face | None) -> np.ndarray:
+        """Return a face (S, S, 3) as the network sees it; without a place of a face, the image is its crop."""
+        crop = image if face is None else self._crops.cut(image, face)
+        return resize(crop, self.model.image_size, self.model.resize_method).numpy()
+
+    def _answers(self, crops: np.ndarray) -> Iterator[dict]:
+        """Yield {task: answer} for each of some face crops (B, S, S, 3) uint8."""
+        outputs = self.model.predict(crops, batch_size=64, verbose=0)
+        table = answered(pd.DataFrame(index=range(len(crops))), self.model.tasks, outputs)
+        for _, row in table.iterrows():
+            yield {task.name: _answer(task, row) for task in self.model.tasks}
+
+
+def _batches(paths: Sequence[str]) -> Iterator[list[tuple[str, np.ndarray | None, str | None]]]:
+    """Read images and yield lists of (path, image, error), which together fit into memory."""
+    batch, pixels = [], 0
+    for path in paths:
+        image, error = None, None
+        try:
+            image = read_image(path)
+        except UserError as wrong:
+            error = str(wrong).removeprefix(f"{path}: ")
+        batch.append((path, image, error))
+        pixels += 0 if image is None else image.shape[0] * image.shape[1]
+        if len(batch) == BATCH_IMAGES or pixels >= BATCH_PIXELS:
+            yield batch
+            batch, pixels = [], 0
+    if batch:
+        yield batch
+
+
+def _place(face: Face | None, image: np.ndarray) -> dict:
+    """Return where a face is: as it was found, or the whole image (H, W, 3) if that is a crop."""
+    if face is None:
+        return {"box": [0, 0, image.shape[1], image.shape[0]], "confidence": None, "landmarks": None}
+    landmarks = {name: [round(x, 2), round(y, 2)] for name, (x, y) in face.landmarks.items()}
+    return {"box": list(face.box), "confidence": round(face.confidence, 4), "landmarks": landmarks}
+
+
+def _answer(task: Task, row: pd.Series) -> dict:
+    """Return one task's answer from a row of `mtl_keras.evaluation.predictions.answered`."""
+    if task.kind == "categorical":
+        return {"class": str(row[f"{task.name}.class"]), "probability": _rounded(row[f"{task.name}.probability"])}
+    if task.outputs:
+        pairs = zip(task.outputs, task.columns, strict=True)
+        return {output: _rounded(row[f"{column}.value"]) for output, column in pairs}
+    # A regression tells no deviation; the key is there all the same, so that all ages read alike.
+    return {"value": _rounded(row[f"{task.name}.value"]), "std": _rounded(row.get(f"{task.name}.std"))}
+
+
+def _rounded(number: float | None) -> float | None:
+    return None if number is None or not np.isfinite(number) else round(float(number), 4)
+
+
+def find_images(paths: Iterable[Path | str]) -> list[str]:
+    """Return the image files that these files and folders stand for, folders searched at any depth, each file once."""
+    found = []
+    for path in map(Path, paths):
+        if not path.exists():
+            raise UserError(f"{path}: no such file or folder; expected an image or a folder of images")
+        inside = sorted(image_files(path)) if path.is_dir() else [str(path)]
+        if not inside:
+            raise UserError(f"{path}: holds no images; expected files that end in jpg, jpeg, png or bmp")
+        found += inside
+    return list(dict.fromkeys(found))

@@ -1,0 +1,1 @@
+"""Experiments: runs and their comparison, and the tables and figures made of them."""

@@ -1,0 +1,66 @@
+"""What it costs to ask one network of several tasks, and one network for each task: parameters and time an image."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from mtl_keras.data.table import write_table
+from mtl_keras.files import read_csv
+from mtl_keras.studies.results import table_line
+from mtl_keras.training.trainer import MultiTaskModel
+
+ROUNDS, BATCH = 30, 32
+COLUMNS = ("networks", "parameters", "milliseconds_alone", "milliseconds_in_batches")
+
+
+def compare_costs(one: MultiTaskModel, several: list[MultiTaskModel], out: Path) -> None:
+    """Write `costs.csv` in the folder `out`: parameters and milliseconds an image of a model and of several together.
+
+    An image is asked alone, and in batches of 32. Both sides take turns, so that whatever else the machine does slows
+    them alike, and the median of 30 rounds counts.
+    """
+    sides = {"one network of all tasks": [one], f"{len(several)} networks of one task": several}
+    alone, batched = (milliseconds(list(sides.values()), size) for size in (1, BATCH))
+    rows = zip(sides, (sum(m.count_params() for m in models) for models in sides.values()), alone, batched, strict=True)
+    write_table(pd.DataFrame(list(rows), columns=list(COLUMNS)), out / "costs.csv")
+
+
+def milliseconds(sides: list[list[MultiTaskModel]], batch_size: int, rounds: int = ROUNDS) -> list[float]:
+    """Return for each side the milliseconds an image that its models take one after another, answering batches."""
+    asked, random = [], np.random.default_rng(0)
+    for models in sides:
+        calls = []
+        for model in models:
+            side = model.image_size
+            images = tf.constant(random.integers(0, 256, (batch_size, side, side, 3)), tf.uint8)
+            calls.append((tf.function(lambda images, model=model: model(images, training=False)), images))
+        asked.append(calls)
+    times = np.zeros((rounds + 2, len(sides)))
+    for row in times:
+        for number, calls in enumerate(asked):
+            started = time.perf_counter()
+            for call, images in calls:
+                tf.nest.map_structure(lambda answer: answer.numpy(), call(images))
+            row[number] = time.perf_counter() - started
+    # The first rounds trace the functions and warm up.
+    return (1000 * np.median(times[2:], axis=0) / batch_size).tolist()
+
+
+def cost_lines(out: Path) -> list[str]:
+    """Return the lines of a Markdown table of `costs.csv` in this folder; none where there is no such file."""
+    if not (out / "costs.csv").exists():
+        return []
+    table = read_csv(out / "costs.csv", COLUMNS[:1])
+    lines = [
+        "",
+        f"What an answer costs in float32, one image at a time and in batches of {BATCH}:",
+        "",
+    ]
+    lines += ["| | parameters (millions) | ms alone | ms an image in batches |", "|---|---:|---:|---:|"]
+    for _, row in table.iterrows():
+        lines.append(table_line(row.iloc[0], f"{row.iloc[1] / 1e6:.2f}", *(f"{time:.2f}" for time in row.iloc[2:])))
+    shares = (f"{table[column].iloc[0] / table[column].iloc[1]:.0%}" for column in COLUMNS[1:])
+    return [*lines, table_line("one takes, of several", *shares)]

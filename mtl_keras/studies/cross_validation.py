@@ -1,0 +1,186 @@
+"""Repeated cross-validation of one network of several tasks against one network for each task."""
+
+import gc
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+from scipy import stats
+from tqdm import tqdm
+
+from mtl_keras.data.folds import folds
+from mtl_keras.data.split import split
+from mtl_keras.data.table import encode, write_table
+from mtl_keras.errors import UserError
+from mtl_keras.studies.results import table_line
+from mtl_keras.studies.runs import Run
+from mtl_keras.studies.settings import Experiment
+from mtl_keras.studies.study import train
+
+# Of each row of folds.csv: means over the measured tasks, at the epoch of the lowest validation loss.
+FIGURES = ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy")
+ONE, SEVERAL = "one network of all tasks", "one network a task"
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """How a table is cross-validated."""
+
+    # So many folds; 0 for no cross-validation.
+    folds: int = 0
+    # So many times, each with other folds and initial weights.
+    repeats: int = 1
+    # Deal only the rows of this source to folds, and train on all others every time; measured are this source's tasks.
+    fold_source: str = ""
+    # Stop early by the loss on the fold itself and report that as validation, as some articles do; else a tenth of the
+    # other rows serves for it, and the fold is only measured.
+    stop_on_fold: bool = False
+
+    def __post_init__(self):
+        if self.folds < 0 or self.folds == 1 or self.repeats < 1:
+            raise UserError(
+                f"folds {self.folds}, repeats {self.repeats}: expected 0 folds or at least 2, and at least 1 repeat"
+            )
+
+
+def check_folds(experiment: Experiment, table: pd.DataFrame, how: CrossValidation) -> None:
+    """Refuse a cross-validation that cannot work, before anything is trained."""
+    numbers = [task.name for task in experiment.chosen_tasks() if task.kind != "categorical"]
+    if numbers:
+        raise UserError(f"cross-validation compares accuracies; task {numbers[0]!r} has none: choose tasks of classes")
+    next(folds(table, how.folds, experiment.seed, source=how.fold_source))
+    measured, asked = measured_tasks(experiment, table, how), ", ".join(experiment.tasks)
+    if not measured:
+        raise UserError(f"folds of source {how.fold_source!r}: it labels none of {asked}; choose another")
+    if how.stop_on_fold and len(measured) < len(experiment.tasks):
+        raise UserError(
+            f"training cannot stop on a fold that labels only {', '.join(measured)} of {asked}; "
+            "stop by other rows (--no-stop-on-fold) or choose those --tasks"
+        )
+
+
+def cross_validate(
+    experiment: Experiment,
+    table: pd.DataFrame,
+    how: CrossValidation,
+    out: Path,
+    resume: bool = False,
+    after_fold: Callable[[], object] = lambda: None,
+) -> None:
+    """Train on each fold's other rows, all tasks together and each alone, and write `folds.csv` in `out`.
+
+    A row has the repeat, the fold, the networks, figures that are means over the tasks that the dealt rows label, and
+    each such task's accuracy on the fold. One fold is trained after another, nothing of it stays in memory, and with
+    `resume` finished ones are taken from `out`. Only tasks of classes are cross-validated. `after_fold` is called
+    whenever `folds.csv` has grown.
+    """
+    check_folds(experiment, table, how)
+    tasks = experiment.chosen_tasks()
+    measured = measured_tasks(experiment, table, how)
+    singles = [replace(experiment, tasks=(name,), loss_weights=()) for name in measured] if len(tasks) > 1 else []
+    stratify = tuple(task.name for task in tasks if task.name in table)
+    rows, total = [], how.repeats * how.folds
+    with tqdm(total=total, desc="cross-validation", unit="fold", disable=total < 2) as bar:
+        for repeat in range(how.repeats):
+            seed = experiment.seed + repeat
+            for fold, (rest, held) in enumerate(folds(table, how.folds, seed, stratify, how.fold_source)):
+                parts = (rest, held, held) if how.stop_on_fold else (*split(rest, (0.9, 0.1, 0.0), seed)[:2], held)
+                place = {"repeat": repeat + 1, "fold": fold + 1}
+                variant = f"repeat {repeat + 1} fold {fold + 1}"
+                for networks, members in ((ONE, [experiment]), (SEVERAL, singles)):
+                    # Fitted to the validation rows, it must not be measured on them.
+                    refit = experiment.refit and not how.stop_on_fold
+                    changed = [replace(member, seed=seed, variant=variant, refit=refit) for member in members]
+                    runs = [of_one_fold(member, parts, out, resume) for member in changed]
+                    if runs:
+                        rows.append({**place, "networks": networks, "images": len(held), **summed(runs, measured)})
+                write_table(pd.DataFrame(rows), out / "folds.csv")
+                after_fold()
+                bar.update()
+
+
+def measured_tasks(experiment: Experiment, table: pd.DataFrame, how: CrossValidation) -> list[str]:
+    """Return the names of the tasks that the rows which are dealt to folds have labels of."""
+    dealt = table[table["source"] == how.fold_source] if how.fold_source else table
+    return [task.name for task in experiment.chosen_tasks() if encode(dealt, task)[1].any()]
+
+
+def of_one_fold(experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: Path, resume: bool) -> Run:
+    """Train one network on one fold; of all that is kept only what the table needs, not the model."""
+    run = train(experiment, parts, out, resume)[-1]
+    if run.model:
+        shutil.rmtree(run.model)
+    # Or each of some hundred networks would stay in Keras' global state.
+    keras.backend.clear_session(free_memory=False)
+    gc.collect()
+    return run
+
+
+def summed(runs: list[Run], tasks: list[str]) -> dict[str, float]:
+    """Return one row's figures of the networks that together answer these tasks: means over tasks, sums of costs."""
+    found: dict[str, list[float]] = {name: [] for name in FIGURES}
+    accuracies = {}
+    for run in runs:
+        best = run.history.loc[run.history["val_loss"].idxmin()]
+        for task in (name for name in run.row["tasks"].split(", ") if name in tasks):
+            for part, prefix in (("train", ""), ("validation", "val_")):
+                found[f"{part}_loss"].append(best[f"{prefix}{task}_loss"])
+                found[f"{part}_accuracy"].append(best[f"{prefix}{task}_accuracy"])
+            accuracies[f"{task}.accuracy"] = run.row[f"{task}.accuracy"]
+    means = {name: float(np.mean(values)) for name, values in found.items()}
+    costs = {name: sum(run.row[name] for run in runs) for name in ("parameters", "seconds")}
+    return {**means, **accuracies, **costs, "epochs": sum(len(run.history) for run in runs)}
+
+
+def corrected_interval(differences: np.ndarray, test_share: float) -> tuple[float, float, float, float]:
+    """Return mean, lower and upper bound (95 %), and p of paired differences (N,) over the folds of repeats.
+
+    Folds share most of their training rows, so the plain t test finds too much: the variance is corrected by the share
+    of test to training rows, as Nadeau and Bengio, Inference for the generalization error, 2003, do.
+    """
+    differences = np.asarray(differences, np.float64)
+    count, mean = len(differences), float(np.mean(differences))
+    if count < 2:
+        return mean, np.nan, np.nan, np.nan
+    error = np.sqrt((1 / count + test_share / (1 - test_share)) * np.var(differences, ddof=1))
+    if not error:
+        return mean, mean, mean, 1.0 if mean == 0 else 0.0
+    reach = float(stats.t.ppf(0.975, count - 1) * error)
+    return mean, mean - reach, mean + reach, float(2 * stats.t.sf(abs(mean) / error, count - 1))
+
+
+def fold_lines(rows: pd.DataFrame, how: CrossValidation) -> list[str]:
+    """Return the lines of Markdown tables of `folds.csv`: means over folds with deviations, and paired differences."""
+    figures = [*FIGURES, *(name for name in rows if name.endswith(".accuracy"))]
+    where = f" of {how.fold_source}" if how.fold_source else ""
+    kept = "early stopping by the fold's own loss" if how.stop_on_fold else "a tenth of the other rows for validation"
+    done, total = len(rows[["repeat", "fold"]].drop_duplicates()), how.repeats * how.folds
+    so_far = f" ({done} of {total} so far)" if done < total else ""
+    title = f"Cross-validation, {how.repeats} x {how.folds} folds{so_far}{where}, {kept}; mean ± deviation over folds:"
+    lines = ["", title, "", table_line("networks", *map(_heading, figures), "parameters (millions)", "seconds a fold")]
+    lines.append("|---|" + "---:|" * (len(figures) + 2))
+    for networks, members in rows.groupby("networks", sort=False):
+        shown = [f"{_scaled(members, name).mean():.4g} ± {_scaled(members, name).std():.2g}" for name in figures]
+        costs = (f"{members['parameters'].iloc[0] / 1e6:.2f}", f"{members['seconds'].mean():.0f}")
+        lines.append(table_line(networks, *shown, *costs))
+    if rows["networks"].nunique() < 2:
+        return lines
+    lines += ["", f"Paired differences over folds, {ONE} minus {SEVERAL} (corrected resampled t test):", ""]
+    lines += [table_line("figure", "difference", "95 % interval", "p"), "|---|---:|---:|---:|"]
+    for name in figures:
+        pairs = rows.assign(**{name: _scaled(rows, name)}).pivot(index=["repeat", "fold"], columns="networks")[name]
+        mean, low, high, p = corrected_interval((pairs[ONE] - pairs[SEVERAL]).to_numpy(), 1 / how.folds)
+        lines.append(table_line(_heading(name), f"{mean:+.4f}", f"[{low:+.4f}, {high:+.4f}]", f"{p:.3f}"))
+    return lines
+
+
+def _scaled(rows: pd.DataFrame, name: str) -> pd.Series:
+    return rows[name] * (100 if name.endswith("accuracy") else 1)
+
+
+def _heading(name: str) -> str:
+    return name.replace("_", " ").replace(".", " ") + (", %" if name.endswith("accuracy") else "")

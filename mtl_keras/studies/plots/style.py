@@ -1,0 +1,91 @@
+"""What all figures share: colors, fonts, panels, notes, tables of colored cells, and how a file is written."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from mtl_keras.colors import GRAY, INK, PALE
+from mtl_keras.files import replacing
+from mtl_keras.studies.results import metric_of
+from mtl_keras.tasks import TASKS
+
+FEW = 10  # a figure of fewer images says little
+
+STYLE = {
+    "font.family": "DejaVu Sans", "font.size": 11, "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": GRAY,
+    "axes.titlesize": 12, "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.titlepad": 9,
+    "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True, "axes.grid": True,
+    "grid.color": "#E4E4E4", "grid.linewidth": 0.8, "xtick.color": INK, "ytick.color": INK, "xtick.major.size": 0,
+    "ytick.major.size": 0, "legend.frameon": False, "hatch.color": "#BDBDBD", "hatch.linewidth": 0.8,
+}  # fmt: skip
+
+
+@contextmanager
+def canvas(path: Path | str, width: float, height: float, note: str = "") -> Iterator[Figure]:
+    """Give an empty figure of this size in inches; after the block, add a note and write a PNG of 150 dots an inch."""
+    # Unlike pyplot, a bare Figure needs no display and no closing.
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)
+        yield figure
+        if not figure.axes:
+            figure.text(0.5, 0.5, "Nothing to show: there are no figures to draw.", ha="center", color=GRAY)
+        elif note:
+            figure.supxlabel(note, color=GRAY, size=10)
+        with replacing(path) as temporary:
+            figure.savefig(temporary, format="png", dpi=150, metadata={"Software": None})
+
+
+def panels(figure: Figure, number: int, columns: int) -> list[Axes]:
+    """Lay out this many panels in rows; the places left over stay empty."""
+    columns = min(columns, number) or 1
+    axes = figure.subplots(math.ceil(number / columns), columns, squeeze=False).ravel() if number else np.array([])
+    for left_over in axes[number:]:
+        left_over.remove()
+    return list(axes[:number])
+
+
+def figure_name(column: str) -> str:
+    """Name of a figure with its unit: "Age MAE (years)" for "age.mae", "Gender accuracy (%)" for "gender.accuracy"."""
+    task, _, metric = column.rpartition(".")
+    unit = "%" if metric_of(column).factor == 100 else TASKS[task].unit if task in TASKS else ""
+    shown = metric.upper() if metric in ("mae", "rmse") else metric
+    return f"{task.replace('_', ' ').capitalize()} {shown}" + (f" ({unit})" if unit else "")
+
+
+def note_at(axis: Axes, text: str, place: tuple, shift: tuple, color: str = INK, size: int = 9) -> None:
+    """Write a text beside a place (x, y) of the data, so many points to the right and up, and leading away from it."""
+    across = "center" if not shift[0] else "left" if shift[0] > 0 else "right"
+    up = "center" if not shift[1] else "bottom" if shift[1] > 0 else "top"
+    axis.annotate(text, place, shift, textcoords="offset points", ha=across, va=up, fontsize=size, color=color)
+
+
+def heatmap(axis: Axes, values: pd.DataFrame, counts: pd.DataFrame, hatched: pd.DataFrame, colors: str) -> None:
+    """Draw a table of figures, each over the number of its images; hatched cells have no color, empty ones no text."""
+    shown = np.ma.array(values, mask=hatched)
+    scale = Normalize(0, 100) if colors == "Blues" else Normalize(shown.min(), shown.max())
+    image = axis.imshow(shown, cmap=colors, norm=scale, aspect="auto")
+    for (row, column), value in np.ndenumerate(values.to_numpy(float)):
+        if hatched.iloc[row, column]:
+            axis.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=PALE, hatch="////", linewidth=0))
+        if not math.isnan(value):
+            luminance = np.dot(image.cmap(scale(value))[:3], (0.3, 0.6, 0.1))
+            ink = "white" if luminance < 0.5 and not hatched.iloc[row, column] else INK
+            note_at(axis, f"{value:.1f}", (column, row), (0, 1), ink, 11)
+            note_at(axis, f"{counts.iloc[row, column]:,.0f}", (column, row), (0, -1), ink, 8)
+    for line, size in ((axis.axhline, len(values)), (axis.axvline, len(values.columns))):
+        for place in range(1, size):
+            line(place - 0.5, color="white", linewidth=2)
+    axis.set_xticks(range(len(values.columns)), [str(name).replace("_", " ") for name in values.columns])
+    axis.set_yticks(range(len(values)), [str(name).replace("_", " ") for name in values.index])
+    axis.grid(visible=False)
+    axis.spines[:].set_visible(False)

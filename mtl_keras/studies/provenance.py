@@ -1,0 +1,92 @@
+"""How figures came about: `run.json` with command, commit, packages, machine and data."""
+
+import dataclasses
+import hashlib
+import importlib.metadata
+import json
+import math
+import os
+import platform
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mtl_keras.files import replacing, without_folders
+
+PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "scikit-learn", "mtl_keras")
+
+
+# === How the figures came about ===
+
+
+def data_fingerprint(table: pd.DataFrame) -> str:
+    """Return the sha256 of a label table's file names and labels, whatever the order of its rows and columns.
+
+    Folders, splits and groups do not count, nor does what a face detector found, which depends on the machine; a column
+    of empty cells is the same as none, and 25 the same as 25.0.
+    """
+    labels = sorted(table.columns.difference(["path", "source", "split", "group", "photo", "faces", "confidence"]))
+    rows = []
+    for path, *cells in table[["path", *labels]].itertuples(index=False, name=None):
+        filled = [(label, cell) for label, cell in zip(labels, cells, strict=True) if not pd.isna(cell)]
+        shown = {label: cell if isinstance(cell, str) else f"{float(cell):g}" for label, cell in filled}
+        rows.append(json.dumps([Path(path).name, shown]))
+    return hashlib.sha256("\n".join(sorted(rows)).encode()).hexdigest()
+
+
+def write_run_json(folder: Path | str, info: dict) -> Path:
+    """Write `run.json` (command, commit, packages, machine, then `info`) and return its path.
+
+    `info` holds what the caller knows: `seconds`, `settings`, `data_fingerprint`, `weights_sha256` and such. Every
+    path, also of the command, is cut to its last part, so that nothing about the machine's folders goes in.
+    """
+    root, script = Path(__file__).resolve().parents[2], Path(sys.argv[0]).resolve()
+    name = script.relative_to(root).as_posix() if script.is_relative_to(root) else script.name
+    installed = {str(found.name).replace("-", "_"): found.version for found in importlib.metadata.distributions()}
+    packages = {package: installed.get(package.replace("-", "_")) for package in PACKAGES}
+    command = shlex.join([name, *map(without_folders, sys.argv[1:])])
+    record = {"commit": _commit(root), "packages": {"python": platform.python_version(), **packages}}
+    record |= {"machine": _machine(), **info}
+    # The script's own folder within the project stays.
+    text = json.dumps({"command": command, **_plain(record)}, indent=2, ensure_ascii=False)
+    with replacing(path := Path(folder) / "run.json") as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+    return path
+
+
+def _commit(root: Path) -> str | None:
+    """Commit of the source in use, with "-dirty" if Python files differ from it; None outside of its repository."""
+    # An installed package may lie inside some other project's repository, whose commit says nothing about it.
+    if not (root / ".git").exists() or not shutil.which("git"):
+        return None
+    git = ["git", "-C", str(root)]
+    commit = subprocess.run([*git, "rev-parse", "--verify", "HEAD"], capture_output=True, text=True).stdout.strip()
+    changes = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", "*.py"], capture_output=True).returncode
+    return commit + "-dirty" * bool(changes) if commit else None
+
+
+def _machine() -> dict[str, object]:
+    machine = {"cores": os.cpu_count(), "processor": platform.processor() or None, "memory_gib": None}
+    if (cpuinfo := Path("/proc/cpuinfo")).exists():  # Linux, where `platform` often knows no processor
+        machine["processor"] = (re.findall(r"model name\s*: (.+)", cpuinfo.read_text()) or [machine["processor"]])[0]
+        machine["memory_gib"] = round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
+    return machine
+
+
+def _plain(value: object) -> object:
+    """Turn a value into what JSON can hold: no numpy, no folders, and null for a number that is not finite."""
+    value = dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [_plain(item) for item in value]
+    value = value.item() if isinstance(value, np.generic) else value
+    if value is None or isinstance(value, int | float):
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+    return value.name if isinstance(value, Path) else without_folders(str(value))

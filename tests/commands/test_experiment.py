@@ -1,0 +1,176 @@
+"""A tiny version of each experiment runs from its command to its table, resumes, and refuses what it cannot read."""
+
+import json
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from mtl_keras.commands.experiment import Arguments, run_experiment
+from mtl_keras.datasets import fer2013, genki4k, utkface
+from mtl_keras.datasets.recognition import first_that_reads
+from mtl_keras.faces.mtcnn import FaceDetector
+from mtl_keras.portraits.layouts import LAYOUTS
+from mtl_keras.portraits.writer import write_faces, write_utkface
+
+ROOT = Path(__file__).parents[1]
+TINY = ["--image-size", "32", "--epochs", "1", "--frozen-epochs", "2", "--batch-size", "16", "--small", "None"]
+
+
+@pytest.fixture
+def experiment(monkeypatch, capsys):
+    """Run an experiment's script in this process, in a folder, and return its exit code and what it printed."""
+
+    def call(folder: Path, *arguments: str, script: str = "facenet_utk.py") -> tuple[int, str, str]:
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr(sys, "argv", [script, *arguments])
+        code = 0
+        try:
+            runpy.run_path(str(ROOT / "experiments" / script), run_name="__main__")
+        except SystemExit as stopped:
+            code = stopped.code
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return call
+
+
+@pytest.mark.slow
+def test_facenet_utk_from_command_to_table(experiment, tiny_backbone, tmp_path):
+    write_utkface(tmp_path / "faces", 60, seed=2, size=96)
+    (tmp_path / "faces" / "notes.jpg").write_bytes(b"no picture")
+    (tmp_path / "faces" / "30_1_2_20170101120000000.jpg").write_bytes(b"")
+    tiny = ["--data", "faces", "--out", "out", "--backbone", tiny_backbone, *TINY]
+    code, printed, _ = experiment(tmp_path, *tiny)
+    assert code == 0
+    out = tmp_path / "out"
+    runs = pd.read_csv(out / "runs.csv").set_index("run")
+    assert "tiny, fine-tuned" in runs.index and "tiny, age alone, frozen" in runs.index
+    assert runs.loc["tiny, fine-tuned", "age.n"] == 6
+    assert {"tiny, frozen, without border", "tiny, fine-tuned, averaged weights"} <= set(runs.index)
+    table = (out / "table.md").read_text()
+    assert table.strip() in printed and "Paired differences" in table
+    assert len(pd.read_csv(out / "skipped.csv")) == 2 and "2 skipped" in printed
+    for name in ("learning_curves", "runs", "age", "confusion", "fairness", "faces"):
+        assert (out / f"{name}.png").stat().st_size > 10_000
+    about = json.loads((out / "run.json").read_text())
+    assert about["images"] == {"train": 48, "validation": 6, "test": 6} and str(tmp_path) not in json.dumps(about)
+    model = out / "models" / "tiny-age-gender-ethnicity-fine-tuned"
+    assert sorted(file.name for file in model.iterdir()) == ["model.json", "model.keras"]
+    before = model.joinpath("model.keras").stat().st_mtime_ns
+    code, printed, _ = experiment(tmp_path, *tiny, "--resume")
+    assert code == 0 and printed.count("finished before") == 7
+    assert model.joinpath("model.keras").stat().st_mtime_ns == before
+    assert pd.read_csv(out / "runs.csv").set_index("run").equals(runs)
+    # On another machine only models may be missing; the table does not need them.
+    shutil.rmtree(out / "models")
+    code, printed, _ = experiment(tmp_path, *tiny, "--resume")
+    assert code == 0 and printed.count("finished before") == 7 and ": training\n" not in printed
+    assert pd.read_csv(out / "runs.csv").set_index("run").equals(runs) and not (out / "models").exists()
+    (tmp_path / "no_weights.h5").write_bytes(b"no weights")
+    code, _, says = experiment(tmp_path, *tiny, "--weights", "no_weights.h5")
+    assert code == 2 and says.strip().splitlines()[-1].startswith("error: ")
+    # What was there before a call that fails is there still.
+    assert pd.read_csv(out / "runs.csv").set_index("run").equals(runs) and (out / "differences.csv").exists()
+
+
+@pytest.mark.slow
+def test_bknet_from_three_rendered_sets_to_table(experiment, tmp_path):
+    tiny = ["--rendered-faces", "40", "--epochs", "1", "--batch-size", "32", "--single-task", "none", "--seeds", "2"]
+    code, printed, _ = experiment(tmp_path, *tiny, "--out", "out", script="bknet_age_gender_smile.py")
+    assert code == 0 and re.search(r"genki4k: (3\d|40) faces cut out of 40 photos", printed)
+    runs = pd.read_csv(tmp_path / "out" / "runs.csv").set_index("run")
+    figures = runs.loc["bknet, trained"]
+    # Every set has its own labels: ages and genders of UTKFace's 4 test images, smiles of about as many of GENKI-4K's.
+    assert figures["gender.n"] == 4 and 0 < figures["age_group.n"] <= 4 and 2 <= figures["smile.n"] <= 5
+    assert figures["parameters"] == 3_735_337
+    # The constant answer stands in every column, also in that of a variant's task.
+    assert runs.loc[["most frequent class", "bknet, trained, with expression"], "expression.n"].tolist() == [4, 4]
+    assert "Mean and standard deviation" in (tmp_path / "out" / "table.md").read_text()
+    for name in ("learning_curves", "runs", "confusion", "faces"):
+        assert (tmp_path / "out" / f"{name}.png").stat().st_size > 10_000
+
+
+@pytest.mark.slow
+def test_gender_and_eyeglasses_from_drawings_to_another_set(tmp_path):
+    write_faces(tmp_path / "others", LAYOUTS["celeba_crops"], 40, seed=9)
+    tiny = ["--rendered-faces", "60", "--epochs", "1", "--folds", "0", "--test-data", "others", "--out", "out"]
+    # As its users call it, in a process of its own.
+    command = [sys.executable, str(ROOT / "experiments" / "gender_eyeglasses.py"), *tiny]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, done.stderr[-2000:]
+    runs = pd.read_csv(tmp_path / "out" / "runs.csv").set_index("run")
+    assert runs.loc["gender_eyeglasses, trained", ["parameters", "gender.n"]].tolist() == [1_524_740, 6]
+    assert runs.loc["gender_eyeglasses, trained", "images_per_second"] > 1
+    assert runs.loc["gender_eyeglasses, trained, tested on celeba", "eyeglasses.n"] == 4
+    assert "gender_eyeglasses, trained, with augmentation, tested on celeba" in runs.index
+    table = (tmp_path / "out" / "table.md").read_text()
+    assert "2 networks of one task" in table and "Cross-validation" not in table
+    assert (tmp_path / "out" / "feature_maps.png").stat().st_size > 10_000
+    # The model knows that its faces are oblong crops, squeezed.
+    saved = json.loads((tmp_path / "out" / "models/gender_eyeglasses-gender-eyeglasses-trained/model.json").read_text())
+    assert saved["crop"]["kind"] == "celeba" and saved["crop"]["height"] > 1.2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--data", "nowhere"], "nowhere"),
+        (["--data", "empty"], "empty"),
+        (["--data", "unparsed"], "unparsed"),
+        (["--data", "deviating", "--strict"], "39_1_20170116174525125"),
+        (["--data", "deviating", "--weights", "missing.h5"], "missing.h5"),
+        (["--data", "deviating", "--tasks", "age", "height"], "height"),
+    ],
+)
+def test_mistakes_are_one_line(experiment, tmp_path, arguments, says):
+    for name in ("empty", "unparsed", "deviating"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "unparsed" / "holiday.jpg").write_bytes(b"x")
+    (tmp_path / "deviating" / "39_1_20170116174525125.jpg.chip.jpg").write_bytes(b"x")
+    code, _, printed = experiment(tmp_path, *arguments)
+    last = printed.strip().splitlines()[-1]
+    assert code == 2 and last.startswith("error: ") and says in last and "Traceback" not in printed
+
+
+def test_without_a_check_damaged_images_stay_in_the_table(tmp_path, capsys, monkeypatch):
+    seen = {}
+    monkeypatch.setattr(
+        "mtl_keras.commands.experiment.compare", lambda *given: seen.update(table=given[2][0]) or "the table"
+    )
+    write_utkface(tmp_path / "faces", 12, size=64)
+    (tmp_path / "faces" / "30_1_2_20170101120000000.jpg").write_bytes(b"")
+    for check, rows in ((True, 12), (False, 13)):
+        run_experiment(Arguments(data=(tmp_path / "faces",), out=tmp_path / "out", check=check), utkface)
+        assert len(seen["table"]) == rows and ("image" in seen["table"]) == check
+        assert ("images not checked" in capsys.readouterr().out) == (not check)
+
+
+def test_faces_are_cut_out_of_sets_of_photos_only_and_kept(tmp_path, capsys, monkeypatch):
+    seen = {}
+    monkeypatch.setattr(
+        "mtl_keras.commands.experiment.compare", lambda *given: seen.update(table=given[2][0]) or "the table"
+    )
+    for name, layout in (("UTKFace", "utkface"), ("GENKI-4K", "genki4k")):
+        write_faces(tmp_path / name, LAYOUTS[layout], 4, seed=4)
+    arguments = Arguments(data=(tmp_path / "UTKFace", tmp_path / "GENKI-4K"), out=tmp_path / "out")
+    read = first_that_reads((genki4k, fer2013, utkface))
+    run_experiment(arguments, read)
+    table, crops = seen["table"], tmp_path / "out" / "cache" / "crops-genki4k"
+    # Not every drawing is a face to MTCNN.
+    (found,) = re.findall(r"genki4k: ([1-4]) faces cut out of 4 photos", capsys.readouterr().out)
+    assert (table["source"] == "genki4k").sum() == int(found) == 4 - len(table.attrs["skipped"])
+    places = {source: {Path(path).parent for path in rows["path"]} for source, rows in table.groupby("source")}
+    assert places == {"utkface": {tmp_path / "UTKFace"}, "genki4k": {crops}}
+    # Crops that an earlier version left there serve on: they have the settings' defaults.
+    settings = json.loads((crops / "crops.json").read_text())
+    assert settings["crop"]["kind"] == "utkface" and settings["cropping"] == 1
+    assert [settings[name] for name in ("faces", "size", "margin", "keep_roll")] == ["largest", 200, 0.0, False]
+    monkeypatch.delattr(FaceDetector, "detect")
+    run_experiment(arguments, read)
+    assert seen["table"].equals(table)

@@ -1,0 +1,381 @@
+"""The command: what it prints and writes, and that a user's mistake is one line and exit code 2."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import skimage.data
+from PIL import Image
+
+from mtl_keras import errors
+from mtl_keras.commands import main
+from mtl_keras.data.audit import check_images
+from mtl_keras.datasets.rendered import rendered
+from mtl_keras.errors import UserError
+from mtl_keras.evaluation.groups import by_group
+from mtl_keras.evaluation.metrics import figures
+from mtl_keras.evaluation.predictions import predictions
+from mtl_keras.faces.folder import read_crops
+from mtl_keras.faces.mtcnn import FaceDetector
+from mtl_keras.portraits.layouts import LAYOUTS
+from mtl_keras.portraits.writer import write_faces
+from mtl_keras.tasks import AGE_GROUP, EYEGLASSES, SMILE, TASKS
+from mtl_keras.training import model_folder
+from mtl_keras.training.trainer import MultiTaskModel
+
+
+def assert_mistake(outcome: tuple[int, str, str], *words: str) -> None:
+    """That the outcome is exit code 2 and one line, with these words, after whatever was noted on the way."""
+    code, _, errors = outcome
+    (line,) = [line for line in errors.splitlines() if line.startswith("error: ")]
+    assert code == 2 and errors.endswith(f"{line}\n") and "Traceback" not in errors
+    for word in words:
+        assert word in line
+
+
+# === Every command ===
+
+
+def test_a_mistake_is_one_line_and_exit_code_2(capsys):
+    def mistaken():
+        raise UserError("got 3,\n expected 4")
+
+    with pytest.raises(SystemExit) as stopped:
+        errors.guarded(mistaken)
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err == "error: got 3, expected 4\n"
+
+
+def test_an_interruption_is_no_traceback_and_a_bug_is_one(capsys):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as stopped:
+        errors.guarded(interrupted)
+    assert stopped.value.code == 130 and capsys.readouterr().err == "interrupted\n"
+    # What no user can mend must not be hidden.
+    with pytest.raises(ZeroDivisionError):
+        errors.guarded(lambda: 1 / 0)
+    assert errors.guarded(lambda: None) is None
+
+
+@pytest.mark.parametrize("command", ["", "list", "evaluate", "predict", "render", "crop", "audit", "pack"])
+def test_help_shows_an_example(run, command):
+    code, out, _ = run(*command.split(), "--help")
+    assert code == 0
+    assert f"Example: mtl-keras {command}" in out
+
+
+def test_as_a_program(tmp_path):
+    program = [sys.executable, "-m", "mtl_keras.commands.main", "predict", str(tmp_path), str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(main.__file__).parents[2])}
+    done = subprocess.run(program, capture_output=True, text=True, env=environment, timeout=300)
+    assert_mistake((done.returncode, done.stdout, done.stderr), "holds no images")
+    assert done.stdout == ""
+
+
+# === list ===
+
+
+def test_lists_print_one_name_a_line(run):
+    assert run("list", "tasks")[1].split("\n") == [*TASKS, ""]
+    assert run("list", "formats")[1] == "keras\n"
+    backbones = run("list", "backbones")[1].split()
+    assert "facenet" in backbones and "features" not in backbones
+    assert "hard" in run("list", "sharing")[1] and "equal" in run("list", "weightings")[1]
+    assert run("list", "cakes")[0] == 2
+
+
+# === evaluate ===
+
+
+def test_evaluate_gives_the_figures_of_the_package(run, tiny_model, tiny_folder, faces_folder, tmp_path):
+    file = tmp_path / "new" / "figures.json"
+    code, out, _ = run("evaluate", tiny_folder, "--dataset", "rendered", "--data", faces_folder, "--json", file)
+    assert code == 0
+    answers = predictions(tiny_model, check_images(rendered(faces_folder)))
+    expected, written = figures(answers, tiny_model.tasks), json.loads(file.read_text())
+    assert list(written) == ["dataset", "images", "skipped", "tasks", "groups"]
+    assert (written["dataset"], written["images"], written["skipped"]) == ("rendered", 30, 0)
+    assert written["tasks"].keys() == {"age", "gender", "ethnicity", "head_pose"}
+    assert list(written["tasks"]["age"]) == ["n", "mae", "rmse", "cs5", "ci95"]
+    assert list(written["tasks"]["gender"]) == ["n", "accuracy", "macro_f1", "ci95"]
+    for task, found in written["tasks"].items():
+        assert found["n"] == 30 and found["ci95"].keys() == found.keys() - {"n", "ci95"}
+        for metric, bounds in found["ci95"].items():
+            assert found[metric] == pytest.approx(expected[f"{task}.{metric}"], rel=1e-4)
+            assert bounds == pytest.approx([expected[f"{task}.{metric}.{end}"] for end in ("low", "high")], rel=1e-4)
+    assert list(written["groups"]) == ["gender", "ethnicity", "age_band", "gender x ethnicity x age_band"]
+    for key, rows in written["groups"].items():
+        table = by_group(answers, tiny_model.tasks, key.split(" x "))
+        assert [list(row) for row in rows] == [[*table.columns]] * len(table)
+        assert [row["n"] for row in rows] == table["n"].tolist() and sum(row["n"] for row in rows) == 30
+        np.testing.assert_allclose([row["age.mae"] for row in rows], table["age.mae"], rtol=1e-4)
+    # What stands on the screen is the same.
+    assert out.startswith("rendered: 30 images, 0 skipped\n") and "\b" not in out
+    (line,) = [line for line in out.splitlines() if line.strip().startswith("age MAE")]
+    low, high = (expected[f"age.mae.{end}"] for end in ("low", "high"))
+    assert line.split()[2:] == ["30", f"{expected['age.mae']:.2f}", f"[{low:.2f},", f"{high:.2f}]"]
+    assert "female" in out and "asian" in out
+
+
+def test_evaluate_measures_what_the_data_labels(run, tiny_folder, faces_folder, tmp_path):
+    for name in sorted(os.listdir(faces_folder))[:6]:
+        if name.endswith(".jpg"):
+            (tmp_path / "data").mkdir(exist_ok=True)
+            (tmp_path / "data" / name).write_bytes((faces_folder / name).read_bytes())
+    (tmp_path / "data" / "30_0_1_20170116174525125.jpg.chip.jpg").write_bytes(b"no image")
+    (tmp_path / "data" / "holiday.jpg").write_bytes(b"no image")
+    command = ("evaluate", tiny_folder, "--dataset", "utkface", "--data", tmp_path / "data", "--views", "mirror")
+    code, out, errors = run(*command, "--json", tmp_path / "figures.json")
+    written = json.loads((tmp_path / "figures.json").read_text())
+    assert code == 0 and (written["images"], written["skipped"]) == (6, 2)
+    assert written["tasks"].keys() == {"age", "gender", "ethnicity"}, "these file names tell no head pose"
+    skipped = [line for line in errors.splitlines() if line.startswith("skipped ")]
+    assert len(skipped) == 2 and "not a JPEG" in skipped[1] and "6 images, 2 skipped" in out
+
+
+def test_evaluate_tells_mistakes(run, tiny_folder, tiny_backbone, faces_folder, tmp_path):
+    data = ("--data", faces_folder)
+    unknown = run("evaluate", tiny_folder, "--dataset", "cats", *data)
+    assert_mistake(unknown, "unknown dataset 'cats'; expected one of adience, ")
+    assert_mistake(run("evaluate", tmp_path / "gone", "--dataset", "rendered", *data), "gone", "no model.keras in it")
+    missing = run("evaluate", tiny_folder, "--dataset", "rendered", "--data", tmp_path / "gone")
+    assert_mistake(missing, "gone: no such folder")
+    (tmp_path / "empty").mkdir()
+    empty = run("evaluate", tiny_folder, "--dataset", "utkface", "--data", tmp_path / "empty")
+    assert_mistake(empty, "holds no image files")
+    other = model_folder.save(MultiTaskModel([EYEGLASSES], tiny_backbone, shared_units=(4,)), tmp_path / "other")
+    unlabelled = run("evaluate", other, "--dataset", "utkface", *data)
+    assert_mistake(unlabelled, "labels none of the model's tasks (eyeglasses)")
+    (tmp_path / "folder").mkdir()
+    unwritable = run("evaluate", tiny_folder, "--dataset", "utkface", *data, "--json", tmp_path / "folder")
+    assert_mistake(unwritable, "folder: cannot be written")
+    assert "age MAE" in unwritable[1], "the figures are not lost"
+
+
+def test_evaluate_turns_ages_into_the_classes_of_the_model(run, tiny_backbone, faces_folder, tmp_path):
+    model = MultiTaskModel([AGE_GROUP], tiny_backbone, shared_units=(4,))
+    folder, file = model_folder.save(model, tmp_path / "groups"), tmp_path / "figures.json"
+    code, out, _ = run("evaluate", folder, "--dataset", "utkface", "--data", faces_folder, "--json", file)
+    answers, written = predictions(model, check_images(rendered(faces_folder))), json.loads(file.read_text())
+    bounds = [(1, 13), (14, 23), (24, 39), (40, 55), (56, 80)]
+    groups = [[f"{low}-{high}" for low, high in bounds if low <= age <= high] for age in answers["age"]]
+    right = [[answer] == group for answer, group in zip(answers["age_group.class"], groups, strict=True) if group]
+    assert code == 0 and written["images"] == 30 and list(written["tasks"]) == ["age_group"]
+    assert 0 < len(right) < 30, "some ages are in no group"
+    assert written["tasks"]["age_group"]["n"] == len(right) and f" {len(right)} " in out
+    assert written["tasks"]["age_group"]["accuracy"] == pytest.approx(np.mean(right), abs=1e-6)
+    # An age that is no number is named before any class is made of it.
+    (tmp_path / "ages.csv").write_text(f"path,age\n{answers['path'][0]},old\n")
+    assert_mistake(run("evaluate", folder, "--dataset", "csv_file", "--data", tmp_path / "ages.csv"), "'old'")
+
+
+# === evaluate, on whole photos ===
+
+
+@pytest.fixture
+def genki(tmp_path) -> Path:
+    """Six photos laid out as GENKI-4K; the second shows nobody, the third is damaged, the others one woman (NASA)."""
+    folder = write_faces(tmp_path / "GENKI-4K", LAYOUTS["genki4k"], 6, seed=4)
+    # Not every drawing is a face to MTCNN, and which of them are changes with the drawings.
+    woman = Image.fromarray(skimage.data.astronaut())
+    for number in range(1, 7):
+        photo = woman.crop((15 * number, 0, 512 - 10 * number, 400 - 20 * number))
+        photo.save(folder / "files" / f"file{number:04d}.jpg", quality=95)
+    Image.new("RGB", (150, 120), "navy").save(folder / "files" / "file0002.jpg")
+    (folder / "files" / "file0003.jpg").write_bytes(b"no image")
+    return folder
+
+
+def test_evaluate_cuts_the_faces_out_of_photos_as_the_model_has_them(
+    run, tiny_model, tiny_folder, genki, tmp_path, monkeypatch
+):
+    about = json.loads((tiny_folder / "model.json").read_text())
+    points = about["crop"]["landmarks"]
+    wider = {name: [0.5 + (x - 0.5) / 2, 0.5 + (y - 0.5) / 2] for name, (x, y) in points.items()}
+    about["crop"] |= {"kind": "wider", "landmarks": wider}
+    (tiny_folder / "model.json").write_text(json.dumps(about))
+    crops, file = tmp_path / "crops", tmp_path / "figures.json"
+    command = ("evaluate", tiny_folder, "--dataset", "genki4k", "--data", genki, "--json", file)
+    code, out, errors = run(*command, "--crops", crops)
+    written = json.loads(file.read_text())
+    assert code == 0 and (written["images"], written["skipped"]) == (4, 2)
+    assert out.startswith("genki4k: 4 faces cut out of 6 photos") and "genki4k: 4 images, 2 skipped\n" in out
+    skipped = [line for line in errors.splitlines() if line.startswith("skipped ")]
+    assert len(skipped) == 2 and skipped[0].endswith("file0002.jpg: no face found") and "not a JPEG" in skipped[1]
+    # The faces are where the model's folder says, and not turned, since the model answers the head's roll.
+    settings = json.loads((crops / "crops.json").read_text())
+    assert settings["crop"] == about["crop"] and settings["keep_roll"] and settings["faces"] == "largest"
+    expected = figures(predictions(tiny_model, read_crops(crops)), tiny_model.tasks)
+    assert written["tasks"].keys() == {"head_pose"} and written["tasks"]["head_pose"]["n"] == 4
+    for metric in written["tasks"]["head_pose"]["ci95"]:
+        assert written["tasks"]["head_pose"][metric] == pytest.approx(expected[f"head_pose.{metric}"], rel=1e-4)
+
+    # Without detection the photos are measured as they are, also the one that shows nobody: other figures.
+    code, out, _ = run(*command, "--faces", "crop")
+    whole = json.loads(file.read_text())
+    assert code == 0 and (whole["images"], whole["skipped"]) == (5, 1) and "cut out" not in out
+    assert whole["tasks"]["head_pose"]["mae"] != pytest.approx(written["tasks"]["head_pose"]["mae"], rel=1e-3)
+
+    # The folder serves the next call, in which no image is looked at again.
+    monkeypatch.setattr(FaceDetector, "detect", lambda detector, images: [1 / 0 for _ in images])
+    assert run(*command, "--crops", crops)[0] == 0
+    assert json.loads(file.read_text()) == written
+
+
+def test_evaluate_turns_heads_upright_and_leaves_no_crops_behind(run, tiny_backbone, genki, tmp_path, monkeypatch):
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    smile = model_folder.save(MultiTaskModel([SMILE], tiny_backbone, shared_units=(4,)), tmp_path / "smile")
+    command = ("evaluate", smile, "--dataset", "genki4k", "--data", genki)
+    code, out, _ = run(*command, "--json", tmp_path / "figures.json")
+    written = json.loads((tmp_path / "figures.json").read_text())
+    assert code == 0 and (written["images"], written["tasks"]["smile"]["n"]) == (4, 4)
+    assert_mistake(run(*command, "--json", tmp_path / "temporary"), "temporary: cannot be written")
+    assert os.listdir(tmp_path / "temporary") == []
+    assert run(*command, "--crops", tmp_path / "crops")[0] == 0
+    assert not json.loads((tmp_path / "crops" / "crops.json").read_text())["keep_roll"]
+    assert not [name for name in read_crops(tmp_path / "crops") if "roll" in name], "it is not true of these crops"
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+    assert_mistake(run(*command), "no temporary folder for faces", "--crops DIR")
+
+
+def test_evaluate_looks_for_faces_in_any_set_on_demand(run, tiny_folder, genki, tmp_path):
+    ages = pd.DataFrame({"path": ["file0001.jpg", "file0002.jpg"], "age": [30.0, 40.0]})
+    ages.to_csv(genki / "files" / "ages.csv", index=False)
+    command = ("evaluate", tiny_folder, "--dataset", "csv_file", "--data", genki / "files", "--faces")
+    assert run(*command, "crop")[1].startswith("csv_file: 2 images, 0 skipped\n")
+    out = run(*command, "detect")[1]
+    assert out.startswith("csv_file: 1 faces cut out of 2 photos") and "csv_file: 1 images, 1 skipped\n" in out
+    # What has a label shows nobody, and what shows somebody has no label.
+    ages.assign(age=[np.nan, 40.0]).to_csv(genki / "files" / "ages.csv", index=False)
+    assert_mistake(run(*command, "detect"), "what can be used of it labels none of the model's tasks")
+    ages[1:].to_csv(genki / "files" / "ages.csv", index=False)
+    assert_mistake(run(*command, "detect"), "none of 1 photos gives a crop", "file0002.jpg: no face found")
+
+
+def test_evaluate_tells_mistakes_about_faces(run, tiny_folder, faces_folder, genki):
+    crops = ("evaluate", tiny_folder, "--dataset", "utkface", "--data", faces_folder, "--crops", "kept")
+    assert_mistake(run(*crops), "--crops kept: the images of utkface are taken as crops", "add --faces detect")
+    photos = ("evaluate", tiny_folder, "--dataset", "genki4k", "--data", genki)
+    assert_mistake(run(*photos, "--crops", genki.parent / "model"), "holds other files than crops")
+    assert_mistake(run(*photos, "--crops", genki), "photos of the table lie in it")
+    assert_mistake(run(*photos, "--crops", genki / "labels.txt"), "labels.txt: is a file; expected a folder")
+    assert_mistake(run(*photos, "--crops", "kept", "--faces", "crop"), "leave out --crops")
+    code, _, errors = run(*photos, "--faces", "whole")
+    assert code == 2 and "auto" in errors
+
+
+@pytest.mark.parametrize("command", ["evaluate", "predict"])
+def test_damaged_models_are_named(run, tiny_folder, faces_folder, command):
+    arguments = [faces_folder] if command == "predict" else ["--dataset", "rendered", "--data", faces_folder]
+    whole = (tiny_folder / "model.keras").read_bytes()
+    (tiny_folder / "model.keras").write_bytes(whole[:1000])
+    assert_mistake(run(command, tiny_folder, *arguments), "model.keras: cannot be read")
+    (tiny_folder / "model.keras").write_bytes(whole)
+    (tiny_folder / "model.json").write_text('{"format": 1')
+    assert_mistake(run(command, tiny_folder, *arguments), "model.json: damaged")
+
+
+def test_numbers_that_json_cannot_hold_become_null(tmp_path):
+    value = {"a": np.float32(1.5), "b": [np.nan, np.int64(3), float("inf")], "c": (None, "text", True)}
+    main.write_json(value, tmp_path / "file.json")
+    assert json.loads((tmp_path / "file.json").read_text()) == {
+        "a": 1.5,
+        "b": [None, 3, None],
+        "c": [None, "text", True],
+    }
+
+
+# === predict ===
+
+
+def test_predict_writes_one_object_an_image_and_a_drawing_of_each(run, tiny_folder, faces_folder, tmp_path):
+    photos, drawn, file = tmp_path / "photos", tmp_path / "drawn", tmp_path / "people.json"
+    (photos / "below").mkdir(parents=True)
+    first, second = sorted(path for path in faces_folder.iterdir() if path.suffix == ".jpg")[:2]
+    (photos / "one.jpg").write_bytes(first.read_bytes())
+    (photos / "broken.jpg").write_bytes(first.read_bytes()[:500])
+    Image.open(second).save(photos / "below" / "one.png")
+    arguments = ("--faces", "crop", "--json", file, "--draw", drawn)
+    code, out, _ = run("predict", tiny_folder, photos, *arguments)
+    assert code == 0
+    written = json.loads(file.read_text())
+    assert [entry["path"] for entry in written] == [
+        str(photos / name) for name in ("below/one.png", "broken.jpg", "one.jpg")
+    ]
+    assert all(list(entry) == ["path", "error", "people"] for entry in written)
+    assert [len(entry["people"]) for entry in written] == [1, 0, 1]
+    assert "damaged" in written[1]["error"]
+    (person,) = written[0]["people"]
+    assert list(person) == ["box", "confidence", "landmarks", "age", "gender", "ethnicity", "head_pose"]
+    lines = out.splitlines()
+    assert len(lines) == 3 and f"{photos / 'broken.jpg'}: error: " in lines[1]
+    assert lines[0].startswith(f"{photos / 'below' / 'one.png'}: [0,0,64,64] age {round(person['age']['value'])} ± ")
+    assert person["gender"]["class"] in lines[0]
+    found = sorted(path.relative_to(drawn).as_posix() for path in drawn.rglob("*") if path.is_file())
+    assert found == ["below/one.png", "one.jpg"]
+    for name, kind in (("below/one.png", "PNG"), ("one.jpg", "JPEG")):
+        with Image.open(drawn / name) as picture:
+            assert picture.format == kind and picture.size == (480, 480)
+
+
+def test_predict_finds_no_face_where_there_is_none(run, tiny_folder, tmp_path):
+    Image.new("RGB", (90, 60), "navy").save(tmp_path / "nobody.png")
+    code, out, _ = run("predict", tiny_folder, tmp_path / "nobody.png", "--json", tmp_path / "people.json")
+    assert (code, out) == (0, f"{tmp_path / 'nobody.png'}: no face found\n")
+    assert json.loads((tmp_path / "people.json").read_text())[0]["people"] == []
+
+
+def test_predict_tells_mistakes(run, tiny_folder, faces_folder, tmp_path):
+    (tmp_path / "empty").mkdir()
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"no image")
+    assert_mistake(run("predict", tiny_folder), "no images given")
+    assert_mistake(run("predict", tiny_folder, tmp_path / "empty"), "empty: holds no images")
+    assert_mistake(run("predict", tiny_folder, tmp_path / "gone.jpg"), "gone.jpg: no such file or folder")
+    assert_mistake(run("predict", tmp_path / "gone", faces_folder), "gone: no model.keras in it")
+    assert run("predict", tiny_folder, faces_folder, "--faces", "whole")[0] == 2
+    file = tmp_path / "people.json"
+    alone = run("predict", tiny_folder, broken, "--json", file, "--faces", "crop")
+    assert_mistake(alone, f"{broken}: not a JPEG, PNG or BMP image")
+    assert json.loads(file.read_text())[0]["error"], "the file is written all the same"
+    (tmp_path / "empty.png").touch()
+    several = run("predict", tiny_folder, broken, tmp_path / "empty.png")
+    assert_mistake(several, "none of 2 images can be used", "broken.jpg: not a JPEG")
+
+
+def test_drawings_replace_no_image(run, tiny_folder, faces_folder, tmp_path):
+    path = tmp_path / "face.jpg"
+    path.write_bytes(next(faces_folder.glob("*.jpg")).read_bytes())
+    before = path.read_bytes()
+    assert_mistake(run("predict", tiny_folder, path, "--faces", "crop", "--draw", tmp_path), "would replace an image")
+    assert_mistake(run("predict", tiny_folder, path, "--faces", "crop", "--draw", path), "is a file")
+    assert path.read_bytes() == before
+    # An image that is named although its name does not say what it is gets a drawing that says so.
+    path.rename(tmp_path / "face")
+    assert run("predict", tiny_folder, tmp_path / "face", "--faces", "crop", "--draw", tmp_path / "drawn")[0] == 0
+    assert os.listdir(tmp_path / "drawn") == ["face.png"]
+
+
+# === render ===
+
+
+def test_render_draws_faces(run, tmp_path):
+    out = tmp_path / "faces"
+    code, printed, _ = run("render", "--out", out, "--count", 3, "--seed", 1, "--size", 32, "--layout", "utkface")
+    assert code == 0 and printed == f"3 faces in {out}\n"
+    assert len(rendered(out)) == 3
+    assert_mistake(run("render", "--out", out, "--count", 0), "count 0: expected at least one")
+
+
+def test_a_group_without_a_label_of_a_task_shows_a_dash():
+    group = pd.DataFrame({"gender": ["female", "male"], "n": [3, 2], "smile.accuracy": [0.5, np.nan]})
+    lines = main.groups_as_text(group).splitlines()
+    assert lines[1].split() == ["female", "3", "50.00"] and lines[2].split() == ["male", "2", "–"]

@@ -1,0 +1,279 @@
+"""Faces are found, whatever else is in the list, and cut out as the models know them."""
+
+import json
+import os
+import pickle
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from mtl_keras.errors import UserError
+from mtl_keras.faces.geometry import CELEBA_CROP, CROPS, LANDMARKS, UTKFACE_CROP, CropGeometry, Face, align
+from mtl_keras.faces.mtcnn import FaceDetector
+
+# Read by eye from the photo of Eileen Collins that scikit-image ships (NASA, public domain): her pupils, and the box
+# from the hairline to the chin.
+LEFT_EYE, RIGHT_EYE = (204.5, 101.5), (246.0, 103.0)
+FACE_BOX = (180, 62, 265, 172)
+
+
+@pytest.fixture(scope="module")
+def detector() -> FaceDetector:
+    return FaceDetector()
+
+
+@pytest.fixture(scope="module")
+def photo() -> np.ndarray:
+    return data.astronaut()  # (512, 512, 3)
+
+
+def noise(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+
+
+def face_at(points: np.ndarray) -> Face:
+    """A face whose landmarks are these (5, 2) points."""
+    return Face((0, 0, 1, 1), 1.0, dict(zip(LANDMARKS, map(tuple, points), strict=True)))
+
+
+def assert_same(found: list[Face], expected: list[Face], pixels: float):
+    assert len(found) == len(expected)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one.box, other.box, atol=pixels)
+        np.testing.assert_allclose(list(one.landmarks.values()), list(other.landmarks.values()), atol=pixels)
+
+
+# === Finding ===
+
+
+def test_one_face_where_it_is(detector, photo):
+    (faces,) = detector.detect([photo])
+    (face,) = faces
+    x, y, width, height = face.box
+    np.testing.assert_allclose((x, y, x + width, y + height), FACE_BOX, atol=8)
+    np.testing.assert_allclose(face.landmarks["left_eye"], LEFT_EYE, atol=3)
+    np.testing.assert_allclose(face.landmarks["right_eye"], RIGHT_EYE, atol=3)
+    assert list(face.landmarks) == list(LANDMARKS)
+    assert face.confidence > 0.99
+
+
+def test_answers_are_plain_numbers(detector, photo):
+    ((face,),) = detector.detect([photo])
+    assert [type(number) for number in face.box] == [int] * 4
+    assert type(face.confidence) is float
+    assert {type(number) for point in face.landmarks.values() for number in point} == {float}
+    assert pickle.loads(pickle.dumps(face)) == face
+
+
+def test_list_of_mixed_sizes_answers_as_one_at_a_time(detector, photo):
+    images = [photo, photo[:300, 100:401], noise(90, 130, 3), photo[:, ::-1], photo[:5, :5], photo[:300, 100:401, ::-1]]
+    together = detector.detect(images)
+    assert [len(faces) > 0 for faces in together] == [True, True, False, True, False, True]
+    for image, faces in zip(images, together, strict=True):
+        assert_same(faces, detector.detect([image])[0], pixels=1)
+
+
+def test_place_in_a_photo_changes_nothing(detector, photo):
+    whole, part = detector.detect([photo, photo[20:320, 100:400]])
+    np.testing.assert_allclose(
+        np.array(list(part[0].landmarks.values())) + (100, 20), list(whole[0].landmarks.values()), atol=3
+    )
+
+
+def test_faceless_images_do_not_empty_their_batch(detector, photo):
+    black = np.zeros_like(photo)
+    found = detector.detect([noise(*photo.shape), black, photo, black])
+    assert [len(faces) for faces in found] == [0, 0, 1, 0]
+
+
+@pytest.mark.parametrize("shape", [(200, 200, 3), (64, 64), (5, 5, 3), (1, 1), (19, 400, 3), (3000, 2), (20, 20, 3)])
+def test_noise_and_tiny_images_have_no_face(detector, shape):
+    assert detector.detect([noise(*shape)]) == [[]]
+
+
+def test_empty_list(detector):
+    assert detector.detect([]) == []
+
+
+def test_gray_and_alpha(detector, photo):
+    gray = np.asarray(Image.fromarray(photo).convert("L"))
+    alpha = np.dstack([photo, noise(512, 512)])
+    color, alone, channel, transparent = detector.detect([photo, gray, gray[:, :, None], alpha])
+    assert_same(alone, color, pixels=5)
+    assert_same(channel, alone, pixels=1)
+    assert_same(transparent, color, pixels=1)
+
+
+def test_large_photo_is_answered_in_its_own_pixels(detector, photo):
+    large = np.asarray(Image.fromarray(photo).resize((3000, 3000)))
+    ((face,),) = detector.detect([large])
+    np.testing.assert_allclose(np.array(face.landmarks["left_eye"]) / 3000 * 512, LEFT_EYE, atol=4)
+    np.testing.assert_allclose(np.array(face.landmarks["right_eye"]) / 3000 * 512, RIGHT_EYE, atol=4)
+
+
+@pytest.mark.parametrize(("minimum_size", "count"), [(40, 1), (80, 1), (300, 0)])
+def test_minimum_size(photo, minimum_size, count):
+    (faces,) = FaceDetector(minimum_size).detect([photo])
+    assert len(faces) == count
+    for face in faces:
+        np.testing.assert_allclose(face.landmarks["left_eye"], LEFT_EYE, atol=3)
+
+
+def test_largest_face_comes_first_and_boxes_stay_inside(detector, photo):
+    face = Image.fromarray(photo[40:200, 150:300])
+    small, cut = np.asarray(face.resize((75, 80))), np.asarray(face)[:, 40:]  # an ear is cut off
+    image = np.full((160, 300, 3), 128, np.uint8)
+    image[:80, 200:275] = small
+    image[:, : cut.shape[1]] = cut
+    (faces,) = detector.detect([image])
+    assert len(faces) == 2
+    assert faces[0].area > faces[1].area
+    for x, y, width, height in (face.box for face in faces):
+        assert 0 <= x < x + width <= 300
+        assert 0 <= y < y + height <= 160
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [None, "photo.jpg", [[0, 1], [2, 3]], np.zeros((30, 30, 3)), np.zeros((30, 30, 2), np.uint8), np.zeros(9, np.uint8),
+     np.zeros((0, 30, 3), np.uint8), np.zeros((2, 30, 30, 3), np.uint8), np.zeros((30, 30), np.uint16)],
+    ids=repr,
+)  # fmt: skip
+def test_what_is_no_image_is_named(detector, bad):
+    with pytest.raises(UserError, match=r"^image 1: got a .*, expected a uint8 array .*$"):
+        detector.detect([noise(30, 30, 3), bad])
+
+
+@pytest.mark.parametrize("settings", [(10,), (20, 10), (20, 1600, 1.5), (20, 1600, float("nan"))])
+def test_unknown_settings(settings):
+    with pytest.raises(UserError, match="minimum_size"):
+        FaceDetector(*settings)
+
+
+def test_weights_never_come_from_the_working_folder(tmp_path, monkeypatch, photo):
+    (tmp_path / "pnet.lz4").write_bytes(b"not the weights")
+    monkeypatch.chdir(tmp_path)
+    assert len(FaceDetector().detect([photo])[0]) == 1
+
+
+# === Cutting out ===
+
+
+def test_aligned_crop_has_its_landmarks_in_place(detector, photo):
+    turned = np.asarray(Image.fromarray(photo).rotate(20, expand=True))
+    for image in (photo, turned):
+        ((face,),) = detector.detect([image])
+        crop = align(image, face)
+        assert crop.shape == (200, 200, 3) and crop.dtype == np.uint8
+        ((again,),) = detector.detect([crop])
+        # The mouth may be off by more than the eyes: she smiles more broadly than the median face.
+        np.testing.assert_allclose(list(again.landmarks.values()), UTKFACE_CROP.points * 200, atol=10)
+        eyes = np.array([again.landmarks["left_eye"], again.landmarks["right_eye"]])
+        np.testing.assert_allclose(eyes, UTKFACE_CROP.points[:2] * 200, atol=5)
+
+
+def test_crop_of_a_crop_is_the_crop():
+    image = np.asarray(Image.fromarray(noise(20, 20, 3)).resize((200, 200)))
+    crop = align(image, face_at(UTKFACE_CROP.points * 200))
+    # Pillow's bicubic filter rounds down.
+    np.testing.assert_allclose(crop.astype(int), image, atol=1)
+
+
+@pytest.mark.parametrize("scale", [0.3, 1.0, 2.5, 8.0])
+@pytest.mark.parametrize("degrees", [0, 30, -100])
+def test_every_landmark_comes_to_its_place(scale, degrees):
+    turn = np.radians(degrees)
+    rotation = scale * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    points = (UTKFACE_CROP.points * 200 - 100) @ rotation.T + 1000  # (5, 2), in a photo of 2000 x 2000
+    x, y = np.meshgrid(np.arange(2000) + 0.5, np.arange(2000) + 0.5)
+    blobs = [np.exp(-((x - px) ** 2 + (y - py) ** 2) / (2 * (4 * scale) ** 2)) for px, py in points]
+    crop = align(np.rint(255 * np.max(blobs, axis=0)).astype(np.uint8), face_at(points))[:, :, 0].astype(float)
+    for px, py in UTKFACE_CROP.points * 200:
+        left, top = int(px) - 10, int(py) - 10
+        window = crop[top : top + 21, left : left + 21]
+        rows, columns = np.mgrid[top : top + 21, left : left + 21] + 0.5
+        center = (columns * window).sum() / window.sum(), (rows * window).sum() / window.sum()
+        np.testing.assert_allclose(center, (px, py), atol=0.3)
+
+
+def test_shrinking_does_not_alias():
+    stripes = np.zeros((1200, 1200), np.uint8)
+    stripes[:, ::2] = 255
+    crop = align(stripes, face_at(UTKFACE_CROP.points * 1200))
+    assert np.ptp(crop[5:-5, 5:-5].astype(int)) < 10
+    assert abs(crop.mean() - 127.5) < 3
+
+
+def test_no_black_wedges_beyond_the_photo():
+    image = np.full((60, 80, 3), (200, 150, 100), np.uint8)
+    for points in (UTKFACE_CROP.points * 100 - (60, 20), UTKFACE_CROP.points[:, ::-1] * 300, UTKFACE_CROP.points + 500):
+        crop = align(image, face_at(points), size=64)
+        np.testing.assert_array_equal(crop, np.full((64, 64, 3), (200, 150, 100)))
+
+
+def test_landmarks_in_one_point_are_an_error(photo):
+    with pytest.raises(UserError, match="landmarks"):
+        align(photo, face_at(np.full((5, 2), 100.0)))
+
+
+@pytest.mark.parametrize("size", [0, -5])
+def test_crop_of_no_size_is_an_error(photo, size):
+    with pytest.raises(UserError, match="size"):
+        align(photo, face_at(UTKFACE_CROP.points * 200), size=size)
+
+
+def test_geometry_survives_json():
+    assert CropGeometry(**json.loads(json.dumps(asdict(UTKFACE_CROP)))) == UTKFACE_CROP
+
+
+@pytest.mark.parametrize("change", [{"nose": [0.5]}, {"nose": "ab"}, {"nose": [0.5, float("nan")]}, {"chin": [0.5, 1]}])
+def test_broken_geometry_is_an_error(change):
+    with pytest.raises(UserError, match="crop geometry"):
+        CropGeometry("utkface", UTKFACE_CROP.landmarks | change)
+
+
+def test_crops_are_in_color_whatever_the_photo():
+    face, color = face_at(UTKFACE_CROP.points * 60), noise(60, 60, 3)
+    transparent = np.dstack([color, noise(60, 60)])
+    np.testing.assert_array_equal(align(transparent, face, size=50), align(color, face, size=50))
+    gray = color[:, :, 0]
+    np.testing.assert_array_equal(align(gray, face, size=50), align(np.dstack([gray] * 3), face, size=50))
+    with pytest.raises(UserError, match="uint8"):
+        align(color / 255, face)
+
+
+@pytest.mark.realdata
+def test_geometry_is_that_of_real_chips(detector):
+    folder = os.environ.get("MTL_KERAS_DATA")
+    if not folder:
+        pytest.skip("MTL_KERAS_DATA names no folder of real data")
+    files = sorted(Path(folder, "UTKFace").iterdir())[::130]
+    chips = [np.asarray(Image.open(file).convert("RGB")) for file in files]
+    found = detector.detect(chips)
+    assert sum(len(faces) > 0 for faces in found) > 0.95 * len(files)
+    points = [list(faces[0].landmarks.values()) for faces in found if faces]  # (N, 5, 2)
+    np.testing.assert_allclose(np.median(points, axis=0) / 200, UTKFACE_CROP.points, atol=0.012)
+
+
+def test_an_oblong_crop_is_cut_as_it_is_and_then_squeezed():
+    # A photo that is such a crop already: 100 pixels wide and 128 high, white above the eyes.
+    photo = np.full((128, 100, 3), 20, np.uint8)
+    photo[:40] = 220
+    face = face_at(CELEBA_CROP.points * (100, 128))
+    crop = align(photo, face, CELEBA_CROP, 100)
+    assert crop.shape == (100, 100, 3)
+    edge = int(np.argmax(crop[:, 50, 0] < 120))
+    assert abs(edge - 40 * 100 / 128) <= 1.5
+    # What comes out is the photo itself, resized.
+    assert (crop[: edge - 3] > 200).all() and (crop[edge + 3 :] < 40).all()
+
+
+def test_crops_have_names_and_a_height_that_can_be():
+    assert CROPS == {"utkface": UTKFACE_CROP, "celeba": CELEBA_CROP}
+    assert CropGeometry(**json.loads(json.dumps(asdict(CELEBA_CROP)))) == CELEBA_CROP
+    with pytest.raises(UserError, match="height 0.0, expected 0.1 to 10"):
+        CropGeometry("flat", UTKFACE_CROP.landmarks, 0.0)

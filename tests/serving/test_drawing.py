@@ -1,0 +1,68 @@
+"""Boxes and answers can be read on every picture, and no drawing replaces a photo."""
+
+import shutil
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from mtl_keras.serving.drawing import describe, draw
+
+PERSON = {
+    "box": [40, 60, 80, 100],
+    "confidence": 0.99,
+    "landmarks": None,
+    "age": {"value": 31.4, "std": 5.6},
+    "gender": {"class": "female", "probability": 0.983},
+    "age_group": {"class": "24-39", "probability": 0.5},
+    "smile": {"class": "not_smiling", "probability": None},
+    "head_pose": {"yaw": -0.3, "pitch": 3.0, "roll": 12.0},
+}
+
+
+def test_words_for_a_person():
+    assert describe(PERSON) == [
+        "age 31 ± 6",
+        "female 98 %",
+        "24-39 50 %",
+        "not smiling ? %",
+        "yaw 0, pitch 3, roll 12",
+    ]
+    assert describe({**PERSON, "age": {"value": 31.4, "std": None}})[0] == "age 31"
+
+
+def test_a_drawing_has_boxes_and_labels_that_can_be_read(tmp_path):
+    Image.new("RGB", (400, 300), (120, 130, 140)).save(tmp_path / "photo.png")
+    others = [{**PERSON, "box": [250, 60, 80, 100]}, {**PERSON, "box": [0, 0, 30, 30]}]
+    picture = draw(tmp_path / "photo.png", [PERSON, *others])
+    assert picture.size == (480, 360), "small pictures are enlarged"
+    plain = draw(tmp_path / "photo.png", [])
+    changed = (np.asarray(picture) != np.asarray(plain)).any(axis=2)
+    assert changed[72, 48:144].all() and changed[72:192, 48].all(), "the upper and left edge of the first box"
+    assert not changed[100:180, 70:120].any(), "no label hides a face where there is room elsewhere"
+    for color in ("#0072B2", "#D55E00", "#009E73"):
+        red, green, blue = (int(color[place : place + 2], 16) for place in (1, 3, 5))
+        assert (np.asarray(picture) == (red, green, blue)).all(axis=2).sum() > 1000, "each person has a color"
+    assert (np.asarray(picture) == 255).all(axis=2).sum() > 500, "letters stand out"
+
+
+def test_letters_grow_with_the_picture(tmp_path, monkeypatch):
+    sizes, original = [], ImageDraw.ImageDraw.multiline_text
+
+    def noted(self, place, text, **settings):
+        sizes.append(settings["font"].size)
+        return original(self, place, text, **settings)
+
+    monkeypatch.setattr(ImageDraw.ImageDraw, "multiline_text", noted)
+    for side in (100, 1000, 4000):
+        Image.new("L", (side, side)).save(tmp_path / f"{side}.png")
+        drawn = draw(tmp_path / f"{side}.png", [{**PERSON, "box": [side // 4, side // 4, side // 2, side // 2]}])
+        assert drawn.mode == "RGB" and drawn.width == max(480, side)
+    assert sizes[0] >= 14 and sizes[0] < sizes[1] < sizes[2]
+
+
+def test_a_label_stays_inside_the_picture_even_if_the_face_fills_it(tmp_path, faces):
+    shutil.copy(faces["path"][0], tmp_path / "face.jpg")
+    picture = np.asarray(draw(tmp_path / "face.jpg", [{**PERSON, "box": [0, 0, 64, 64]}]))
+    assert picture.shape == (480, 480, 3)
+    label = (picture == (0, 0x72, 0xB2)).all(axis=2)
+    assert label[:, 5:-5].sum() > 3000 and not label[10:300, 200:470].any()

@@ -1,0 +1,220 @@
+"""From files to people: one object an image, whatever the image is."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from mtl_keras.data.images import read_image, resize
+from mtl_keras.errors import UserError
+from mtl_keras.evaluation.predictions import predictions
+from mtl_keras.faces import cut
+from mtl_keras.faces.cut import CropSettings
+from mtl_keras.faces.geometry import LANDMARKS, UTKFACE_CROP, align
+from mtl_keras.faces.mtcnn import FaceDetector
+from mtl_keras.serving import predictor
+from mtl_keras.serving.drawing import SMALLEST_DRAWING, draw
+from mtl_keras.serving.predictor import Predictor, find_images
+from mtl_keras.tasks import AGE_REGRESSION, GENDER, HEAD_POSE, SMILE
+from mtl_keras.training.trainer import MultiTaskModel
+
+
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory) -> Path:
+    """A photo of one woman (NASA, public domain) beside a copy of herself at half the size."""
+    woman = Image.fromarray(data.astronaut())
+    both = Image.new("RGB", (800, 512), "gray")
+    both.paste(woman, (0, 0))
+    both.paste(woman.resize((256, 256)), (530, 100))
+    path = tmp_path_factory.mktemp("photos") / "two.png"
+    both.save(path)
+    return path
+
+
+def assert_person(person: dict, model: MultiTaskModel) -> None:
+    """That a person is as the contract says."""
+    assert list(person) == ["box", "confidence", "landmarks", *(task.name for task in model.tasks)]
+    assert len(person["box"]) == 4 and all(type(number) is int for number in person["box"])
+    assert person["age"].keys() == {"value", "std"}
+    assert 0 <= person["age"]["value"] <= 116 and 0 <= person["age"]["std"] < 60
+    assert person["gender"]["class"] in ("male", "female") and 0.5 <= person["gender"]["probability"] <= 1
+    assert person["head_pose"].keys() == {"yaw", "pitch", "roll"}
+    assert json.loads(json.dumps(person, allow_nan=False)) == person
+
+
+# === Crops ===
+
+
+def test_crops_are_answered_as_the_evaluation_answers_them(tiny_model, tiny_folder, faces, tmp_path):
+    # As PNG, since training decodes JPEG faster and a little less exactly.
+    table = faces.assign(path=[str(tmp_path / f"{index}.png") for index in range(len(faces))])
+    for source, path in zip(faces["path"], table["path"], strict=True):
+        Image.open(source).save(path)
+    expected = predictions(tiny_model, table)
+    assert expected["age.value"].std() > 0.5, "a model that answers all faces alike would pass many a test"
+    results = Predictor(tiny_folder, faces="crop").predict(table["path"])
+    assert [result["path"] for result in results] == table["path"].tolist()
+    for result, (_, row) in zip(results, expected.iterrows(), strict=True):
+        assert result.keys() == {"path", "error", "people"} and result["error"] is None
+        (person,) = result["people"]
+        assert_person(person, tiny_model)
+        assert person["box"] == [0, 0, 64, 64] and person["confidence"] is person["landmarks"] is None
+        assert person["gender"]["class"] == row["gender.class"]
+        assert person["ethnicity"]["probability"] == pytest.approx(row["ethnicity.probability"], abs=1e-3)
+        for found, column in (
+            (person["age"]["value"], "age.value"),
+            (person["age"]["std"], "age.std"),
+            (person["head_pose"]["yaw"], "head_pose.yaw.value"),
+        ):
+            assert found == pytest.approx(row[column], abs=1e-2)
+
+
+def test_batches_change_nothing(tiny_model, faces, monkeypatch):
+    paths = faces["path"][:7]
+    together = Predictor(tiny_model, faces="crop").predict(paths)
+    monkeypatch.setattr(predictor, "BATCH_PIXELS", 2 * 64 * 64)
+    sizes = [len(batch) for batch in predictor._batches(list(paths))]
+    assert sizes == [2, 2, 2, 1]
+    for one, other in zip(together, Predictor(tiny_model, faces="crop").predict(paths), strict=True):
+        assert one["path"] == other["path"]
+        assert one["people"][0]["age"]["value"] == pytest.approx(other["people"][0]["age"]["value"], abs=1e-3)
+
+
+def test_other_kinds_of_tasks(tiny_backbone, faces):
+    model = MultiTaskModel([AGE_REGRESSION, SMILE], tiny_backbone, shared_units=(4,))
+    (result,) = Predictor(model, faces="crop").predict(faces["path"][:1])
+    (person,) = result["people"]
+    assert person["age"]["std"] is None and isinstance(person["age"]["value"], float)
+    assert person["smile"]["class"] in SMILE.classes
+
+
+def test_an_image_that_cannot_be_read_does_not_stop_the_others(tiny_model, faces, tmp_path):
+    truncated, empty, text = tmp_path / "truncated.jpg", tmp_path / "empty.png", tmp_path / "text.jpg"
+    truncated.write_bytes(Path(faces["path"][0]).read_bytes()[:700])
+    empty.touch()
+    text.write_text("no image")
+    bad = [truncated, empty, text, tmp_path / "missing.jpg", tmp_path]
+    good = [faces["path"][0], faces["path"][1]]
+    results = Predictor(tiny_model, faces="crop").predict([good[0], *bad, good[1]])
+    assert [len(result["people"]) for result in results] == [1, 0, 0, 0, 0, 0, 1]
+    errors = [result["error"] for result in results]
+    assert errors[0] is errors[-1] is None
+    reasons = ("damaged", "empty", "not a JPEG", "No such file", "directory")
+    for error, expected in zip(errors[1:-1], reasons, strict=True):
+        assert expected in error and "\n" not in error and str(tmp_path) not in error
+    assert all(result["people"] == [] for result in Predictor(tiny_model, faces="crop").predict(bad))
+    assert Predictor(tiny_model).predict([]) == []
+
+
+def test_unusual_images(tiny_model, tmp_path):
+    for mode, size in (("L", (5, 90)), ("RGBA", (40, 40)), ("CMYK", (30, 60)), ("1", (1, 300)), ("P", (16, 16))):
+        suffix = "jpg" if mode == "CMYK" else "png"
+        Image.new(mode, size).save(tmp_path / f"{mode}.{suffix}")
+    results = Predictor(tiny_model, faces="crop").predict(find_images([tmp_path]))
+    assert len(results) == 5
+    for result in results:
+        (person,) = result["people"]
+        assert person["box"][:2] == [0, 0]
+        assert max(draw(result["path"], result["people"]).size) == SMALLEST_DRAWING
+
+
+# === Photos ===
+
+
+def test_faces_of_a_photo_are_found_and_aligned_as_the_model_folder_says(tiny_model, tiny_folder, photo, monkeypatch):
+    results = Predictor(tiny_folder).predict([photo])
+    people = results[0]["people"]
+    assert [result["error"] for result in results] == [None] and len(people) == 2
+    for person in people:
+        assert_person(person, tiny_model)
+        assert person["confidence"] > 0.9 and list(person["landmarks"]) == list(LANDMARKS)
+    assert people[0]["box"][0] < 400 < people[1]["box"][0], "the larger face comes first"
+    pixels = read_image(photo)
+    face = FaceDetector().detect([pixels])[0][0]
+    assert people[0]["box"] == list(face.box)
+    crop = resize(CropSettings(keep_roll=True).cut(pixels, face), 32).numpy()
+    outputs = tiny_model.predict(crop[None], verbose=0)
+    assert people[0]["age"]["value"] == pytest.approx(float(outputs["age"][0] @ np.arange(117)), abs=1e-3)
+    assert people[0]["head_pose"]["roll"] == pytest.approx(float(outputs["head_pose"][0, 2]), abs=1e-3)
+
+    # Another geometry in the folder makes other crops, and so other answers.
+    about = json.loads((tiny_folder / "model.json").read_text())
+    points = about["crop"]["landmarks"]
+    about["crop"]["landmarks"] = {name: [0.5 + (x - 0.5) / 2, 0.5 + (y - 0.5) / 2] for name, (x, y) in points.items()}
+    (tiny_folder / "model.json").write_text(json.dumps(about))
+    wider = Predictor(tiny_folder).predict([photo])[0]["people"]
+    assert wider[0]["box"] == people[0]["box"] and wider[0]["age"] != people[0]["age"]
+
+
+def test_heads_are_turned_upright_unless_the_model_tells_how_they_are_held(tiny_backbone, photo):
+    pixels = read_image(photo)
+    face = FaceDetector().detect([pixels])[0][0]
+    upright, held = align(pixels, face, UTKFACE_CROP, 200), CropSettings(keep_roll=True).cut(pixels, face)
+    assert np.abs(upright.astype(int) - held).mean() > 2, "a head that is upright already would pass as well"
+    for tasks, crop in (([GENDER], upright), ([GENDER, HEAD_POSE], held)):
+        model = MultiTaskModel(tasks, tiny_backbone, shared_units=(4,))
+        expected = model.predict(resize(crop, 32).numpy()[None], verbose=0)["gender"].max()
+        (result,) = Predictor(model).predict([photo])
+        assert result["people"][0]["gender"]["probability"] == pytest.approx(float(expected), abs=1e-4)
+
+
+def test_a_photo_without_people_and_one_that_is_turned(tiny_model, photo, tmp_path):
+    Image.new("RGB", (200, 150), "navy").save(tmp_path / "nobody.png")
+    turned, exif = Image.open(photo).convert("RGB").rotate(90, expand=True), Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees to the right
+    turned.save(tmp_path / "turned.jpg", exif=exif, quality=95)
+    nobody, upright = Predictor(tiny_model).predict([tmp_path / "nobody.png", tmp_path / "turned.jpg"])
+    assert nobody == {"path": str(tmp_path / "nobody.png"), "error": None, "people": []}
+    assert len(upright["people"]) == 2
+    expected = Predictor(tiny_model).predict([photo])[0]["people"][0]["box"]
+    np.testing.assert_allclose(upright["people"][0]["box"], expected, atol=6)
+    assert draw(tmp_path / "turned.jpg", upright["people"]).size == (800, 512)
+
+
+def test_landmarks_that_make_no_crop_are_an_error_of_that_image(tiny_model, photo, faces, monkeypatch):
+    def refuse(*arguments):
+        raise UserError("align: the landmarks lie in one point")
+
+    monkeypatch.setattr(cut, "align", refuse)
+    (result,) = Predictor(tiny_model).predict([photo])
+    assert result["people"] == [] and "in one point" in result["error"]
+
+
+# === Wrong use ===
+
+
+def test_what_the_images_are_must_be_known(tiny_model):
+    with pytest.raises(UserError, match="faces 'whole': expected one of detect, crop"):
+        Predictor(tiny_model, faces="whole")
+
+
+def test_a_missing_model_is_named(tmp_path):
+    with pytest.raises(UserError, match="no model.keras in it"):
+        Predictor(tmp_path)
+
+
+# === Finding files ===
+
+
+def test_folders_are_searched_at_any_depth(tmp_path):
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / ".hidden").mkdir()
+    names = ("a/b/1.JPG", "a/2.png", "3.bmp", "4.jpeg", "notes.txt", ".5.jpg", ".hidden/6.jpg")
+    for name in names:
+        (tmp_path / name).touch()
+    expected = sorted(str(tmp_path / name) for name in names[:4])
+    assert find_images([tmp_path]) == expected
+    # A file that is named is taken whatever its name, and each only once.
+    named = [tmp_path / "notes.txt", tmp_path / "3.bmp", tmp_path]
+    assert find_images(named)[:2] == [str(tmp_path / "notes.txt"), str(tmp_path / "3.bmp")]
+    assert sorted(find_images(named)) == sorted([*expected, str(tmp_path / "notes.txt")])
+
+
+def test_nothing_to_find_is_named(tmp_path):
+    with pytest.raises(UserError, match="holds no images; expected files that end in jpg"):
+        find_images([tmp_path])
+    with pytest.raises(UserError, match="nowhere: no such file or folder"):
+        find_images([tmp_path / "nowhere"])

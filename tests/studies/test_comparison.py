@@ -1,0 +1,117 @@
+"""The constant baseline and the paired differences of a results table."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mtl_keras.errors import UserError
+from mtl_keras.evaluation.predictions import answered
+from mtl_keras.studies.comparison import Comparison, against, alone, compare, majority, notes_on, usable
+from mtl_keras.studies.cross_validation import CrossValidation
+from mtl_keras.studies.runs import Run
+from mtl_keras.studies.settings import Experiment
+from mtl_keras.tasks import AGE, AGE_REGRESSION, GENDER
+
+
+@pytest.fixture
+def parts():
+    train = pd.DataFrame(
+        {
+            "path": list("abcde"),
+            "age": [10.0, 20, 30, 40, np.nan],
+            "gender": ["female", "female", "male", None, "female"],
+        }
+    )
+    test = pd.DataFrame({"path": list("fgh"), "age": [20.0, 30, np.nan], "gender": ["female", "male", "female"]})
+    return train, train, test
+
+
+@pytest.mark.parametrize("age", [AGE, AGE_REGRESSION])
+def test_majority_answers_the_training_median_and_class(parts, age):
+    row = majority(parts, [age, GENDER])
+    # The median of 10, 20, 30, 40 is 25: five years from both labelled test ages.
+    assert row["age.mae"] == pytest.approx(5, abs=0.01) and row["age.n"] == 2
+    assert row["gender.accuracy"] == pytest.approx(2 / 3) and row["stage"] == "baseline"
+    assert row["gender.accuracy.low"] <= row["gender.accuracy"] <= row["gender.accuracy.high"]
+
+
+def run(stage, name, test, female):
+    outputs = {"gender": np.stack([1 - np.array(female), female], axis=-1)}
+    return Run({"run": name, "stage": stage}, answered(test, [GENDER], outputs), pd.DataFrame())
+
+
+def test_differences_pair_runs_of_one_stage(parts):
+    test = parts[2]
+    multi = [run("frozen", "all frozen", test, [0.9, 0.2, 0.8]), run("fine-tuned", "all", test, [0.9, 0.1, 0.9])]
+    alone = [run("frozen", "gender alone", test, [0.9, 0.8, 0.1])]
+    rows = against(multi, alone, GENDER)
+    assert [(row["run"], row["baseline"]) for row in rows] == [("all frozen", "gender alone")]
+    assert rows[0]["metric"] == "gender.accuracy"
+    assert rows[0]["difference"] == pytest.approx(2 / 3) and rows[0]["low"] <= 2 / 3 <= rows[0]["high"]
+
+
+def test_differences_leave_out_what_has_no_label_of_the_task(parts):
+    test = parts[2]
+    multi = run("frozen", "all", test, [0.9, 0.2, 0.8])
+    # The other run has seen another set's rows as well, without a label of this task.
+    more = pd.concat([test, pd.DataFrame({"path": ["x"], "age": [3.0], "gender": [None]})], ignore_index=True)
+    alone_run = run("frozen", "gender alone", more, [0.9, 0.2, 0.8, 0.1])
+    assert against([multi], [alone_run], GENDER)[0]["difference"] == 0
+
+
+def test_each_task_alone_has_the_settings_of_all_together():
+    several = Experiment(tasks=("age", "gender"), frozen_epochs=3, epochs=5, loss_weights=(1.0, 2.0))
+    assert [(s.tasks, s.epochs, s.loss_weights) for s in alone(several, Comparison("frozen"))] == [
+        (("age",), 0, ()),
+        (("gender",), 0, ()),
+    ]
+    assert [s.epochs for s in alone(several, Comparison("both"))] == [5, 5]
+    assert alone(several, Comparison("none")) == [] and alone(Experiment(tasks=("age",)), Comparison("both")) == []
+    assert alone(Experiment(frozen_epochs=0), Comparison("frozen")) == []
+
+
+def test_a_variant_without_labels_or_without_a_change_is_left_out(parts, capsys):
+    experiment = Experiment(tasks=("age", "gender"), frozen_epochs=0, epochs=2)
+    variants = {"smaller": {"batch_size": 8}, "same": {"epochs": 2}, "smiles": {"tasks": ("age", "smile")}}
+    found = usable(experiment, variants, parts[0])
+    assert [(settings.variant, settings.batch_size) for settings in found] == [("smaller", 8)]
+    assert "left out: smiles, since no training image has a label of smile" in capsys.readouterr().out
+
+
+def test_a_variant_that_balances_another_set_is_left_out(parts, capsys):
+    table = parts[0].assign(source="utkface")
+    variants = {"smiles often": {"balance": "genki4k=10"}, "ages often": {"balance": "utkface=2"}}
+    found = usable(Experiment(tasks=("age",), frozen_epochs=0), variants, table)
+    assert [settings.variant for settings in found] == ["ages often"]
+    assert "left out: smiles often, since balance: no source 'genki4k'" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("tasks", "how", "message"),
+    [
+        (("gender",), {"fold_source": "genki"}, "no source 'genki'; the table has utkface"),
+        (("gender",), {"folds": 9}, "9 folds: expected 2 to 3"),
+        (("gender", "age"), {}, "task 'age' has none: choose tasks of classes"),
+        (("gender", "smile", "age"), {}, "no image of utkface has a label of smile; .* --tasks gender age"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_trained(monkeypatch, tmp_path, tasks, how, message):
+    def never(*args):
+        raise AssertionError("trained")
+
+    monkeypatch.setattr("mtl_keras.studies.comparison.train", never)
+    labels = {"source": "utkface", "gender": ["male", "female", "male"], "age": [1.0, 2, 3], "group": range(3)}
+    comparison = Comparison(cross_validation=CrossValidation(**{"folds": 2, **how}))
+    with pytest.raises(UserError, match=message):
+        compare(
+            Experiment(tasks=tasks), comparison, (pd.DataFrame({"path": list("abc"), **labels}), None), tmp_path / "out"
+        )
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_note_counts_the_images_of_the_tasks(parts):
+    def first(*tasks):
+        return notes_on(Experiment(tasks=tasks), parts)[0]
+
+    assert first("age", "gender").startswith("5 training, 5 validation and 3 test images; ")
+    assert "4 validation and 3 test images (5, 5 and 3 with those of other tasks); " in first("gender")

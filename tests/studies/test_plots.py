@@ -1,0 +1,331 @@
+"""The figures say what their data say: checked on what was drawn, not on how it looks."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+
+from mtl_keras.errors import UserError
+from mtl_keras.studies import plots
+from mtl_keras.studies.plots import style
+from mtl_keras.tasks import AGE, ETHNICITY, GENDER, HEAD_POSE
+
+FACES = [np.full((24, 24, 3), 40 * shade, np.uint8) for shade in range(6)]
+
+
+@pytest.fixture
+def drawn(monkeypatch) -> list[Figure]:
+    """Figures in the order in which they are saved; saving goes on as ever."""
+    figures, save = [], Figure.savefig
+
+    def remember(figure, *arguments, **settings):
+        figures.append(figure)
+        return save(figure, *arguments, **settings)
+
+    monkeypatch.setattr(Figure, "savefig", remember)
+    return figures
+
+
+def predictions(images: int = 400) -> pd.DataFrame:
+    random = np.random.default_rng(0)
+    age = random.integers(1, 90, images).astype(float)
+    table = pd.DataFrame({"path": "face.jpg", "age": age, "age.value": age + random.normal(0, 4, images)})
+    for task in (GENDER, ETHNICITY):
+        table[task.name] = random.choice(task.classes, images)
+        wrong = random.choice(task.classes, images)
+        table[f"{task.name}.class"] = table[task.name].where(random.random(images) < 0.9, wrong)
+    return table
+
+
+def history(epochs: int) -> pd.DataFrame:
+    fall = 1 / np.arange(1.0, epochs + 1)
+    table = pd.DataFrame({"epoch": np.arange(1, epochs + 1), "loss": fall, "val_loss": fall + 0.1, "age_loss": fall})
+    return table.assign(age_mae=9 * fall, val_age_mae=9 * fall + 1, learning_rate=1e-3)
+
+
+def check_png(path: Path, width: float, height: float | None = None) -> None:
+    """Assert the size in inches at 150 dots each, and that something was drawn."""
+    with Image.open(path) as image:
+        assert image.format == "PNG"
+        assert image.width == math.floor(150 * width)
+        assert height is None or image.height == math.floor(150 * height)
+        gray = np.asarray(image.convert("L"))
+    assert len(np.unique(gray)) > 20 and (gray < 250).mean() > 0.002
+
+
+def texts(figure: Figure) -> list[str]:
+    parts = [text.get_text() for axis in figure.axes for text in [*axis.texts, axis.title, axis.xaxis.label]]
+    return parts + [axis.get_title(loc="left") for axis in figure.axes] + [text.get_text() for text in figure.texts]
+
+
+# === Learning curves ===
+
+
+def test_learning_curves_show_each_run_in_its_color_and_mark_its_best_epoch(tmp_path, drawn):
+    late = history(4)
+    late["val_age_mae"] = [5.0, 3.0, 4.0, 6.0]
+    gender = history(2)[["epoch", "loss"]].assign(gender_accuracy=[0.5, 0.75], val_gender_accuracy=[0.7, 0.6])
+    plots.learning_curves({"both": late, "gender": gender}, tmp_path / "curves.png")
+    check_png(tmp_path / "curves.png", 11)
+    loss, age, accuracy = drawn[0].axes
+    assert [axis.get_title(loc="left") for axis in drawn[0].axes][1:] == ["Age MAE (years)", "Gender accuracy (%)"]
+    lines = {line.get_linestyle(): line for line in age.lines if len(line.get_xdata())}
+    assert list(lines["-"].get_ydata()) == [5, 3, 4, 6] and list(lines["-"].get_xdata()) == [1, 2, 3, 4]
+    assert lines["--"].get_ydata() == pytest.approx([9, 4.5, 3, 2.25])
+    dots = [(line.get_xdata()[0], line.get_ydata()[0]) for line in age.lines if line.get_marker() == "o"]
+    assert dots == [(2, 3.0)]
+    dots = [(line.get_xdata()[0], line.get_ydata()[0]) for line in accuracy.lines if line.get_marker() == "o"]
+    assert dots == [(1, 70.0)], "accuracy is in percent and its best is its highest"
+    assert {line.get_color() for line in accuracy.lines if len(line.get_xdata())} == {style.VERMILION}
+    legend = [text.get_text() for text in drawn[0].legends[0].get_texts()]
+    assert legend == ["both", "gender", "training", "validation, dot at its best"]
+
+
+def test_learning_curves_of_many_runs_can_all_be_told_apart(tmp_path, drawn):
+    plots.learning_curves({f"run {number}": history(3) for number in range(10)}, tmp_path / "curves.png")
+    lines = drawn[0].legends[0].get_lines()[:10]
+    assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == 10
+
+
+def test_learning_curves_of_a_single_epoch_are_visible(tmp_path, drawn):
+    plots.learning_curves({"short": history(1)[["epoch", "loss"]]}, tmp_path / "curves.png")
+    assert [line.get_marker() for line in drawn[0].axes[0].lines if len(line.get_xdata())] == ["_"]
+    assert len(drawn[0].axes) == 1
+    check_png(tmp_path / "curves.png", 11)
+    plots.learning_curves({"stopped": history(0)}, tmp_path / "curves.png")
+    assert "Nothing to show" in texts(drawn[1])[0]
+
+
+# === Ages ===
+
+
+def test_age_scatter_gives_mae_and_rmse_of_rows_that_have_both(tmp_path, drawn):
+    table = pd.DataFrame({"age": [10, 20, 30, np.nan, 50], "age.value": [12, 20, 26, 40, np.nan]})
+    plots.age_scatter(table, tmp_path / "age.png")
+    check_png(tmp_path / "age.png", 12, 5.4)
+    scatter, decades = drawn[0].axes[:2]
+    assert scatter.get_title(loc="left") == f"Age: MAE 2.00, RMSE {math.sqrt(20 / 3):.2f} years (3 images)"
+    line = next(line for line in scatter.lines if line.get_label() == "answer = label")
+    assert list(line.get_xdata()) == list(line.get_ydata())
+    assert scatter.collections[0].get_array().sum() == 3
+    assert [bar.get_height() for bar in decades.patches] == [2, 0, 4]
+    assert [label.get_text() for label in decades.get_xticklabels()] == ["10–19", "20–29", "30–39"]
+    assert all(bar.get_hatch() for bar in decades.patches), "decades of so few images are hatched"
+
+
+def test_age_scatter_counts_and_brackets_each_decade(tmp_path, drawn):
+    table = pd.DataFrame({"age": [5.0] * 40 + [15.0] * 12, "age.value": [6.0, 8.0] * 20 + [14.0] * 12})
+    plots.age_scatter(table, tmp_path / "age.png")
+    decades = drawn[0].axes[1]
+    assert [text.get_text() for text in decades.texts] == ["40", "12"]
+    (low, high), same = (line.get_ydata() for line in decades.lines)
+    assert 1.5 < low < 2 < high < 2.5 and list(same) == [1, 1]
+    assert not any(bar.get_hatch() for bar in decades.patches)
+
+
+@pytest.mark.parametrize("table", [pd.DataFrame(), pd.DataFrame({"age": [np.nan], "age.value": [3.0]})])
+def test_age_scatter_without_labels_says_so(tmp_path, drawn, table):
+    plots.age_scatter(table, tmp_path / "age.png")
+    check_png(tmp_path / "age.png", 12)
+    assert "Nothing to show" in texts(drawn[0])[0]
+
+
+def test_one_image_is_enough(tmp_path):
+    row = predictions(1)
+    plots.age_scatter(row, tmp_path / "age.png")
+    plots.confusion_matrices(row, [AGE, GENDER], tmp_path / "confusion.png")
+    check_png(tmp_path / "age.png", 12)
+    check_png(tmp_path / "confusion.png", 4.2)
+
+
+# === Confusions ===
+
+
+def test_confusion_matrix_has_rows_of_percent_and_counts(tmp_path, drawn):
+    labels = ["male"] * 4 + ["female"] * 2 + ["male", None]
+    answers = ["male"] * 3 + ["female"] * 3 + [None, "male"]
+    table = pd.DataFrame({"gender": labels, "gender.class": answers})
+    plots.confusion_matrices(table, [AGE, GENDER, ETHNICITY, HEAD_POSE], tmp_path / "confusion.png")
+    check_png(tmp_path / "confusion.png", 4.2, 3.9)
+    (axis,) = drawn[0].axes
+    assert axis.get_title(loc="left") == "Gender: 83.3 % right"
+    cells = {(text.xy, text.get_text()) for text in axis.texts}
+    assert {((0, 0), "75.0"), ((0, 0), "3"), ((1, 0), "25.0"), ((1, 0), "1")} <= cells
+    assert {((0, 1), "0.0"), ((0, 1), "0"), ((1, 1), "100.0"), ((1, 1), "2")} <= cells
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["male", "female"]
+
+
+def test_a_class_without_images_is_hatched_and_has_no_percent(tmp_path, drawn):
+    table = pd.DataFrame({"ethnicity": ["white", "asian"], "ethnicity.class": ["white", "white"]})
+    plots.confusion_matrices(table, [ETHNICITY], tmp_path / "confusion.png")
+    (axis,) = drawn[0].axes
+    assert {text.xy[1] for text in axis.texts} == {0, 2}
+    hatched = {round(patch.get_y() + 0.5) for patch in axis.patches if patch.get_hatch()}
+    assert hatched == {1, 3, 4}
+
+
+def test_confusion_matrices_without_a_categorical_task_say_so(tmp_path, drawn):
+    plots.confusion_matrices(predictions(5), [AGE], tmp_path / "confusion.png")
+    assert "Nothing to show" in texts(drawn[0])[0]
+
+
+# === Groups ===
+
+
+def groups() -> pd.DataFrame:
+    rows = [("female", "asian", "100-116", 3, 9.0, 1.0), ("male", "white", "20-29", 40, 2.0, 0.95)]
+    rows += [("female", "asian", "20-29", 30, 4.0, 0.5), ("male", "white", "3-19", 12, 3.0, np.nan)]
+    return pd.DataFrame(rows, columns=["gender", "ethnicity", "age_band", "n", "age.mae", "gender.accuracy"])
+
+
+def test_fairness_orders_groups_and_bands_and_hatches_small_cells(tmp_path, drawn):
+    plots.fairness(groups(), tmp_path / "fairness.png")
+    check_png(tmp_path / "fairness.png", 7)
+    age, gender = drawn[0].axes
+    assert [label.get_text() for label in age.get_xticklabels()] == ["3-19", "20-29", "100-116"]
+    assert [label.get_text() for label in age.get_yticklabels()] == ["male, white", "female, asian"]
+    assert {(text.xy, text.get_text()) for text in gender.texts} >= {((1, 0), "95.0"), ((1, 0), "40"), ((1, 1), "50.0")}
+    hatched = {(round(patch.get_x() + 0.5), round(patch.get_y() + 0.5)) for patch in age.patches}
+    assert hatched == {(2, 0), (0, 1), (2, 1)}, "three images, or none"
+    colored = age.images[0]
+    assert colored.norm.vmin == 2 and colored.norm.vmax == 4, "a cell of three images does not stretch the colors"
+    for axis, worse, better in ((age, 4.0, 2.0), (gender, 50.0, 95.0)):
+        image = axis.images[0]
+        assert sum(image.cmap(image.norm(worse))[:3]) < sum(image.cmap(image.norm(better))[:3]), "darker is worse"
+
+
+@pytest.mark.parametrize("absent", [["gender"], ["ethnicity"], ["gender", "ethnicity"], ["age_band"]])
+def test_fairness_works_with_fewer_kinds_of_groups(tmp_path, absent):
+    kept = [key for key in ("gender", "ethnicity", "age_band") if key not in absent]
+    table = groups().drop(columns=absent).drop_duplicates(kept)
+    plots.fairness(table, tmp_path / "fairness.png")
+    check_png(tmp_path / "fairness.png", 7)
+
+
+def test_fairness_of_a_single_or_of_only_small_or_no_groups(tmp_path, drawn):
+    for rows in (groups().iloc[1:2], groups().iloc[:1], groups().iloc[:0]):
+        plots.fairness(rows, tmp_path / "fairness.png")
+        check_png(tmp_path / "fairness.png", 7)
+    assert "Nothing to show" in texts(drawn[-1])[0]
+
+
+# === Faces ===
+
+
+def test_captions_say_what_is_wrong():
+    table = pd.DataFrame(
+        {
+            "age": [30.0, 30.0, np.nan, 30.0],
+            "age.value": [34.6, 36.0, 20.2, 30.1],
+            "eyeglasses": ["eyeglasses"] * 4,
+            "gender": ["male", "female", None, "male"],
+            "gender.class": ["male", "male", "female", None],
+        }
+    )
+    captions = plots.face_captions(table, [AGE, GENDER, ETHNICITY])
+    assert captions[0] == [("age 35 (30)", True), ("male", True)]
+    assert captions[1] == [("age 36 (30)", False), ("male (female)", False)]
+    assert captions[2] == [("age 20", None), ("female", None)]
+    assert captions[3] == [("age 30", True)]
+
+
+def test_face_grid_marks_wrong_answers_by_color_sign_and_frame(tmp_path, drawn):
+    captions = [[("male", True)], [("age 20 (40)", False), ("female", None)], *[[("female", True)]] * 4]
+    plots.face_grid(FACES, captions, tmp_path / "faces.png")
+    check_png(tmp_path / "faces.png", 12)
+    assert len(drawn[0].axes) == 6
+    right, wrong = drawn[0].axes[:2]
+    assert [text.get_text() for text in right.texts] == ["male"]
+    assert [text.get_text() for text in wrong.texts] == ["✗ age 20 (40)", "female"]
+    assert [text.get_color() for text in wrong.texts] == [style.VERMILION, style.INK]
+    assert wrong.spines["top"].get_linewidth() > right.spines["top"].get_linewidth()
+    assert np.array_equal(wrong.images[0].get_array(), FACES[1])
+
+
+def test_face_grid_of_gray_faces_one_face_or_none(tmp_path, drawn):
+    for faces in ([face[..., 0] for face in FACES[:4]], FACES[:1], []):
+        plots.face_grid(faces, [[("male", True)]] * len(faces), tmp_path / "faces.png")
+        check_png(tmp_path / "faces.png", 2 * max(3, len(faces)))
+        assert len(drawn[-1].axes) == len(faces)
+
+
+# === Runs ===
+
+
+def runs() -> pd.DataFrame:
+    rows = {
+        "both": ("age, gender", "frozen", 4.0, 3.8, 4.3, np.nan),
+        "guess": ("age, gender", "baseline", 15.0, np.nan, np.nan, 0.52),
+        "age alone": ("age", "frozen", 4.5, 4.2, 4.8, np.nan),
+        "article": ("age, gender", "reported", np.nan, np.nan, np.nan, 0.948),
+    }
+    columns = ["tasks", "stage", "age.mae", "age.mae.low", "age.mae.high", "gender.accuracy"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("run").reset_index()
+
+
+def test_compare_runs_draws_points_with_intervals_by_group(tmp_path, drawn):
+    plots.compare_runs(runs(), tmp_path / "compare.png")
+    check_png(tmp_path / "compare.png", 12)
+    age, gender = drawn[0].axes
+    assert [label.get_text() for label in age.get_yticklabels()] == ["guess", "article", "age alone", "both"]
+    assert "lower is better" in age.get_xlabel() and "higher is better" in gender.get_xlabel()
+    points = {(line.get_ydata()[0], line.get_marker()): line for line in age.lines}
+    assert list(points[3, "^"].get_xdata()) == [4.0] and points[3, "^"].get_color() == style.VERMILION
+    assert list(points[2, "o"].get_xdata()) == [4.5] and points[2, "o"].get_color() == style.BLUE
+    assert list(points[3, "None"].get_xdata()) == [3.8, 4.3]
+    assert "15.00 →" in texts(drawn[0]) and age.get_xlim()[1] < 15, "a far baseline does not squeeze the others"
+    assert "94.80" in texts(drawn[0]) and "← 52.00" in texts(drawn[0])
+
+
+def test_compare_runs_of_one_run_of_only_a_baseline_and_of_none(tmp_path, drawn):
+    for rows in (runs().iloc[:1], runs().iloc[1:2], runs().iloc[:0]):
+        plots.compare_runs(rows, tmp_path / "compare.png")
+        check_png(tmp_path / "compare.png", 12)
+    assert "52.00" in texts(drawn[1])
+    assert "Nothing to show" in texts(drawn[2])[0]
+
+
+# === Files ===
+
+
+def test_the_same_data_give_the_same_file(tmp_path):
+    for name in ("first.png", "second.png"):
+        plots.age_scatter(predictions(), tmp_path / name)
+    assert (tmp_path / "first.png").read_bytes() == (tmp_path / "second.png").read_bytes()
+
+
+def test_a_full_disk_leaves_the_old_figure_in_place(tmp_path, monkeypatch):
+    path = tmp_path / "age.png"
+    path.write_bytes(b"old")
+
+    def fill(figure, target, **settings):
+        Path(target).write_bytes(b"half a fig")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Figure, "savefig", fill)
+    with pytest.raises(UserError, match="No space left on device") as raised:
+        plots.age_scatter(predictions(20), path)
+    assert "\n" not in str(raised.value) and str(path) in str(raised.value)
+    assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_where_the_folder_should_be_is_an_error(tmp_path):
+    (tmp_path / "results").write_text("a file")
+    with pytest.raises(UserError, match="cannot be written"):
+        plots.age_scatter(predictions(20), tmp_path / "results" / "age.png")
+    assert (tmp_path / "results").read_text() == "a file"
+
+
+@pytest.mark.parametrize("number", [1, 8, 32])
+def test_feature_maps_are_all_there_beside_the_face(tmp_path, drawn, number):
+    maps = np.random.default_rng(0).random((10, 9, number))
+    plots.feature_maps(FACES[2], maps, tmp_path / "maps.png")
+    face, *others = drawn[-1].axes
+    np.testing.assert_array_equal(face.images[0].get_array(), FACES[2])
+    assert len(others) == number
+    for place, axis in enumerate(others):
+        np.testing.assert_array_equal(axis.images[0].get_array(), maps[..., place])

@@ -1,0 +1,221 @@
+"""A run that was broken off and resumed is the run that was not."""
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from mtl_keras.data.pipeline import feature_batches
+from mtl_keras.errors import UserError
+from mtl_keras.studies import runs
+from mtl_keras.tasks import ETHNICITY, GENDER
+from mtl_keras.training import resume
+from mtl_keras.training.optimizers import LayerwiseAdamW, cosine
+from mtl_keras.training.trainer import MultiTaskModel
+
+TASKS = [GENDER, ETHNICITY]
+
+
+class PowerCut(keras.callbacks.Callback):
+    """Breaks off in the middle of an epoch."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.last = epoch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == self.last:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture(scope="module")
+def data():
+    generator = np.random.default_rng(0)
+    gender = generator.integers(0, 2, 90)
+    table = pd.DataFrame({"path": [f"{i}.jpg" for i in range(90)], "gender": np.array(GENDER.classes)[gender]})
+    table["ethnicity"] = np.where(np.arange(90) % 3, np.array(ETHNICITY.classes)[generator.integers(0, 5, 90)], None)
+    features = generator.normal(size=(90, 6)).astype("float32")
+    features[:, 0] += 2 * gender
+    return features, table
+
+
+def fit(data, folder, ema, extra=(), epochs=4, patience=9, validated=True):
+    features, table = data
+    keras.utils.set_random_seed(1)
+    # Without dropout: its random state is no part of a checkpoint.
+    model = MultiTaskModel(TASKS, "features", image_size=6, shared_units=(8,), head_units=(), dropout=0.0)
+    model.compile(LayerwiseAdamW(cosine(0.03, 3 * epochs), 0.01, ema_momentum=ema))
+    if extra:
+        plain = model.fit
+        model.fit = lambda *args, callbacks, **options: plain(*args, callbacks=[*callbacks, *extra], **options)
+    resume.fit(
+        model,
+        lambda epoch: feature_batches(features, table, TASKS, 32, seed=5, first_epoch=epoch),
+        feature_batches(features, table, TASKS, 90) if validated else None,
+        folder,
+        epochs,
+        patience,
+    )
+    return model
+
+
+@pytest.mark.parametrize("ema", [None, 0.8])
+def test_resumed_run_equals_uninterrupted_one(data, tmp_path, ema):
+    whole = fit(data, tmp_path / "whole", ema)
+    with pytest.raises(KeyboardInterrupt):
+        fit(data, tmp_path / "broken", ema, [PowerCut(2)])
+    assert resume.epochs_done(tmp_path / "broken" / "backup") == 2
+    spent = pd.read_csv(tmp_path / "broken" / "history.csv")["seconds"]
+    assert resume.seconds_before(tmp_path / "broken") == pytest.approx(spent[:2].sum())
+    assert resume.seconds_before(tmp_path / "none") == 0
+    resumed = fit(data, tmp_path / "broken", ema)
+    for ours, theirs in zip(resumed.get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+    curves = [pd.read_csv(tmp_path / name / "history.csv") for name in ("whole", "broken")]
+    assert curves[1]["epoch"].tolist() == [0, 1, 2, 3]
+    # Only the time that an epoch took is another.
+    assert all((curve.pop("seconds") > 0).all() for curve in curves)
+    pd.testing.assert_frame_equal(curves[0], curves[1], atol=1e-5)
+
+
+@pytest.mark.parametrize("ema", [None, 0.8])
+@pytest.mark.parametrize("files", range(7))
+def test_a_run_killed_while_it_writes_any_file_of_weights_can_be_resumed(data, tmp_path, monkeypatch, files, ema):
+    whole, written = fit(data, tmp_path / "whole", ema), []
+    complete = keras.Model.save_weights
+
+    def killed(model, path, **options):
+        if len(written) == files:
+            tmp_path.joinpath(path).write_bytes(b"half")
+            raise KeyboardInterrupt
+        written.append(path)
+        complete(model, path, **options)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(keras.Model, "save_weights", killed)
+        fit(data, tmp_path / "broken", ema)
+    resumed = fit(data, tmp_path / "broken", ema)
+    for ours, theirs in zip(resumed.get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+    assert pd.read_csv(tmp_path / "broken" / "history.csv")["epoch"].tolist() == [0, 1, 2, 3]
+    assert len(list((tmp_path / "broken" / "backup").iterdir())) == 1
+
+
+def test_a_damaged_backup_is_one_line(data, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        fit(data, tmp_path / "run", None, [PowerCut(2)])
+    (tmp_path / "run" / "backup" / "2.weights.h5").write_bytes(b"damaged")
+    with pytest.raises(UserError, match="cannot be written to or read .*start anew"):
+        fit(data, tmp_path / "run", None)
+
+
+def test_model_has_the_weights_of_its_best_epoch(data, tmp_path):
+    model = fit(data, tmp_path / "run", 0.5, epochs=6)
+    best = pd.read_csv(tmp_path / "run" / "history.csv")["val_loss"].min()
+    features, table = data
+    assert model.evaluate(feature_batches(features, table, TASKS, 90), verbose=0, return_dict=True)[
+        "loss"
+    ] == pytest.approx(best, abs=1e-4)
+
+
+@pytest.mark.parametrize("ema", [None, 0.8])
+def test_without_validation_the_last_weights_are_kept_also_when_resumed(data, tmp_path, ema):
+    whole = fit(data, tmp_path / "whole", ema, validated=False)
+    seen = fit(data, tmp_path / "validated", ema, epochs=4)
+    losses = pd.read_csv(tmp_path / "validated" / "history.csv")["val_loss"]
+    assert losses.argmin() == 3  # so that its best weights are its last ones
+    with pytest.raises(KeyboardInterrupt):
+        fit(data, tmp_path / "broken", ema, [PowerCut(2)], validated=False)
+    resumed = fit(data, tmp_path / "broken", ema, validated=False)
+    assert pd.read_csv(tmp_path / "broken" / "history.csv")["epoch"].tolist() == [0, 1, 2, 3]
+    for ours, again, theirs in zip(whole.get_weights(), resumed.get_weights(), seen.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+        np.testing.assert_allclose(ours, again, atol=1e-6)
+
+
+def test_a_run_killed_after_it_stopped_early_trains_no_epoch_more(data, tmp_path):
+    first = fit(data, tmp_path / "run", None, epochs=3)
+    flat = pd.read_csv(tmp_path / "run" / "history.csv").assign(val_loss=[0.1, 0.5, 0.6])
+    flat.to_csv(tmp_path / "run" / "history.csv", index=False)
+    again = fit(data, tmp_path / "run", None, epochs=9, patience=2)
+    assert len(pd.read_csv(tmp_path / "run" / "history.csv")) == 3
+    for ours, theirs in zip(again.get_weights(), first.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    fit(data, tmp_path / "run", None, epochs=9, patience=3)
+    assert len(pd.read_csv(tmp_path / "run" / "history.csv")) == 4
+
+
+def test_moving_average_is_what_is_validated(data, tmp_path):
+    # A momentum this close to 1 holds the average near the first step's weights, so its loss hardly falls.
+    fit(data, tmp_path / "slow", 0.999)
+    fit(data, tmp_path / "plain", None)
+    slow, plain = (pd.read_csv(tmp_path / name / "history.csv")["val_loss"] for name in ("slow", "plain"))
+    assert slow.iloc[-1] > plain.iloc[-1] + 0.05
+
+
+def test_stops_when_flat_counting_epochs_before_the_resume():
+    stop = resume.StopWhenFlat(2, [1.0, 1.1])
+    stop.set_model(keras.Sequential([keras.layers.Dense(1)]))
+    stop.model.stop_training = False
+    stop.on_epoch_end(2, {"val_loss": 1.2})
+    assert stop.model.stop_training
+
+
+def test_full_disk_is_one_line_and_names_resume(data, tmp_path, monkeypatch):
+    def full(*args, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(keras.Model, "save_weights", full)
+    with pytest.raises(UserError, match="No space left on device.*--resume"):
+        fit(data, tmp_path / "run", None)
+
+
+def test_a_setting_that_is_newer_than_a_run_had_its_default(tmp_path):
+    folder = runs.prepare(tmp_path / "run", {"seed": 0}, resume=True)
+    (folder / "best").touch()
+    settings, defaults = {"seed": 0, "l2": 0.0, "units": (1, 2)}, {"l2": 0.0, "units": (1, 2), "seed": 5, "other": 1}
+    assert (runs.prepare(folder, settings, True, defaults) / "best").exists()
+    runs.prepare(folder, {**settings, "l2": 0.1}, True, defaults)
+    assert not (folder / "best").exists()
+
+
+def test_a_damaged_note_of_settings_starts_anew(tmp_path):
+    folder = runs.prepare(tmp_path / "run", {"seed": 0}, resume=True)
+    (folder / "best").touch()
+    (folder / "settings.json").write_text("{")
+    runs.prepare(folder, {"seed": 0}, resume=True)
+    assert not (folder / "best").exists()
+
+
+def test_prepare_keeps_only_a_run_with_the_same_settings(tmp_path):
+    folder = runs.prepare(tmp_path / "checkpoints" / "run", {"seed": 0}, resume=True)
+    row, answers = {"run": "a", "age.mae": 4.5}, table_of({"a/1.jpg": 3.0})
+    runs.write_run(folder, row, answers)
+    assert runs.prepare(folder, {"seed": 0}, resume=True) == folder
+    known = runs.read_run(folder, answers)
+    assert known.row == row and known.predictions.equals(answers) and known.model is None
+    runs.prepare(folder, {"seed": 1}, resume=True)
+    assert runs.read_run(folder, answers) is None
+    runs.write_run(folder, row, answers)
+    runs.prepare(folder, {"seed": 1}, resume=False)
+    assert runs.read_run(folder, answers) is None
+
+
+def table_of(ages):
+    """Return a table of images of ages 1, 2, ... with the answers {path: age}."""
+    labels = {"path": [*ages], "source": "utkface", "age": np.arange(1.0, len(ages) + 1)}
+    return pd.DataFrame({**labels, "age.value": [*ages.values()]})
+
+
+def test_answers_are_kept_without_names_and_labels_and_found_again_elsewhere(tmp_path):
+    folder = tmp_path / "checkpoints" / "run"
+    answers = table_of({"here/1/x.jpg": 3.0, "here/2/x.jpg": 4.25, "here/y.jpg": 5.1234567})
+    runs.write_run(folder, {"run": "a"}, answers)
+    text = (folder / "predictions.csv").read_text()
+    assert text.splitlines()[0] == "image,number,age.value" and "jpg" not in text and "utkface" not in text
+    # Another folder, another order of two names, one image more; two files of one name keep theirs.
+    moved = answers.drop(columns="age.value").assign(path=[f"there/{path}" for path in answers["path"]])
+    more = pd.DataFrame({"path": ["there/z.jpg"], "source": ["utkface"], "age": [7.0]})
+    found = runs.read_run(folder, pd.concat([moved[2:], more, moved[:2]], ignore_index=True)).predictions
+    assert found["path"].tolist() == [f"there/here/{name}" for name in ("y.jpg", "1/x.jpg", "2/x.jpg")]
+    assert found["age"].tolist() == [3, 1, 2] and found["age.value"].tolist() == [5.123457, 3.0, 4.25]

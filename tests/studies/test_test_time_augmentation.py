@@ -1,0 +1,35 @@
+"""Answers over several looks are measured once, and then known without the model."""
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from mtl_keras.evaluation.metrics import figures
+from mtl_keras.evaluation.predictions import predictions
+from mtl_keras.studies.runs import Run
+from mtl_keras.studies.settings import Experiment
+from mtl_keras.studies.test_time_augmentation import all_seen, seen_more_often
+
+
+@pytest.fixture
+def experiment(tiny_backbone):
+    return Experiment(tasks=("age", "gender", "ethnicity", "head_pose"), backbone=tiny_backbone, frozen_epochs=0)
+
+
+def test_views_are_measured_once_and_outlive_the_model(experiment, tiny_model, tiny_folder, faces, tmp_path):
+    parts, out = (faces, faces, faces[:9]), tmp_path / "out"
+    row = {"run": "tiny, trained", "backbone": "tiny", "stage": "trained", "parameters": 7, "seconds": 3.0}
+    best = Run(row, pd.DataFrame(), pd.DataFrame(), tiny_folder)
+    assert not all_seen(experiment, parts, out)
+    mirrored, six = seen_more_often(experiment, best, parts, out, resume=False)
+    assert mirrored.row["run"] == "tiny, trained, with mirror image" and six.row["run"] == "tiny, trained, six views"
+    # What it cost to train stands in the row of the run itself.
+    assert mirrored.row["parameters"] == 7 and mirrored.row["seconds"] is None
+    expected = figures(predictions(tiny_model, faces[:9], views="mirror"), tiny_model.tasks)
+    assert {name: mirrored.row[name] for name in expected} == pytest.approx(expected, abs=1e-4)
+    assert mirrored.row["age.mae"] != six.row["age.mae"]
+    assert all_seen(experiment, parts, out)
+    again = seen_more_often(experiment, replace(best, model=None), parts, out, resume=True)
+    assert [run.row for run in again] == [mirrored.row, six.row]
+    assert not all_seen(replace(experiment, seed=1), parts, out)

@@ -1,0 +1,192 @@
+"""A model's folder answers as the model did, and is never left half-written."""
+
+import json
+import os
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+
+from mtl_keras.errors import UserError
+from mtl_keras.faces.geometry import UTKFACE_CROP
+from mtl_keras.tasks import AGE_REGRESSION, GENDER
+from mtl_keras.training import model_folder
+from mtl_keras.training.trainer import MultiTaskModel
+
+
+@pytest.fixture
+def mixed_bfloat16():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+def images() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
+
+
+def answers(model: MultiTaskModel) -> dict[str, np.ndarray]:
+    return model.predict(images(), verbose=0)
+
+
+def assert_same(one: dict, other: dict) -> None:
+    assert list(one) == list(other)
+    for task in one:
+        np.testing.assert_allclose(one[task], other[task], rtol=1e-6, atol=1e-7)
+
+
+def test_a_loaded_model_answers_as_the_saved_one(tiny_model, tiny_folder):
+    loaded = model_folder.load(tiny_folder)
+    assert_same(answers(loaded), answers(tiny_model))
+    assert loaded.tasks == tiny_model.tasks
+    assert loaded.get_config() == tiny_model.get_config()
+    assert not any(name.startswith(".") for name in os.listdir(tiny_folder.parent)), "temporary folders are left"
+
+
+def test_tasks_keep_every_setting(tiny_backbone, tmp_path):
+    model = MultiTaskModel([AGE_REGRESSION, GENDER], tiny_backbone, shared_units=(4,), head_units=())
+    loaded = model_folder.load(model_folder.save(model, tmp_path / "model"))
+    assert loaded.tasks == [AGE_REGRESSION, GENDER]
+    assert_same(answers(loaded), answers(model))
+
+
+def test_a_model_of_mixed_precision_is_saved_in_float32(mixed_bfloat16, tiny_model, tmp_path):
+    assert {layer.compute_dtype for layer in tiny_model.layers} >= {"bfloat16"}
+    exact = model_folder.in_float32(tiny_model)
+    assert keras.config.dtype_policy().name == "mixed_bfloat16", "the policy of the caller is as it was"
+    # Also whoever trains in bfloat16 reads a saved model as it is: in float32.
+    loaded = model_folder.load(model_folder.save(tiny_model, tmp_path / "model"))
+    for model in (exact, loaded):
+        assert {layer.compute_dtype for layer in model.layers if layer.name != "image"} == {"float32"}
+        assert_same(answers(model), answers(exact))
+    rounded, expected = answers(tiny_model)["head_pose"], answers(exact)["head_pose"]
+    assert 0 < np.abs(rounded - expected).max() < 0.05 * np.abs(expected).max(), "bfloat16 would round the answers"
+
+
+def test_the_optimizer_is_not_saved(tiny_model, tmp_path):
+    model_folder.save(tiny_model, tmp_path / "bare")
+    tiny_model.compile("adamw")
+    tiny_model.optimizer.build(tiny_model.trainable_variables)
+    model_folder.save(tiny_model, tmp_path / "trained")
+    assert model_folder.megabytes(tmp_path / "trained") == pytest.approx(
+        model_folder.megabytes(tmp_path / "bare"), rel=0.01
+    )
+    assert not model_folder.load(tmp_path / "trained").compiled
+
+
+def test_the_sidecar_says_what_a_reader_of_the_outputs_must_know(tiny_model, tiny_folder):
+    about = json.loads((tiny_folder / "model.json").read_text())
+    expected = "format mtl_keras tasks outputs backbone image_size resize_method crop"
+    assert about.keys() == {*expected.split()}
+    assert (about["format"], about["backbone"], about["image_size"]) == (1, "tiny", 32)
+    assert about["outputs"] == ["age", "gender", "ethnicity", "head_pose"] == list(answers(tiny_model))
+    assert [task["name"] for task in about["tasks"]] == about["outputs"]
+    assert about["tasks"][1]["classes"] == ["male", "female"]
+    assert about["tasks"][3] | {"outputs": ["yaw", "pitch", "roll"], "unit": "degrees"} == about["tasks"][3]
+    assert about["crop"]["kind"] == "utkface"
+    assert model_folder.read_sidecar(tiny_folder)["crop"] == UTKFACE_CROP
+
+
+def test_megabytes_counts_all_files(tmp_path):
+    (tmp_path / "below").mkdir()
+    (tmp_path / "a").write_bytes(bytes(1_500_000))
+    (tmp_path / "below" / "b").write_bytes(bytes(500_000))
+    assert model_folder.megabytes(tmp_path) == 2.0
+
+
+# === Writing ===
+
+
+def test_a_new_model_replaces_the_old_one(tiny_model, tiny_folder):
+    before = answers(model_folder.load(tiny_folder))
+    (tiny_folder / "notes.txt").write_text("of the old model")
+    tiny_model.set_weights([-weight for weight in tiny_model.get_weights()])
+    model_folder.save(tiny_model, tiny_folder)
+    after = answers(model_folder.load(tiny_folder))
+    assert not np.allclose(before["gender"], after["gender"])
+    assert sorted(os.listdir(tiny_folder)) == ["model.json", "model.keras"]
+
+
+@pytest.mark.parametrize("failing", ["write", "replace"])
+def test_after_a_failure_the_old_model_is_whole(tiny_model, tiny_folder, monkeypatch, failing):
+    before, moves, replace = answers(model_folder.load(tiny_folder)), [], os.replace
+
+    def full(*arguments, **keywords):
+        raise OSError(28, "No space left on device")
+
+    def fails_second(source, target):
+        moves.append(target)
+        return full() if len(moves) == 2 else replace(source, target)
+
+    with monkeypatch.context() as patch:
+        if failing == "write":
+            patch.setattr(MultiTaskModel, "save", full)
+        else:
+            patch.setattr(model_folder.os, "replace", fails_second)
+        with pytest.raises(UserError, match="cannot write .*No space left on device"):
+            model_folder.save(tiny_model, tiny_folder)
+    assert_same(answers(model_folder.load(tiny_folder)), before)
+    assert os.listdir(tiny_folder.parent) == ["model"], "something half-written is left"
+
+
+def test_a_file_in_the_way_is_kept(tiny_model, tmp_path):
+    (tmp_path / "model").write_text("precious")
+    with pytest.raises(UserError, match="a file is there"):
+        model_folder.save(tiny_model, tmp_path / "model")
+    assert (tmp_path / "model").read_text() == "precious"
+    with pytest.raises(UserError, match="cannot write"):
+        model_folder.save(tiny_model, tmp_path / "model" / "below")
+
+
+# === Reading ===
+
+
+@pytest.mark.parametrize("missing", ["model.keras", "model.json"])
+def test_a_missing_file_is_named(tiny_folder, missing):
+    (tiny_folder / missing).unlink()
+    with pytest.raises(UserError, match=f"no {missing} in it"):
+        model_folder.load(tiny_folder)
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"nowhere: no model.keras in it"):
+        model_folder.load(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("contents", "message"),
+    [
+        (b"", "damaged"),
+        (b"\xff\xfe\x00", "damaged"),
+        (b"[1]", "damaged"),
+        (b"{}", "damaged"),
+        (b'{"format": 1}', "damaged"),
+        (b'{"format": 1, "crop": {"kind": "utkface", "landmarks": {"nose": [0, 0]}}}', "damaged"),
+        (b'{"format": 1, "crop": {"unknown": 1}}', "damaged"),
+        (b'{"format": 2}', "format 2 is unknown to mtl_keras .*; update it"),
+    ],
+)
+def test_a_damaged_sidecar_is_named(tiny_folder, contents, message):
+    (tiny_folder / "model.json").write_bytes(contents)
+    with pytest.raises(UserError, match=rf"model\.json: {message}"):
+        model_folder.load(tiny_folder)
+
+
+@pytest.mark.parametrize("damage", ["empty", "truncated", "text", "zip"])
+def test_a_damaged_model_is_named_in_one_line(tiny_folder, damage):
+    path = tiny_folder / "model.keras"
+    contents = path.read_bytes()
+    path.write_bytes({"empty": b"", "truncated": contents[: len(contents) // 2]}.get(damage, b"no model"))
+    if damage == "zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("config.json", "{}")
+    with pytest.raises(UserError, match=r"model\.keras: cannot be read \(.+\)") as error:
+        model_folder.load(tiny_folder)
+    assert "\n" not in str(error.value)
+
+
+def test_another_kind_of_model_is_refused(tiny_folder):
+    keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(tiny_folder / "model.keras")
+    with pytest.raises(UserError, match="holds a Sequential; expected a model saved by mtl_keras"):
+        model_folder.load(tiny_folder)

@@ -1,0 +1,48 @@
+"""Equal and fixed weights: their values, and what is refused."""
+
+import numpy as np
+import pytest
+
+from mtl_keras.errors import UserError
+from mtl_keras.training import weightings
+from mtl_keras.training.weightings.from_losses import equal, fixed
+
+NAMES = ["age", "gender", "smile"]
+LOSSES = np.array([0.5, 3.0, 0.0], "float32")
+
+
+def test_equal_weights_are_one_whatever_the_losses():
+    np.testing.assert_array_equal(equal(NAMES)(LOSSES), [1.0, 1.0, 1.0])
+
+
+def test_fixed_weights_go_by_name_not_by_order():
+    weigh = fixed(NAMES, {"smile": 0.0, "age": 2.5, "gender": 1})
+    np.testing.assert_array_equal(weigh(LOSSES), [2.5, 1.0, 0.0])
+
+
+@pytest.mark.parametrize(
+    "by_task",
+    [
+        {},
+        {"age": 1.0, "gender": 1.0},
+        {"age": 1.0, "gender": 1.0, "smile": 1.0, "ethnicity": 1.0},
+        {"age": 1.0, "gender": -0.5, "smile": 1.0},
+        {"age": 1.0, "gender": float("nan"), "smile": 1.0},
+        {"age": 1.0, "gender": float("inf"), "smile": 1.0},
+    ],
+    ids=["none", "one missing", "one unknown", "negative", "not a number", "infinite"],
+)
+def test_wrong_fixed_weights_are_refused(by_task):
+    with pytest.raises(UserError, match="age, gender, smile") as error:
+        fixed(NAMES, by_task)
+    assert "\n" not in str(error.value)
+
+
+def test_find_takes_names_and_fixed_weights():
+    np.testing.assert_array_equal(weightings.find("equal", NAMES)(LOSSES), np.ones(3))
+    np.testing.assert_array_equal(weightings.find({"age": 1, "gender": 2, "smile": 3}, NAMES)(LOSSES), [1, 2, 3])
+
+
+def test_find_names_what_there_is():
+    with pytest.raises(UserError, match="'equall'.*equal"):
+        weightings.find("equall", NAMES)
