@@ -8,7 +8,7 @@ CSV files of the counts, copies, conflicts, odd labels and skipped files.
 
 import tyro
 
-from mtl_keras.commands.data import Audit
+from mtl_keras.commands.options import Audit
 from mtl_keras.errors import guarded
 
 

@@ -9,7 +9,7 @@ and why, and the settings. A run that was stopped goes on where it was.
 
 import tyro
 
-from mtl_keras.commands.data import Crop
+from mtl_keras.commands.options import Crop
 from mtl_keras.errors import guarded
 
 

@@ -8,7 +8,7 @@ Takes a second or two for 1,000 images of 200 x 200 pixels, most of it for check
 
 import tyro
 
-from mtl_keras.commands.data import Pack
+from mtl_keras.commands.options import Pack
 from mtl_keras.errors import guarded
 
 

@@ -11,7 +11,7 @@ same settings give the same bytes. The faces are cartoons that say nothing about
 
 import tyro
 
-from mtl_keras.commands.data import Render
+from mtl_keras.commands.options import Render
 from mtl_keras.errors import guarded
 
 

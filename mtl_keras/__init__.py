@@ -2,6 +2,8 @@
 
 import os
 
+from mtl_keras.tables import Table
+
 # TensorFlow reads these when it is first imported. Its notes on the processor are no news to whoever uses the package.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # By itself it takes oneDNN's kernels only with AVX-512 or newer, but with AVX2 BKNet trains twice as fast on them.
@@ -9,64 +11,51 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 __version__ = "0.1.0"
 
-from mtl_keras import datasets
-from mtl_keras.data.audit import check_images, conflicts, resolve_conflicts
-from mtl_keras.data.packing import pack_shards
-from mtl_keras.data.pipeline import batches
-from mtl_keras.data.shards import read_shards, shard_batches, shard_table
-from mtl_keras.data.split import split
-from mtl_keras.data.table import combine, read_table, write_table
-from mtl_keras.evaluation.metrics import evaluate
-from mtl_keras.faces.crop import crop_faces
-from mtl_keras.faces.cut import CropSettings
-from mtl_keras.faces.folder import read_crops
-from mtl_keras.studies.settings import Experiment
-from mtl_keras.studies.study import run
-from mtl_keras.tasks import (
-    AGE,
-    AGE_ARGMAX,
-    AGE_GROUP,
-    AGE_REGRESSION,
-    ETHNICITY,
-    EXPRESSION,
-    EYEGLASSES,
-    GENDER,
-    HEAD_POSE,
-    SMILE,
-    Task,
+# Each is imported when it is first used: a command's help needs no TensorFlow, which takes seconds to start.
+_NAMES = Table(
+    "name",
+    {
+        "AGE": "mtl_keras.tasks:AGE",
+        "AGE_ARGMAX": "mtl_keras.tasks:AGE_ARGMAX",
+        "AGE_GROUP": "mtl_keras.tasks:AGE_GROUP",
+        "AGE_REGRESSION": "mtl_keras.tasks:AGE_REGRESSION",
+        "CropSettings": "mtl_keras.faces.cut:CropSettings",
+        "ETHNICITY": "mtl_keras.tasks:ETHNICITY",
+        "EXPRESSION": "mtl_keras.tasks:EXPRESSION",
+        "EYEGLASSES": "mtl_keras.tasks:EYEGLASSES",
+        "Experiment": "mtl_keras.studies.settings:Experiment",
+        "GENDER": "mtl_keras.tasks:GENDER",
+        "HEAD_POSE": "mtl_keras.tasks:HEAD_POSE",
+        "MultiTaskModel": "mtl_keras.training.trainer:MultiTaskModel",
+        "SMILE": "mtl_keras.tasks:SMILE",
+        "Task": "mtl_keras.tasks:Task",
+        "batches": "mtl_keras.data.pipeline:batches",
+        "check_images": "mtl_keras.data.audit:check_images",
+        "combine": "mtl_keras.data.table:combine",
+        "conflicts": "mtl_keras.data.audit:conflicts",
+        "crop_faces": "mtl_keras.faces.crop:crop_faces",
+        "datasets": "mtl_keras.datasets",
+        "evaluate": "mtl_keras.evaluation.metrics:evaluate",
+        "pack_shards": "mtl_keras.data.packing:pack_shards",
+        "read_crops": "mtl_keras.faces.folder:read_crops",
+        "read_shards": "mtl_keras.data.shards:read_shards",
+        "read_table": "mtl_keras.data.table:read_table",
+        "resolve_conflicts": "mtl_keras.data.audit:resolve_conflicts",
+        "run": "mtl_keras.studies.study:run",
+        "shard_batches": "mtl_keras.data.shards:shard_batches",
+        "shard_table": "mtl_keras.data.shards:shard_table",
+        "split": "mtl_keras.data.split:split",
+        "write_table": "mtl_keras.data.table:write_table",
+    },
 )
-from mtl_keras.training.trainer import MultiTaskModel
+__all__ = list(_NAMES)
 
-__all__ = [
-    "AGE",
-    "AGE_ARGMAX",
-    "AGE_GROUP",
-    "AGE_REGRESSION",
-    "CropSettings",
-    "ETHNICITY",
-    "EXPRESSION",
-    "EYEGLASSES",
-    "Experiment",
-    "GENDER",
-    "HEAD_POSE",
-    "MultiTaskModel",
-    "SMILE",
-    "Task",
-    "batches",
-    "check_images",
-    "combine",
-    "conflicts",
-    "crop_faces",
-    "datasets",
-    "evaluate",
-    "pack_shards",
-    "read_crops",
-    "read_shards",
-    "read_table",
-    "resolve_conflicts",
-    "run",
-    "shard_batches",
-    "shard_table",
-    "split",
-    "write_table",
-]
+
+def __getattr__(name: str) -> object:
+    if name not in _NAMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return _NAMES[name]
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_NAMES]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mtl_keras.portraits.layouts import LAYOUTS
+from mtl_keras.portraits import LAYOUTS
 from mtl_keras.portraits.writer import write_faces, write_utkface
 
 ROOT = Path(__file__).parents[1]

@@ -11,7 +11,7 @@ PACKAGE = "mtl_keras"
 # The levels of the house, by its rooms (a folder or a file beside them): imports go to a level above, never back. Of
 # their own level, rooms may import only what NEIGHBORS says.
 LEVELS = (
-    ("errors", "colors", "files", "tasks", "kinds"),
+    ("errors", "colors", "files", "tables", "tasks", "kinds"),
     ("datasets", "portraits", "data", "faces", "models"),
     ("training",),
     ("evaluation",),
@@ -20,8 +20,9 @@ LEVELS = (
 )
 NEIGHBORS = {
     "files": {"errors"},
+    "tables": {"errors"},
     "tasks": {"errors"},
-    "kinds": {"errors", "files", "tasks"},
+    "kinds": {"errors", "files", "tables", "tasks"},
     "portraits": {"datasets"},
     "faces": {"data"},
 }

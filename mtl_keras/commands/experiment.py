@@ -17,7 +17,7 @@ from mtl_keras.data.table import combine, write_table
 from mtl_keras.datasets import PHOTOS
 from mtl_keras.faces.crop import crop_faces
 from mtl_keras.models.weights import find_weights
-from mtl_keras.portraits.layouts import LAYOUTS
+from mtl_keras.portraits import LAYOUTS
 from mtl_keras.portraits.writer import write_faces
 from mtl_keras.studies.comparison import Comparison, compare
 from mtl_keras.studies.settings import Experiment, check

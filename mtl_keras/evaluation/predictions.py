@@ -9,17 +9,10 @@ import pandas as pd
 from mtl_keras.data.table import encode
 from mtl_keras.errors import UserError
 from mtl_keras.evaluation.features import image_batches
+from mtl_keras.evaluation.views import VIEWS
 from mtl_keras.kinds.metrics import answers
 from mtl_keras.tasks import Task
 from mtl_keras.training.trainer import MultiTaskModel
-
-# Ways to look at an image, as (mirrored, how many times as far away), over which answers can be averaged. Of zooms by
-# 10 and 20 % and rotations by 8 degrees these were best on the validation split of UTKFace.
-VIEWS = {
-    "one": ((False, 1.0),),
-    "mirror": ((False, 1.0), (True, 1.0)),
-    "six": tuple((flip, zoom) for zoom in (1.0, 0.9, 1.1) for flip in (False, True)),
-}
 
 
 def predictions(model: MultiTaskModel, table: pd.DataFrame, batch_size: int = 64, views: str = "one") -> pd.DataFrame:

@@ -1,1 +1,15 @@
 """Drawn faces: portraits of made-up people, their labels, and folders laid out like public data sets."""
+
+from mtl_keras.tables import Table
+
+LAYOUTS = Table(
+    "layout",
+    {
+        "utkface": "mtl_keras.portraits.writer:UTKFACE",
+        "genki4k": "mtl_keras.portraits.layouts:GENKI4K",
+        "fer2013": "mtl_keras.portraits.layouts:FER2013",
+        "celeba": "mtl_keras.portraits.layouts:CELEBA",
+        "celeba_crops": "mtl_keras.portraits.layouts:CELEBA_CROPS",
+        "biwi": "mtl_keras.portraits.layouts:BIWI",
+    },
+)

@@ -13,7 +13,7 @@ from mtl_keras.datasets.biwi import SAME_PERSON
 from mtl_keras.datasets.genki4k import SIGNS
 from mtl_keras.portraits.look import LIMITS, Look, Portrait
 from mtl_keras.portraits.scene import Frame
-from mtl_keras.portraits.writer import UTKFACE, Layout, Plan, Shot, sample_portraits
+from mtl_keras.portraits.writer import Layout, Plan, Shot, sample_portraits
 from mtl_keras.tasks import HEAD_POSE
 
 # As the header of list_attr_celeba.txt has them.
@@ -159,14 +159,8 @@ def _text(lines: Iterable[str]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-LAYOUTS = {
-    layout.name: layout
-    for layout in (
-        UTKFACE,
-        Layout("genki4k", 180, genki4k),
-        Layout("fer2013", 48, fer2013),
-        Layout("celeba", 178, celeba),
-        Layout("celeba_crops", 83, celeba_crops),
-        Layout("biwi", 640, biwi),
-    )
-}
+GENKI4K = Layout("genki4k", 180, genki4k)
+FER2013 = Layout("fer2013", 48, fer2013)
+CELEBA = Layout("celeba", 178, celeba)
+CELEBA_CROPS = Layout("celeba_crops", 83, celeba_crops)
+BIWI = Layout("biwi", 640, biwi)

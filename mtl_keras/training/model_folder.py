@@ -16,8 +16,6 @@ from mtl_keras.errors import UserError
 from mtl_keras.faces.geometry import UTKFACE_CROP, CropGeometry
 from mtl_keras.training.trainer import MultiTaskModel
 
-FORMATS = ("keras",)
-
 
 def sidecar(model: MultiTaskModel, crop: CropGeometry = UTKFACE_CROP) -> dict:
     """Return what a reader of the model's outputs must know: tasks, output order, input size and crop geometry."""

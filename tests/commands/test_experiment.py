@@ -15,10 +15,10 @@ from mtl_keras.commands.experiment import Arguments, run_experiment
 from mtl_keras.datasets import fer2013, genki4k, utkface
 from mtl_keras.datasets.recognition import first_that_reads
 from mtl_keras.faces.mtcnn import FaceDetector
-from mtl_keras.portraits.layouts import LAYOUTS
+from mtl_keras.portraits import LAYOUTS
 from mtl_keras.portraits.writer import write_faces, write_utkface
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 TINY = ["--image-size", "32", "--epochs", "1", "--frozen-epochs", "2", "--batch-size", "16", "--small", "None"]
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 
 from mtl_keras import errors
 from mtl_keras.commands import main
+from mtl_keras.commands.text import groups_as_text, write_json
 from mtl_keras.data.audit import check_images
 from mtl_keras.datasets.rendered import rendered
 from mtl_keras.errors import UserError
@@ -22,7 +23,7 @@ from mtl_keras.evaluation.metrics import figures
 from mtl_keras.evaluation.predictions import predictions
 from mtl_keras.faces.folder import read_crops
 from mtl_keras.faces.mtcnn import FaceDetector
-from mtl_keras.portraits.layouts import LAYOUTS
+from mtl_keras.portraits import LAYOUTS
 from mtl_keras.portraits.writer import write_faces
 from mtl_keras.tasks import AGE_GROUP, EYEGLASSES, SMILE, TASKS
 from mtl_keras.training import model_folder
@@ -285,7 +286,7 @@ def test_damaged_models_are_named(run, tiny_folder, faces_folder, command):
 
 def test_numbers_that_json_cannot_hold_become_null(tmp_path):
     value = {"a": np.float32(1.5), "b": [np.nan, np.int64(3), float("inf")], "c": (None, "text", True)}
-    main.write_json(value, tmp_path / "file.json")
+    write_json(value, tmp_path / "file.json")
     assert json.loads((tmp_path / "file.json").read_text()) == {
         "a": 1.5,
         "b": [None, 3, None],
@@ -377,5 +378,5 @@ def test_render_draws_faces(run, tmp_path):
 
 def test_a_group_without_a_label_of_a_task_shows_a_dash():
     group = pd.DataFrame({"gender": ["female", "male"], "n": [3, 2], "smile.accuracy": [0.5, np.nan]})
-    lines = main.groups_as_text(group).splitlines()
+    lines = groups_as_text(group).splitlines()
     assert lines[1].split() == ["female", "3", "50.00"] and lines[2].split() == ["male", "2", "–"]

@@ -5,7 +5,7 @@ import pytest
 from mtl_keras.datasets import csv_file, fer2013, genki4k, utkface
 from mtl_keras.datasets.recognition import first_that_reads
 from mtl_keras.errors import UserError
-from mtl_keras.portraits.layouts import LAYOUTS
+from mtl_keras.portraits import LAYOUTS
 from mtl_keras.portraits.writer import write_faces
 
 READERS = [genki4k, fer2013, utkface]

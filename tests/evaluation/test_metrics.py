@@ -9,7 +9,8 @@ from mtl_keras.errors import UserError
 from mtl_keras.evaluation.features import image_batches
 from mtl_keras.evaluation.groups import by_group
 from mtl_keras.evaluation.metrics import as_table, differences, evaluate, figures
-from mtl_keras.evaluation.predictions import VIEWS, answered, predictions
+from mtl_keras.evaluation.predictions import answered, predictions
+from mtl_keras.evaluation.views import VIEWS
 from mtl_keras.tasks import AGE, AGE_ARGMAX, AGE_REGRESSION, ETHNICITY, EXPRESSION, GENDER, HEAD_POSE
 
 TASKS = [AGE, GENDER, ETHNICITY, HEAD_POSE]

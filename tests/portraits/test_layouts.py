@@ -1,7 +1,6 @@
 """Drawn faces in the layouts of public sets: the sets' own readers give back the labels they were drawn with."""
 
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +10,9 @@ from PIL import Image
 from mtl_keras.datasets import DATASETS
 from mtl_keras.datasets.rendered import MANIFEST, rendered
 from mtl_keras.errors import UserError
+from mtl_keras.portraits import LAYOUTS, writer
 from mtl_keras.portraits.drawer import render
-from mtl_keras.portraits.layouts import CELEBA_ATTRIBUTES, LAYOUTS, biwi, genki4k
+from mtl_keras.portraits.layouts import CELEBA_ATTRIBUTES, biwi, genki4k
 from mtl_keras.portraits.look import Portrait
 from mtl_keras.portraits.scene import Frame
 from mtl_keras.portraits.writer import write_faces
@@ -61,7 +61,7 @@ def test_the_reader_of_the_set_gives_back_every_label(folders, name):
 
 @every_layout
 def test_the_same_settings_give_the_same_bytes_also_from_two_processes(folders, name, tmp_path, monkeypatch):
-    monkeypatch.setattr(sys.modules[rendered.__module__], "MANY", 1)
+    monkeypatch.setattr(writer, "MANY", 1)
     assert contents(draw(tmp_path / "again", name)) == contents(folders[name])
 
 

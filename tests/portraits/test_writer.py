@@ -15,14 +15,13 @@ from sklearn.linear_model import Ridge, RidgeClassifier
 from mtl_keras.datasets.rendered import ATTRIBUTES, MANIFEST, rendered
 from mtl_keras.datasets.utkface import utkface
 from mtl_keras.errors import UserError
+from mtl_keras.portraits import writer
 from mtl_keras.portraits.drawer import render
 from mtl_keras.portraits.head import Head
 from mtl_keras.portraits.look import CHOICES, LIMITS, Look, Portrait
 from mtl_keras.portraits.writer import sample_portraits, write_utkface
 from mtl_keras.tasks import TASKS
-
-# The package binds the name of this module to its function of the same name.
-module = sys.modules[rendered.__module__]
+module = writer
 UTKFACE_NAME = re.compile(r"(\d{1,3})_([01])_([0-4])_\d{17}\.jpg\.chip\.jpg")
 # Rows and columns of a frontal face of 64 pixels; the eyes are at 0.425 of the height.
 REGIONS = {
@@ -219,7 +218,7 @@ def test_an_image_is_the_portrait_that_the_table_describes(folder):
 
 
 def test_the_same_seed_gives_the_same_bytes_also_from_two_processes(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "MANY", 1)
+    monkeypatch.setattr(writer, "MANY", 1)
     again = write_utkface(tmp_path / "again", 30, seed=3, size=64)
     assert sorted(path.name for path in again.iterdir()) == sorted(path.name for path in folder.iterdir())
     for path in folder.iterdir():
@@ -255,7 +254,7 @@ def test_a_failure_leaves_nothing_half_drawn(tmp_path, monkeypatch):
     def full_disk(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module, "_draw", full_disk)
+    monkeypatch.setattr(writer, "_draw", full_disk)
     with pytest.raises(UserError, match="No space left on device"):
         write_utkface(tmp_path / "faces", 2, size=32)
     assert not list(tmp_path.iterdir())

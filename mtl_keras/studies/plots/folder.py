@@ -14,7 +14,7 @@ from mtl_keras.evaluation.features import ImagesOnly
 from mtl_keras.evaluation.groups import by_group
 from mtl_keras.evaluation.predictions import predictions
 from mtl_keras.models.backbones import BACKBONES
-from mtl_keras.portraits.layouts import LAYOUTS
+from mtl_keras.portraits import LAYOUTS
 from mtl_keras.portraits.writer import write_faces
 from mtl_keras.studies import plots, results
 from mtl_keras.studies.runs import Run

@@ -1,0 +1,98 @@
+"""The command `mtl-keras evaluate`."""
+
+import sys
+from contextlib import redirect_stdout
+
+import pandas as pd
+
+from mtl_keras.commands.data import check_name, faces_cut_out, read
+from mtl_keras.commands.options import Evaluate
+from mtl_keras.commands.text import figures_as_text, groups_as_text, write_json
+from mtl_keras.data.audit import check_images
+from mtl_keras.data.derive import derived
+from mtl_keras.data.table import complete, encode
+from mtl_keras.datasets import PHOTOS
+from mtl_keras.errors import UserError, shown
+from mtl_keras.evaluation.groups import GROUPS, by_group
+from mtl_keras.evaluation.metrics import figures
+from mtl_keras.evaluation.predictions import predictions
+from mtl_keras.faces.cut import settings_for
+from mtl_keras.tasks import HEAD_POSE, Task
+from mtl_keras.training import model_folder
+from mtl_keras.training.trainer import MultiTaskModel
+
+
+def evaluate(options: Evaluate) -> None:
+    """Measure a model on a data set, print a table and write the JSON file."""
+    check_name(options.dataset)
+    detect = options.faces == "detect" or (options.faces == "auto" and options.dataset in PHOTOS)
+    if options.crops and not detect:
+        whole = f"--crops {options.crops}: the images of {options.dataset} are taken as crops of one face each"
+        raise UserError(f"{whole}, so none are cut out; leave out --crops, or add --faces detect for photos")
+    model = model_folder.load(options.model)
+    table = derived(complete(read(options.dataset, options.data, options.strict)), model.tasks)
+    # Now already, since to look for faces takes long.
+    labelled(table, model.tasks, f"{options.data}:")
+    if not detect:
+        measure(options, model, check_images(table))
+        return
+    settings = settings_for(model.tasks, model_folder.read_sidecar(options.model)["crop"])
+    if not settings.keep_roll:
+        # A head that is turned upright has no longer the roll that its label says.
+        table = table.drop(columns=list(HEAD_POSE.columns), errors="ignore")
+    with faces_cut_out(table, options.crops, settings) as crops:
+        print(f"{options.dataset}: {len(crops)} faces cut out of {len(table)} photos; photos without one are skipped")
+        measure(options, model, check_images(crops))
+
+
+def measure(options: Evaluate, model: MultiTaskModel, table: pd.DataFrame) -> None:
+    """Measure a model on a table of face crops, print the figures and write the JSON file."""
+    tasks = labelled(table, model.tasks, f"{options.data}: what can be used of it")
+    # Keras draws its progress bar where the figures are to stand alone.
+    with redirect_stdout(sys.stderr):
+        answers = predictions(model, table, views=options.views)
+    found, skipped = figures(answers, tasks), table.attrs.get("skipped", [])
+    groups = {" x ".join(keys): by_group(answers, tasks, keys) for keys in grouped_by(answers)}
+    for item in skipped:
+        print(f"skipped {shown(item['path'])}: {item['reason']}", file=sys.stderr)
+    print(f"{options.dataset}: {len(table)} images, {len(skipped)} skipped\n")
+    print(figures_as_text(found))
+    for name, group in groups.items():
+        if " x " not in name:
+            print(f"\n{groups_as_text(group)}")
+    if options.json:
+        about = {"dataset": options.dataset, "images": len(table), "skipped": len(skipped)}
+        by_name = {name: group.to_dict("records") for name, group in groups.items()}
+        write_json({**about, "tasks": nested(found), "groups": by_name}, options.json)
+
+
+def labelled(table: pd.DataFrame, tasks: list[Task], where: str) -> list[Task]:
+    """Return those of the tasks that a table has labels of; where there are none is an error that says `where`."""
+    found = [task for task in tasks if encode(table, task)[1].any()]
+    if not found:
+        names = ", ".join(task.name for task in tasks)
+        raise UserError(f"{where} labels none of the model's tasks ({names}); choose other data")
+    return found
+
+
+def grouped_by(answers: pd.DataFrame) -> list[tuple[str, ...]]:
+    """Return the labels to group figures by: each that the table has, and all of them together."""
+    columns = {"age_band": "age"}
+    keys = [key for key in GROUPS if answers.get(columns.get(key, key), pd.Series(dtype=object)).notna().any()]
+    return [(key,) for key in keys] + ([tuple(keys)] if len(keys) > 1 else [])
+
+
+def nested(found: dict[str, float]) -> dict[str, dict]:
+    """Return what `mtl_keras.evaluation.metrics` gives by task: {"age": {"n", "mae", "ci95": {"mae": [low, high]}}}."""
+    tasks: dict[str, dict] = {}
+    for name, value in found.items():
+        task, metric, *bound = name.split(".")
+        if not bound:
+            tasks.setdefault(task, {})[metric] = value
+    for task, metrics in tasks.items():
+        metrics["ci95"] = {
+            metric: [found[f"{task}.{metric}.{bound}"] for bound in ("low", "high")]
+            for metric in metrics
+            if metric != "n"
+        }
+    return tasks

@@ -1,0 +1,207 @@
+"""The commands of `mtl-keras` and their options.
+
+What does a command's work is imported when it runs: TensorFlow takes seconds to start, and `--help` needs none of it.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import Positional, arg
+
+from mtl_keras.evaluation.views import VIEWS
+from mtl_keras.portraits import LAYOUTS
+
+LISTS = ("datasets", "tasks", "backbones", "sharing", "weightings", "formats")
+File = Annotated[Path | None, arg(metavar="FILE")]
+Folder = Annotated[Path | None, arg(metavar="DIR")]
+
+
+@dataclass(frozen=True)
+class List:
+    """Print the names of what there is to choose from, one a line.
+
+    Example: mtl-keras list tasks
+    """
+
+    # What to list.
+    what: Positional[Literal[LISTS]]
+
+    def run(self) -> None:
+        """Print the names."""
+        from mtl_keras.commands.names import names_of
+
+        print("\n".join(names_of(self.what)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reads:
+    """The options of a command that reads a data set."""
+
+    # Name of the data set, of `mtl-keras list datasets`.
+    dataset: str
+    # Folder of the data set.
+    data: Path
+    # Make everything that deviates from the data set's rules an error, instead of reading as much as it tells.
+    strict: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluate(Reads):
+    """Measure a trained model on a data set: every task that the data labels, with 95 % intervals, and by group.
+
+    Example: mtl-keras evaluate results/facenet_utk/models/NAME --dataset utkface --data UTKFace --json figures.json
+    """
+
+    # Folder of a trained model.
+    model: Positional[Path]
+    # File for the figures; the screen shows only the most important ones.
+    json: File = None
+    # Answer with the mean over each image and its mirror image, or over six views: a little better, in 2 or 6 times the
+    # time.
+    views: Literal[tuple(VIEWS)] = "one"
+    # Photos in which faces are to be found, or images that are crops of one face each, such as UTKFace's; "auto" is
+    # "detect" for sets of whole photos, such as GENKI-4K, and "crop" for all others.
+    faces: Literal["auto", "detect", "crop"] = "auto"
+    # Folder that keeps the faces cut out of photos, for the next call; without one they are cut out at each call.
+    crops: Folder = None
+
+    def run(self) -> None:
+        """Measure, print a table and write the JSON file."""
+        from mtl_keras.commands.evaluate import evaluate
+
+        evaluate(self)
+
+
+@dataclass(frozen=True)
+class Predict:
+    """Find the people in images and print what the model answers about each, one line a person.
+
+    Example: mtl-keras predict results/facenet_utk/models/NAME photos/ --json people.json --draw drawn/
+    """
+
+    # Folder of a trained model.
+    model: Positional[Path]
+    # Images, or folders of images at any depth.
+    paths: Positional[tuple[Path, ...]]
+    # File for everything that was found: a list with one object an image.
+    json: File = None
+    # Folder for copies of the images with boxes and answers drawn on them.
+    draw: Folder = None
+    # Photos in which faces are to be found, or images that are crops of one face each, such as UTKFace's.
+    faces: Literal["detect", "crop"] = "detect"
+
+    def run(self) -> None:
+        """Predict, print a line a person, and write the JSON file and the drawings."""
+        from mtl_keras.commands.predict import predict
+
+        predict(self)
+
+
+@dataclass(frozen=True)
+class Render:
+    """Draw a folder of labeled cartoon faces, laid out like a public data set; they say nothing about people.
+
+    Example: mtl-keras render --out faces --count 2000 --seed 0 --layout utkface
+    """
+
+    # Folder to write; a complete one of the same settings is kept.
+    out: Path
+    # How many faces.
+    count: int = 2000
+    # Another seed draws other faces.
+    seed: int = 0
+    # Width of the images in pixels; by default that of the data set's own images.
+    size: int | None = None
+    # The data set whose files, folders and kind of image are imitated; its reader reads the folder.
+    layout: Literal[tuple(LAYOUTS)] = "utkface"
+
+    def run(self) -> None:
+        """Draw the faces and print where they are."""
+        from mtl_keras.commands.data import render
+
+        render(self)
+
+
+@dataclass(frozen=True)
+class Crop:
+    """Find the faces of photos, align them and write them as a folder of crops with the table of their labels.
+
+    Example: mtl-keras crop --dataset genki4k --data GENKI-4K --out crops --margin 0.2
+    """
+
+    # Folder for the crops; a run into it that was stopped goes on.
+    out: Path
+    # Name of the data set, of `mtl-keras list datasets`.
+    dataset: str | None = None
+    # Folder of the data set.
+    data: Folder = None
+    # Make everything that deviates from the data set's rules an error, instead of reading as much as it tells.
+    strict: bool = False
+    # Instead of a data set: a folder of photos without labels.
+    images: Folder = None
+    # Side of the crops in pixels.
+    size: int = 200
+    # How much wider the crops are than UTKFace's, on each side, as a share of the side.
+    margin: float = 0.0
+    # Which faces of a photo; with "all", only photos of one face keep their labels.
+    faces: Literal["largest", "central", "all"] = "largest"
+    # Do not turn heads upright, so that labels of roll are true of the crops.
+    keep_roll: bool = False
+    # Processes; by default one for every two processors.
+    jobs: int | None = None
+
+    def run(self) -> None:
+        """Crop the faces and print how many there are, and where."""
+        from mtl_keras.commands.data import crop
+
+        crop(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Audit(Reads):
+    """Report on data sets: what they label, what cannot be read, which images are copies, which labels are odd.
+
+    Example: mtl-keras audit --dataset utkface --data UTKFace --out audit
+    """
+
+    # Folder for report.txt, report.html with thumbnails, and CSV files.
+    out: Path = Path("audit")
+
+    def run(self) -> None:
+        """Read and check all images, write the report, print it and where it is."""
+        from mtl_keras.commands.data import audit
+
+        audit(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pack(Reads):
+    """Pack a data set's images and labels into TFRecord shards, for training from many machines or an object store.
+
+    Example: mtl-keras pack --dataset utkface --data UTKFace --out shards
+    """
+
+    # Folder to write; packing that was interrupted goes on where it stopped.
+    out: Path
+    # At most how many images a shard holds.
+    rows_per_shard: int = 4096
+    # Another seed deals the images to the shards in another order.
+    seed: int = 0
+
+    def run(self) -> None:
+        """Pack the images that can be read, and print how many there are, and where."""
+        from mtl_keras.commands.data import pack
+
+        pack(self)
+
+
+COMMANDS = {
+    "list": List,
+    "evaluate": Evaluate,
+    "predict": Predict,
+    "render": Render,
+    "crop": Crop,
+    "audit": Audit,
+    "pack": Pack,
+}

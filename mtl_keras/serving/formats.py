@@ -1,0 +1,3 @@
+"""Forms in which a trained model can be saved."""
+
+FORMATS = ("keras",)

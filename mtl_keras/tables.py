@@ -1,0 +1,51 @@
+"""Tables of what there is to choose from, each member imported when it is first asked for."""
+
+from collections.abc import Iterator, MutableMapping
+from difflib import get_close_matches
+from importlib import import_module
+
+from mtl_keras.errors import UserError
+
+
+class Table(MutableMapping):
+    """Members by name, given by the place of each: "package.module:NAME".
+
+    So a list of names, and the help of a command, need no import of what they name. `what` says in messages what is
+    chosen here; asking for an unknown name is a `UserError` that lists the known ones. A member of one's own is added
+    as in any mapping.
+    """
+
+    def __init__(self, what: str, places: dict[str, str]):
+        self.what, self._places, self._members = what, dict(places), {}
+
+    def __getitem__(self, name: str) -> object:
+        if name not in self._places:
+            near = get_close_matches(str(name), self._places, 1)
+            meant = f"; did you mean {near[0]}?" if near else ""
+            raise UserError(f"unknown {self.what} {name!r}; expected one of {', '.join(self._places)}{meant}")
+        if name not in self._members:
+            self._members[name] = imported(self._places[name])
+        return self._members[name]
+
+    def __setitem__(self, name: str, member: object) -> None:
+        self._places[name], self._members[name] = "", member
+
+    def __delitem__(self, name: str) -> None:
+        del self._places[name]
+        self._members.pop(name, None)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._places
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+
+def imported(place: str) -> object:
+    """Return what stands at a place "package.module:NAME", or the module itself without a name."""
+    module, _, name = place.partition(":")
+    found = import_module(module)
+    return vars(found)[name] if name else found
