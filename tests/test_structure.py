@@ -1,6 +1,7 @@
 """The package is built as its design says: imports go one way, files are short, tests mirror modules."""
 
 import ast
+import statistics
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ ENTRANCES = ("__init__", "__main__")
 # Tests that mirror no module, and what tests share.
 FREE_TESTS = {"conftest.py", "laws.py", "test_readme.py", "test_structure.py", "studies/test_plots.py"}
 MIRRORED = {"experiments": "experiments", "data_tools": "data_tools"}
-MAXIMUM_LINES = 300
+MAXIMUM_LINES, MEDIAN_LINES, MAXIMUM_FUNCTION, MAXIMUM_ARGUMENTS = 300, 100, 60, 7
 
 
 def imported(source: str, module: tuple[str, ...], is_folder: bool) -> set[str]:
@@ -91,6 +92,19 @@ def lambda_layers(source: str) -> list[int]:
     ]
 
 
+def oversized(source: str) -> list[str]:
+    """Names of the functions that are too long, or take too many arguments."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.FunctionDef):
+            continue
+        names = [each.arg for each in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+        arguments = [name for name in names if name not in ("self", "cls")]
+        if node.end_lineno - node.lineno >= MAXIMUM_FUNCTION or len(arguments) > MAXIMUM_ARGUMENTS:
+            found.append(node.name)
+    return found
+
+
 MODULES = sorted((ROOT / PACKAGE).rglob("*.py"))
 TESTS = sorted(path.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("*.py"))
 every_module = pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
@@ -110,6 +124,24 @@ def test_imports_go_one_way(path):
 @every_module
 def test_files_are_short(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= MAXIMUM_LINES
+
+
+def test_most_files_are_shorter():
+    lengths = [len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES]
+    assert statistics.median(lengths) <= MEDIAN_LINES
+
+
+@every_module
+def test_functions_are_short(path):
+    assert oversized(path.read_text(encoding="utf-8")) == []
+
+
+def test_every_room_says_what_it_is_for_in_one_sentence():
+    rooms = {path.parent for path in MODULES}
+    for room in rooms:
+        said = ast.get_docstring(ast.parse((room / "__init__.py").read_text(encoding="utf-8")))
+        first, _, rest = said.partition("\n\n")
+        assert first.endswith(".") and first.count(". ") == 0, f"{room}: {first}"
 
 
 @every_module
@@ -192,3 +224,11 @@ def test_missing_docstrings_are_seen():
 def test_lambda_layers_are_seen(source):
     assert lambda_layers(source)
     assert not lambda_layers("square = lambda x: x * x")
+
+
+def test_long_functions_and_long_lists_of_arguments_are_seen():
+    long = "def f():\n" + "    pass\n" * MAXIMUM_FUNCTION
+    assert oversized(long) == ["f"] and oversized(long.removesuffix("    pass\n")) == []
+    arguments = ", ".join("abcdefg")
+    assert oversized(f"class A:\n    def f(self, {arguments}): pass") == []
+    assert oversized(f"def f({arguments}, *, h): pass") == ["f"]

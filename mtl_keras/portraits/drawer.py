@@ -6,7 +6,7 @@ of the drawing and says nothing about people.
 
 import numpy as np
 
-from mtl_keras.portraits import eye_area, features, scene, skin
+from mtl_keras.portraits import age, beard, eye_area, features, scene, skin
 from mtl_keras.portraits.camera import photograph
 from mtl_keras.portraits.canvas import Canvas
 from mtl_keras.portraits.glasses import draw_glasses
@@ -36,8 +36,8 @@ def render(portrait: Portrait, frame: int | Frame = 200) -> np.ndarray:
     for ear in ears:
         skin.draw_ear(canvas, head, look, ear)
     face = skin.draw_head(canvas, head, look)
-    skin.draw_age(canvas, head, look, face)
-    skin.draw_beard(canvas, head, look, face)
+    age.draw_age(canvas, head, look, face)
+    beard.draw_beard(canvas, head, look, face)
     features.draw_mouth(canvas, head, look, face)
     features.draw_nose(canvas, head, look, face)
     eye_area.draw_shadows(canvas, head, look, face)
