@@ -2,6 +2,7 @@
 
 from mtl_keras.datasets.adience import adience
 from mtl_keras.datasets.affectnet import affectnet
+from mtl_keras.datasets.appa_real import appa_real
 from mtl_keras.datasets.biwi import biwi
 from mtl_keras.datasets.celeba import celeba
 from mtl_keras.datasets.class_folders import class_folders
@@ -20,6 +21,7 @@ DATASETS = {
     "adience": adience,
     "affectnet": affectnet,
     "aflw2000": aflw2000,
+    "appa_real": appa_real,
     "biwi": biwi,
     "celeba": celeba,
     "class_folders": class_folders,
@@ -35,4 +37,4 @@ DATASETS = {
     "w300lp": w300lp,
 }
 # Sets of whole photos, or of crops with a wide margin: their faces are cut out before a network sees them.
-PHOTOS = ("aflw2000", "biwi", "genki4k", "imdb_wiki", "lagenda", "w300lp")
+PHOTOS = ("aflw2000", "appa_real", "biwi", "genki4k", "imdb_wiki", "lagenda", "w300lp")
