@@ -43,6 +43,12 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real data. It grows, so tests count what lies there and hold no number of it."""
+    return Path(os.environ["MTL_KERAS_DATA"])
+
+
+@pytest.fixture(scope="session")
 def faces_folder(tmp_path_factory) -> Path:
     """30 rendered faces, 64 x 64 pixels, in UTKFace's layout."""
     return write_utkface(tmp_path_factory.mktemp("rendered") / "faces", 30, seed=5, size=64)

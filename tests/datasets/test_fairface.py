@@ -174,6 +174,21 @@ def test_columns_of_a_file_without_header(tmp_path):
     assert read_columns(tmp_path / "list.csv", ["z", "y"], names=["x", "y", "z"]).iloc[0].tolist() == ["c", "b"]
 
 
+@pytest.mark.realdata
+def test_the_real_set_is_read_whole(real_data):
+    folder = real_data / "FairFace"
+    table = fairface(folder, strict=True)
+    assert not table.isna().any(axis=None)
+    for part, split in (("train", "train"), ("val", "validation")):
+        rows, lines = table[table["split"] == split], pd.read_csv(folder / f"fairface_label_{part}.csv")
+        assert len(rows) == len(lines) == len(os.listdir(folder / part))
+        assert (rows["gender"] == "male").sum() == (lines["gender"] == "Male").sum()
+        asian = lines["race"].isin(["East Asian", "Southeast Asian"])
+        assert (rows["ethnicity"] == "asian").sum() == asian.sum()
+        # Two ages went through a spreadsheet; the first and the last number of the others stand as they are.
+        assert (rows["age_decade"] == "3-9").sum() == lines["age"].isin(["3-9", "03-Sep"]).sum() > 0
+
+
 def assert_read_or_refused(folder):
     try:
         table = fairface(folder)

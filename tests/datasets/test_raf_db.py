@@ -1,5 +1,6 @@
 """The reader of RAF-DB: its label list, its two kinds of images, its manual annotations, and mistakes in its folder."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -155,6 +156,21 @@ def test_any_annotation_file_leaves_the_rest(tmp_path, contents):
     assert table["expression"].tolist() == EXPRESSIONS
     labels = table.loc[0, ["gender", "ethnicity"]]
     assert labels.notna().all() or table.attrs["deviations"] or contents.split()[10:11] == [b"2,"]
+
+
+@pytest.mark.realdata
+def test_the_real_set_is_read_whole(real_data):
+    folder = real_data / "RAF-DB" / "basic"
+    lines = [line.split() for line in (folder / LIST).read_text().splitlines()]
+    images = set(os.listdir(folder / "Image" / "aligned"))
+    table = raf_db(real_data / "RAF-DB")
+    assert sorted(map(os.path.basename, table["path"])) == sorted(images) and table.attrs["deviations"] == []
+    # Lines without an image are listed, one by one.
+    assert len(table.attrs["skipped"]) == len(lines) - len(images)
+    there = [(name, number) for name, number in lines if name.replace(".jpg", "_aligned.jpg") in images]
+    named = ["surprise", "fear", "disgust", "happy", "sad", "angry", "neutral"]
+    assert table["expression"].tolist() == [named[int(number) - 1] for _, number in there]
+    assert table["split"].tolist() == [name.split("_")[0] for name, _ in there]
 
 
 def write(folder: Path, lines: str = LINES) -> Path:
