@@ -70,18 +70,17 @@ def test_rows_that_are_no_image_are_listed(tmp_path, row, says):
         ([("1", "2 3", "Training")], "emotion,pixels,Usage", "none of its rows is an image"),
     ],
 )
-def test_a_csv_file_of_something_else_is_one_line(tmp_path, rows, header, says):
+def test_a_csv_file_of_something_else_is_one_line(tmp_path, one_line, rows, header, says):
     folder = write_csv(tmp_path, rows, header)
-    with pytest.raises(UserError, match=says) as error:
+    with one_line(says, folder):
         fer2013(folder)
-    assert "\n" not in str(error.value) and os.listdir(folder) == ["fer2013.csv"]
+    assert os.listdir(folder) == ["fer2013.csv"]
 
 
-def test_bytes_that_are_no_csv_are_one_line(tmp_path):
+def test_bytes_that_are_no_csv_are_one_line(tmp_path, one_line):
     (tmp_path / "fer2013.csv").write_bytes(np.random.default_rng(0).bytes(2000))
-    with pytest.raises(UserError) as error:
+    with one_line():
         fer2013(tmp_path)
-    assert "\n" not in str(error.value)
 
 
 @pytest.mark.realdata

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from mtl_keras.data.split import split
 from mtl_keras.data.table import combine
-from mtl_keras.datasets import DATASETS
 from mtl_keras.datasets.utkface import ParsedName, parse_name, utkface
 from mtl_keras.errors import UserError
 from mtl_keras.tasks import ETHNICITY, GENDER
@@ -172,36 +171,6 @@ def test_linked_folders_are_followed_and_loops_end(tmp_path):
     (tmp_path / "faces" / "loop").symlink_to(tmp_path / "faces")
     (tmp_path / "faces" / "more").symlink_to(tmp_path / "elsewhere")
     assert utkface(tmp_path / "faces")["age"].tolist() == [8.0, 7.0]
-
-
-@pytest.mark.skipif(os.name != "posix", reason="only POSIX file names are bytes")
-def test_name_in_another_encoding_is_skipped(tmp_path):
-    make_files(tmp_path, [f"8_0_1_{TIME}.jpg"])
-    try:
-        (Path(os.fsencode(tmp_path).decode()) / os.fsdecode(f"9_0_1_{TIME}\xe9.jpg".encode("latin-1"))).touch()
-    except OSError:
-        pytest.skip("this file system holds only UTF-8 names")
-    table = utkface(tmp_path)
-    assert table["age"].tolist() == [8.0]
-    assert [entry["reason"] for entry in table.attrs["skipped"]] == ["the name is not valid UTF-8"]
-    table.attrs["skipped"][0]["path"].encode()
-
-
-def test_folder_mistakes_are_one_line_errors(tmp_path):
-    make_files(tmp_path, ["file.jpg", "empty/notes.txt", "other/portrait.jpg"])
-    for folder, message in [
-        ("missing", "no such folder"),
-        ("file.jpg", "is a file"),
-        ("empty", "holds no image files"),
-        ("other", "none of its 1 images"),
-    ]:
-        with pytest.raises(UserError, match=message) as caught:
-            utkface(tmp_path / folder)
-        assert str(caught.value).startswith(str(tmp_path / folder)) and "\n" not in str(caught.value)
-
-
-def test_reader_is_listed():
-    assert DATASETS["utkface"] is utkface
 
 
 @pytest.mark.realdata
