@@ -44,6 +44,7 @@ def best() -> str:
         runs, name = pd.read_csv(file), file.parent.name
         if "stage" not in runs or name.endswith("_rendered"):
             continue
+        link = f"[{name}](docs/results/{name}.md)"
         for column in runs.filter(regex=r"\.(rmse|accuracy)$"):
             heading, factor, lowest = SHOWN[column.split(".")[1]]
             own = runs[~runs["stage"].isin(["reported", "baseline"])].sort_values(column, ascending=lowest).iloc[0]
@@ -51,7 +52,8 @@ def best() -> str:
             value, low, high = (f"{factor * own[column + end]:.2f}" for end in ("", ".low", ".high"))
             shown = "–" if pd.isna(published) else f"{factor * published:.2f}"
             figure = f"{column.split('.')[0].replace('_', ' ')} {heading}"
-            lines.append((f"[{name}](docs/results/{name}.md)", figure, f"{value} [{low}, {high}]: {own['run']}", shown))
+            lines.append((link, figure, f"{value} [{low}, {high}]: {own['run']}", shown))
+            link = ""  # once an experiment
     return markdown(lines)
 
 
