@@ -28,7 +28,7 @@ from mtl_keras.faces.folder import read_crops
 from mtl_keras.faces.geometry import LANDMARKS, UTKFACE_CROP, Face
 from mtl_keras.faces.mtcnn import FaceDetector
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 class Squares(FaceDetector):
