@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 # Read by TensorFlow when it is imported.
@@ -15,6 +16,7 @@ from hypothesis import settings
 
 from mtl_keras.commands import main
 from mtl_keras.datasets.rendered import rendered
+from mtl_keras.errors import UserError
 from mtl_keras.models.backbones import BACKBONES, Backbone
 from mtl_keras.portraits.writer import write_utkface
 from mtl_keras.tasks import AGE, ETHNICITY, GENDER, HEAD_POSE
@@ -40,6 +42,12 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.get_closest_marker("realdata"):
             item.add_marker(pytest.mark.skip(reason="MTL_KERAS_DATA names no folder of real data"))
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real data. It grows, so tests count what lies there and hold no number of it."""
+    return Path(os.environ["MTL_KERAS_DATA"])
 
 
 @pytest.fixture(scope="session")
@@ -83,6 +91,19 @@ def tiny_model(tiny_backbone) -> MultiTaskModel:
 def tiny_folder(tiny_model, tmp_path) -> Path:
     """The folder of `tiny_model`."""
     return model_folder.save(tiny_model, tmp_path / "model")
+
+
+@pytest.fixture(scope="session")
+def one_line():
+    """Give a context in which a `UserError` must come: one line that starts with a path and says a given thing."""
+
+    @contextmanager
+    def check(says: str = "", start: str | Path = ""):
+        with pytest.raises(UserError, match=says or None) as caught:
+            yield
+        assert str(caught.value).startswith(str(start)) and "\n" not in str(caught.value)
+
+    return check
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ Each level of folders stands for one task, the one whose classes its names are, 
 regard to case, and a blank or hyphen as an underscore.
 """
 
+import itertools
 import os
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from mtl_keras.datasets.files import label_table
+from mtl_keras.datasets.lists import notes, refuse
 from mtl_keras.errors import UserError
 from mtl_keras.files import folder_of, image_files
 from mtl_keras.tasks import TASKS, Task
@@ -73,14 +75,14 @@ def read_class_folders(folder: Path, source: str, strict: bool = False) -> pd.Da
         raise UserError(
             f"{folder}: found {seen}; expected folders named as the classes of a task, such as male, female"
         )
-    skipped = [
-        {"path": path, "reason": f"its folder {os.path.relpath(os.path.dirname(path), folder)!r} names no class"}
-        for path, is_wrong in zip(paths, wrong, strict=True)
-        if is_wrong
-    ]
-    if skipped and strict:
-        raise UserError(f"{skipped[0]['path']}: {skipped[0]['reason']}; rename the folder, or read without strict")
-    kept = ~wrong
+    # A name that is not valid UTF-8 can stand neither in a table nor on the screen.
+    odd = np.array([path.encode(errors="replace").decode() != path for path in paths], bool)
+    skipped = notes(itertools.compress(paths, odd), "the name is not valid UTF-8")
+    for path in itertools.compress(paths, wrong & ~odd):
+        skipped += notes([path], f"its folder {os.path.relpath(os.path.dirname(path), folder)!r} names no class")
+    if strict:
+        refuse(skipped)
+    kept = ~(wrong | odd)
     labels = {name: cells[kept].reset_index(drop=True) for name, cells in labels.items()}
     return label_table(source, np.array(paths, object)[kept], labels, split=split[kept], skipped=skipped)
 

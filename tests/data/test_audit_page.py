@@ -1,7 +1,6 @@
 """The report on a label table: it finds what was planted, and its page shows it."""
 
 import hashlib
-import os
 import shutil
 from pathlib import Path
 
@@ -112,11 +111,13 @@ def test_large_pictures_become_small(tmp_path):
 
 
 @pytest.mark.realdata
-@pytest.mark.slow
-def test_the_copies_of_the_real_set_are_all_found():
-    folder = Path(os.environ["MTL_KERAS_DATA"]) / "UTKFace"
-    table = check_images(mtl.datasets.utkface(folder))
+def test_identical_files_of_the_real_set_are_all_found(real_data):
+    table = mtl.datasets.utkface(real_data / "UTKFace")
     contents = table["path"].map(lambda path: hashlib.sha256(Path(path).read_bytes()).hexdigest())
+    # All identical files, and a twentieth of the others.
+    sample = contents.duplicated(keep=False) | (table.index % 20 == 0)
+    table = check_images(table[sample].reset_index(drop=True))
+    contents = contents[sample].reset_index(drop=True)
     same = contents[contents.duplicated(keep=False)]
     assert table.attrs["audit"]["identical_groups"] == same.nunique() > 0
     assert set(table["path"][same.index]) <= set(copies(table)["path"])

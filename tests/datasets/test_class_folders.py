@@ -57,16 +57,9 @@ def test_folders_that_name_no_class_are_listed(tmp_path):
 
 
 @pytest.mark.parametrize("names", [(), ("1.jpg",), ("holiday/1.jpg", "garden/2.jpg"), ("train/1.jpg",)])
-def test_a_folder_without_classes_is_one_line(tmp_path, names):
-    with pytest.raises(UserError, match="expected folders named as the classes of a task") as error:
+def test_a_folder_without_classes_is_one_line(tmp_path, one_line, names):
+    with one_line("expected folders named as the classes of a task", tmp_path):
         class_folders(write(tmp_path, *names))
-    assert "\n" not in str(error.value)
-
-
-def test_a_loop_of_links_ends(tmp_path):
-    write(tmp_path, "male/1.jpg")
-    (tmp_path / "male" / "loop").symlink_to(tmp_path)
-    assert len(class_folders(tmp_path)) == 1
 
 
 NAMES = st.lists(st.sampled_from(["train", "male", "female", "happy", "x", "glasses", "Contempt"]), max_size=3)

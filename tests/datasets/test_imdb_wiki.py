@@ -187,14 +187,6 @@ def test_file_with_a_single_photo_or_without_names_is_read(tmp_path):
     assert imdb_wiki(tmp_path / "one")["group"].tolist() == [0, 0, 1]
 
 
-def test_relative_folder(tmp_path, monkeypatch):
-    write_mat(tmp_path / "wiki_crop" / "wiki.mat", {"00/a.jpg": {}})
-    monkeypatch.chdir(tmp_path)
-    assert imdb_wiki(".")["path"].tolist() == ["wiki_crop/00/a.jpg"]
-    monkeypatch.chdir(tmp_path / "wiki_crop")
-    assert len(imdb_wiki(".")) == 1
-
-
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
@@ -204,17 +196,15 @@ def test_relative_folder(tmp_path, monkeypatch):
         ({"face_score": np.array(["a", "b"], dtype=object)}, "the field face_score holds no numbers"),
     ],
 )
-def test_file_of_another_layout_is_an_error(tmp_path, fields, message):
+def test_file_of_another_layout_is_an_error(tmp_path, one_line, fields, message):
     path = write_mat(tmp_path / "imdb.mat", {"a.jpg": {}, "b.jpg": {}}, **fields)
-    with pytest.raises(UserError, match=message) as caught:
+    with one_line(message, path):
         imdb_wiki(tmp_path)
-    assert str(caught.value).startswith(str(path)) and "\n" not in str(caught.value)
 
 
-def test_folder_mistakes_are_one_line_errors(tmp_path):
+def test_folder_mistakes_are_one_line_errors(tmp_path, one_line):
     for name in ("twice/imdb/imdb.mat", "twice/imdb_crop/imdb.mat"):
         write_mat(tmp_path / name, {"a.jpg": {}})
-    write_mat(tmp_path / "unpacked" / "imdb.mat", {"a.jpg": {}, "b.jpg": {}}, images=False)
     write_mat(tmp_path / "none" / "imdb.mat", {})
     write_mat(tmp_path / "too" / "deep" / "to" / "find" / "imdb.mat", {"a.jpg": {}})
     for folder, contents in [("damaged", {"imdb": 1.0}), ("other", {"pose": 1.0}), ("cut", {"imdb": 1.0})]:
@@ -222,18 +212,14 @@ def test_folder_mistakes_are_one_line_errors(tmp_path):
         savemat(tmp_path / folder / "imdb.mat", contents)
     (tmp_path / "cut" / "imdb.mat").write_bytes(b"MATLAB")
     for folder, message in [
-        ("missing", "no such folder"),
-        ("none/imdb.mat", "is a file"),
         ("too", "holds no imdb.mat or wiki.mat"),
         ("twice", "list the same photos; name the folder of one of them"),
-        ("unpacked", "no photo can be used: 2 photos: the image is missing"),
         ("none", "no photo can be used: none"),
         ("damaged", "the struct imdb has no field dob"),
         ("other", "has no variable imdb; expected the file of IMDB-WIKI"),
         ("cut", "is damaged or no MATLAB file"),
     ]:
-        with pytest.raises(UserError, match=message) as caught:
+        with one_line(message, tmp_path / folder):
             imdb_wiki(tmp_path / folder)
-        assert str(caught.value).startswith(str(tmp_path / folder)) and "\n" not in str(caught.value)
-    with pytest.raises(UserError, match="min_face_score nan: expected a number"):
+    with one_line("min_face_score nan: expected a number"):
         imdb_wiki(tmp_path / "twice" / "imdb", min_face_score=NAN)

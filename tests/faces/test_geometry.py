@@ -1,10 +1,8 @@
 """Faces are found, whatever else is in the list, and cut out as the models know them."""
 
 import json
-import os
 import pickle
 from dataclasses import asdict
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -247,11 +245,9 @@ def test_crops_are_in_color_whatever_the_photo():
 
 
 @pytest.mark.realdata
-def test_geometry_is_that_of_real_chips(detector):
-    folder = os.environ.get("MTL_KERAS_DATA")
-    if not folder:
-        pytest.skip("MTL_KERAS_DATA names no folder of real data")
-    files = sorted(Path(folder, "UTKFace").iterdir())[::130]
+def test_geometry_is_that_of_real_chips(detector, real_data):
+    files = sorted((real_data / "UTKFace").iterdir())
+    files = files[:: len(files) // 100]
     chips = [np.asarray(Image.open(file).convert("RGB")) for file in files]
     found = detector.detect(chips)
     assert sum(len(faces) > 0 for faces in found) > 0.95 * len(files)

@@ -247,11 +247,8 @@ def test_no_server_tells_where_to_get_the_file_and_where_to_put_it(server, tmp_p
 
 # === Real weights ===
 @pytest.mark.realdata
-def test_real_weights_load_into_both_trunks():
-    folder = os.environ.get("MTL_KERAS_DATA")
-    if not folder:
-        pytest.skip("MTL_KERAS_DATA names no folder of real data")
-    path = Path(folder) / "facenet" / "20180408-102900-weights.h5"
+def test_real_weights_load_into_both_trunks(real_data):
+    path = real_data / "facenet" / "20180408-102900-weights.h5"
     images = np.random.default_rng(0).uniform(-1, 1, (2, 160, 160, 3)).astype("float32")
     for build in (facenet, facenet_small):
         model = build()
