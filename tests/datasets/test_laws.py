@@ -77,6 +77,7 @@ def rendered_lines() -> bytes:
     )
 
 
+APPA_REAL_HEADER = "file_name,num_ratings,apparent_age_avg,apparent_age_std,real_age"
 AFFECTNET_HEADER = (
     "subDirectory_filePath,face_x,face_y,face_width,face_height,facial_landmarks,expression,valence,arousal"
 )
@@ -112,6 +113,20 @@ TINY = {
         lines="validation.csv",
     ),
     "aflw2000": Tiny(["image2.jpg", "image4.jpg"], poses("image2", "image4"), unlisted="image6.jpg"),
+    "appa_real": Tiny(
+        ["train/0.jpg", "test/1.jpg"],
+        {
+            "gt_avg_train.csv": text(
+                "file_name,num_ratings,apparent_age_avg,apparent_age_std,real_age", "0.jpg,9,5,1,4"
+            ),
+            "gt_avg_test.csv": text(
+                "file_name,num_ratings,apparent_age_avg,apparent_age_std,real_age", "1.jpg,9,7,1,8"
+            ),
+        },
+        listed=True,
+        unlisted="test/9.jpg",
+        lines="gt_avg_test.csv",
+    ),
     "biwi": Tiny(
         ["01/frame_00003_rgb.png", "02/frame_00003_rgb.png"],
         {"01/frame_00003_pose.txt": BIWI_POSE, "02/frame_00003_pose.txt": BIWI_POSE},
