@@ -26,7 +26,7 @@ def sidecar(model: MultiTaskModel, crop: CropGeometry = UTKFACE_CROP) -> dict:
         "mtl_keras": __version__,
         "tasks": [asdict(task) for task in model.tasks],
         "outputs": [task.name for task in model.tasks],
-        "backbone": model.get_config()["backbone"],
+        "backbone": model.backbone,
         "image_size": model.image_size,
         "resize_method": model.resize_method,
         "crop": asdict(crop),

@@ -1,6 +1,7 @@
-"""What the tasks share between the trunk and their heads, one file each."""
+"""What the tasks share between the image and their heads, one file each."""
 
+from mtl_keras.models.sharing.cross_stitch import cross_stitch
 from mtl_keras.models.sharing.hard import hard
 
-# name -> function(features, task names, units, dropout) -> {task name: features of that task}
-SHARING = {"hard": hard}
+# name -> function(trunk, task names, settings) -> Shared, which gives {task name: features of that task} of an image
+SHARING = {"hard": hard, "cross_stitch": cross_stitch}
