@@ -35,7 +35,7 @@ from mtl_keras.tasks import (
     SMILE,
     Task,
 )
-from mtl_keras.training.trainer import MultiTaskModel
+from mtl_keras.training.model import MultiTaskModel
 
 __all__ = [
     "AGE",

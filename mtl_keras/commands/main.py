@@ -31,7 +31,7 @@ from mtl_keras.serving.predictor import MANY, Predictor, find_images
 from mtl_keras.studies.results import MISSING, heading, metric_of
 from mtl_keras.tasks import HEAD_POSE, TASKS, Task
 from mtl_keras.training import model_folder
-from mtl_keras.training.trainer import MultiTaskModel
+from mtl_keras.training.model import MultiTaskModel
 from mtl_keras.training.weightings import WEIGHTINGS
 
 NAMES = {

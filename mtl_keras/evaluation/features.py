@@ -11,7 +11,7 @@ import tensorflow as tf
 from mtl_keras.data.augment import view
 from mtl_keras.data.pipeline import batches
 from mtl_keras.files import replacing
-from mtl_keras.training.trainer import MultiTaskModel
+from mtl_keras.training.model import MultiTaskModel
 
 
 class ImagesOnly:

@@ -11,7 +11,7 @@ from mtl_keras.errors import UserError
 from mtl_keras.evaluation.features import image_batches
 from mtl_keras.kinds.metrics import answers
 from mtl_keras.tasks import Task
-from mtl_keras.training.trainer import MultiTaskModel
+from mtl_keras.training.model import MultiTaskModel
 
 # Ways to look at an image, as (mirrored, how many times as far away), over which answers can be averaged. Of zooms by
 # 10 and 20 % and rotations by 8 degrees these were best on the validation split of UTKFace.

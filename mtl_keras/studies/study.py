@@ -24,9 +24,9 @@ from mtl_keras.studies.runs import Run, fingerprint, prepare, read_run, write_ru
 from mtl_keras.studies.settings import Experiment, check, label_of, name_of, precision, whole_stage
 from mtl_keras.tasks import HEAD_POSE, Task
 from mtl_keras.training import distribute, model_folder
+from mtl_keras.training.model import MultiTaskModel
 from mtl_keras.training.optimizers import Harmonic, LayerwiseAdamW, cosine
 from mtl_keras.training.resume import fit, seconds_before
-from mtl_keras.training.trainer import MultiTaskModel
 
 # The heads alone want larger batches than a whole network; the rate was chosen on the validation split.
 FROZEN_BATCH, FROZEN_RATE = 256, 5e-4

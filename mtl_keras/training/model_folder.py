@@ -14,7 +14,7 @@ import keras
 from mtl_keras import __version__
 from mtl_keras.errors import UserError
 from mtl_keras.faces.geometry import UTKFACE_CROP, CropGeometry
-from mtl_keras.training.trainer import MultiTaskModel
+from mtl_keras.training.model import MultiTaskModel
 
 FORMATS = ("keras",)
 

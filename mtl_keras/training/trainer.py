@@ -1,19 +1,16 @@
-"""The multi-task model: built from its parts, trained with masks, on one device or many."""
+"""Training of several tasks with masks, on one device or many: the only gradient tape and the only all_reduce."""
 
 import math
-from dataclasses import asdict
 
 import keras
 import tensorflow as tf
 
 from mtl_keras.errors import UserError
 from mtl_keras.kinds import losses, metrics
-from mtl_keras.models.backbones import BACKBONES
-from mtl_keras.models.backbones.backbone import Backbone, as_backbone
-from mtl_keras.models.network import Sizes, build_network, input_size
-from mtl_keras.models.sharing import SHARING
 from mtl_keras.tasks import Task
 from mtl_keras.training import weightings
+from mtl_keras.training.task_gradients import filled, pieces, rows, shared_positions
+from mtl_keras.training.weightings.weighting import Weighting
 
 LOSS_MEANS = ("labelled", "batch")
 
@@ -26,7 +23,7 @@ class Trainer(keras.Model):
 
     def __init__(self, tasks: list[Task], inputs, outputs: dict, name: str):
         super().__init__(inputs=inputs, outputs=outputs, name=name)
-        self.tasks = list(tasks)
+        self.tasks, self._weighting = list(tasks), None
         self._means = {mean: keras.metrics.Mean(mean) for mean in ("loss", *(f"{task.name}_loss" for task in tasks))}
         self._means |= {self._score(task): keras.metrics.Mean(self._score(task)) for task in tasks}
 
@@ -38,23 +35,25 @@ class Trainer(keras.Model):
     def compile(
         self,
         optimizer="adamw",
-        weighting: str | dict[str, float] = "equal",
+        weighting: str | dict[str, float] | Weighting = "equal",
         loss_mean: str = "labelled",
         l2: float = 0.0,
         jit_compile=False,
     ):
         """Choose the optimizer, the weighting of the tasks, and what a task's loss is averaged over.
 
-        `weighting` is a name of WEIGHTINGS or {task: weight}. `loss_mean` "labelled" divides a task's summed loss by
+        `weighting` is a name of WEIGHTINGS, {task: weight}, or a `Weighting` (a model compiled with one is saved
+        uncompiled). `loss_mean` "labelled" divides a task's summed loss by
         the number of its labelled examples, "batch" by the number of all examples, counted over all replicas. `l2`
         times half the squared norm of all trained kernels is minimized as well; the log shows it as `l2`, beside the
-        `loss` of the tasks.
+        `loss` of the tasks. What layers add by `add_loss` is minimized too.
         """
         if loss_mean not in LOSS_MEANS:
             raise UserError(f"unknown loss_mean {loss_mean!r}; expected one of {', '.join(LOSS_MEANS)}")
         if not 0 <= l2 < math.inf:
             raise UserError(f"l2 {l2!r}: expected a number of at least 0")
-        self._weigh = weightings.find(weighting, [task.name for task in self.tasks])
+        with self.distribute_strategy.scope():
+            self._weighting = weightings.find(weighting, [task.name for task in self.tasks])
         self._loss_mean, self._l2 = loss_mean, l2
         self._means = {name: mean for name, mean in self._means.items() if name != "l2"}
         if l2:
@@ -63,7 +62,8 @@ class Trainer(keras.Model):
         self._choices = {"weighting": weighting, "loss_mean": loss_mean, "l2": l2, "jit_compile": jit_compile}
 
     def get_compile_config(self):
-        if not self.compiled:
+        # A weighting of the user's own has no name by which it could be found again.
+        if not self.compiled or isinstance(self._choices["weighting"], Weighting):
             return None
         return {"optimizer": keras.saving.serialize_keras_object(self.optimizer), **self._choices}
 
@@ -75,36 +75,94 @@ class Trainer(keras.Model):
     def metrics(self):
         return list(self._means.values())
 
+    @property
+    def trainable_variables(self):
+        """Return the network's variables that are trained, and those of its weighting."""
+        return [*super().trainable_variables, *(self._weighting.variables(trained=True) if self._weighting else ())]
+
+    @property
+    def weighting_state(self) -> keras.layers.Layer | None:
+        """Return the weighting's state. Keras saves what a model's properties hold; its weights are the network's."""
+        return self._weighting.state if self._weighting else None
+
     def train_step(self, data):
         images, labels, masks = data
-        with tf.GradientTape() as tape:
+        weighting, variables = self._weighting, self.trainable_variables
+        before = [tf.identity(variable.value) for variable in weighting.variables()]
+        with tf.GradientTape(persistent=weighting.needs != "losses") as tape:
             outputs = self(images, training=True)
             sums, counts = self._sums(outputs, labels, masks)
             # The only numbers that replicas exchange before the gradients: (T,) sums and (T,) counts.
-            divisors = self._divisors(counts, images)
+            present, divisors = self._present(counts, images)
             means = self._over_replicas(sums) / divisors
-            weights = tf.stop_gradient(self._weigh(means))
-            # Each replica's part of the weighted mean over all replicas: their gradients add up to the whole gradient.
-            part = tf.reduce_sum(weights * sums / divisors)
+            weights, regularizer = self._weights(tf.stop_gradient(means), present)
+            # Each replica's part of the weighted means over all replicas: their gradients add up to the whole gradient.
+            parts = tf.stop_gradient(weights) * sums / divisors  # (T,)
             penalty = self._penalty()
-            part += penalty / self._replicas()
-            scaled = self.optimizer.scale_loss(part)
-        variables = self.trainable_variables
-        gradients = tape.gradient(scaled, variables)
-        gradients = [tf.zeros_like(v.value) if g is None else g for g, v in zip(gradients, variables, strict=True)]
-        self.optimizer.apply_gradients(zip(self._whole(gradients), variables, strict=True))
+            terms = [penalty, *self.losses]
+            if weighting.variables(trained=True):
+                terms.append(tf.reduce_sum(weights * tf.stop_gradient(means)) + regularizer)
+            rest = sum(terms) / self._replicas()
+            scale = self.optimizer.scale_loss
+            losses_of_tasks = [scale(tf.reduce_sum(parts) + rest)]
+            if weighting.needs != "losses":
+                losses_of_tasks = [*map(scale, tf.unstack(parts)), *([scale(rest)] if tf.is_tensor(rest) else [])]
+        gradients = [tape.gradient(loss, variables) for loss in losses_of_tasks]
+        if weighting.needs == "losses":
+            gradients = self._over_replicas(filled(gradients[0], variables))
+        else:
+            gradients = self._combined(gradients, present, scale(1.0))
+        self.optimizer.apply_gradients(zip(self._on_first_replica(gradients), variables, strict=True))
+        weighting.follow(means, present, before)
         if self._l2:
             self._means["l2"].update_state(penalty)
-        return self._log(outputs, labels, masks, tf.reduce_sum(weights * means), sums, counts)
+        loss = tf.reduce_sum(tf.stop_gradient(weights) * means) + tf.stop_gradient(regularizer)
+        return self._log(outputs, labels, masks, loss, sums, counts)
 
     def test_step(self, data):
         images, labels, masks = data
         outputs = self(images, training=False)
         sums, counts = self._sums(outputs, labels, masks)
-        means = self._over_replicas(sums) / self._divisors(counts, images)
+        present, divisors = self._present(counts, images)
+        means = self._over_replicas(sums) / divisors
+        weights, regularizer = self._weights(means, present)
         if self._l2:
             self._means["l2"].update_state(self._penalty())
-        return self._log(outputs, labels, masks, tf.reduce_sum(self._weigh(means) * means), sums, counts)
+        return self._log(outputs, labels, masks, tf.reduce_sum(weights * means) + regularizer, sums, counts)
+
+    def _weights(self, means, present):
+        """Return the weights (T,) of the losses and what the weighting adds to them.
+
+        Where gradients are weighed instead, the loss is the plain sum, so that validation has the same.
+        """
+        if self._weighting.needs != "losses":
+            return tf.ones_like(means), 0.0
+        return self._weighting.weigh(means, present), self._weighting.regularizer(present)
+
+    def _combined(self, by_task, present, scale):
+        """Return the whole gradient of every variable from that of each task, and of the rest if it is there.
+
+        What is weighed are the gradients at the shared variables, over all replicas; those at a task's own variables
+        stay as they are.
+        """
+        variables, tasks = self.trainable_variables, len(self.tasks)
+        shared = shared_positions(by_task[:tasks])
+        own = [[None if n in shared else g for n, g in enumerate(row)] for row in by_task[:tasks]] + by_task[tasks:]
+        gradients = [
+            tf.add_n([g for g in column if g is not None] or [tf.zeros_like(variable.value)])
+            for column, variable in zip(zip(*own, strict=True), variables, strict=True)
+        ]
+        gradients = self._over_replicas(gradients)
+        if shared:
+            jacobian = self._over_replicas(rows(by_task[:tasks], variables, shared)) / scale  # (T, P)
+            if self._weighting.needs == "gramian":
+                weights = self._weighting.weigh(tf.matmul(jacobian, jacobian, transpose_b=True), present)
+                combined = tf.linalg.matvec(jacobian, weights, transpose_a=True)
+            else:
+                combined = self._weighting.weigh(jacobian, present)
+            for position, gradient in pieces(combined * scale, variables, shared).items():
+                gradients[position] += gradient
+        return gradients
 
     def _penalty(self):
         """Return `l2` times half the squared norm of all trained kernels, a scalar."""
@@ -124,11 +182,15 @@ class Trainer(keras.Model):
             pairs.append(losses.masked_sum(values, masks[task.name]))
         return tf.stack([pair[0] for pair in pairs]), tf.stack([pair[1] for pair in pairs])
 
-    def _divisors(self, counts, images):
-        """Return what each task's sum is divided by (T,): never 0, so that a batch without a label has loss 0."""
+    def _present(self, counts, images):
+        """Return which tasks have a label on any replica (T,) and what each task's sum is divided by (T,).
+
+        That is never 0, so that a batch without a label has loss 0.
+        """
+        labelled = divisors = self._over_replicas(counts)
         if self._loss_mean == "batch":
-            counts = tf.fill(tf.shape(counts), tf.cast(tf.shape(images)[0], tf.float32))
-        return tf.maximum(self._over_replicas(counts), 1.0)
+            divisors = self._over_replicas(tf.fill(tf.shape(counts), tf.cast(tf.shape(images)[0], tf.float32)))
+        return labelled > 0, tf.maximum(divisors, 1.0)
 
     def _over_replicas(self, values):
         """Sum a tensor, or a list of them, over all replicas: the only all_reduce of the package."""
@@ -136,15 +198,15 @@ class Trainer(keras.Model):
             return values
         return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, values)
 
-    def _whole(self, gradients):
-        """Return the gradients summed over all replicas on the first replica and zeros on the others.
+    def _on_first_replica(self, gradients):
+        """Return whole gradients on the first replica and zeros on the others.
 
         Keras clips before it sums over the replicas: so it clips the whole gradient, and its sum leaves that as it is.
         """
         if self._replicas() == 1:
             return gradients
         first = tf.equal(tf.distribute.get_replica_context().replica_id_in_sync_group, 0)
-        return [gradient * tf.cast(first, gradient.dtype) for gradient in self._over_replicas(gradients)]
+        return [gradient * tf.cast(first, gradient.dtype) for gradient in gradients]
 
     def _log(self, outputs, labels, masks, loss, sums, counts):
         """Count this batch in the epoch's masked means and return them as rank-1 logs.
@@ -169,111 +231,3 @@ class Trainer(keras.Model):
         if self.optimizer is not None and not self.optimizer.built:
             with self.distribute_strategy.scope():
                 self.optimizer.build(self.trainable_variables)
-
-
-@keras.saving.register_keras_serializable("mtl_keras")
-class MultiTaskModel(Trainer):
-    """One network that learns several tasks from data that labels each only in part.
-
-    It takes images (B, S, S, 3) of 0..255, or features (B, D) with the backbone "features", and answers
-    {task name: (B, K)}: probabilities of the classes or bins, or numbers in the task's unit. `backbone` is a name of
-    BACKBONES, a `Backbone`, or a Keras model of square images to features or maps, which then sees pixels of 0..255.
-    `shared_units` and `head_units` are the widths of the dense layers that the tasks share and that each has of its
-    own; a backbone with branches has no others. A `border` is the number of mirrored pixels on each side that show the
-    trunk a face smaller than its crop; it comes on top of `image_size`.
-    """
-
-    def __init__(
-        self,
-        tasks: list[Task],
-        backbone: str | Backbone | keras.Model = "facenet",
-        sharing: str = "hard",
-        image_size: int | None = None,
-        border: int = 0,
-        shared_units: tuple[int, ...] = (512, 256),
-        head_units: tuple[int, ...] = (128,),
-        dropout: float = 0.3,
-    ):
-        if isinstance(backbone, str) and backbone not in BACKBONES:
-            raise UserError(f"unknown backbone {backbone!r}; expected one of {', '.join(BACKBONES)}")
-        if sharing not in SHARING:
-            raise UserError(f"unknown way of sharing {sharing!r}; expected one of {', '.join(SHARING)}")
-        if not tasks or len({task.name for task in tasks}) < len(tasks):
-            raise UserError(f"tasks {[task.name for task in tasks]}: expected at least one, each only once")
-        named = isinstance(backbone, str)
-        parts = BACKBONES[backbone] if named else as_backbone(backbone)
-        size = input_size(parts, image_size, border)
-        if not named:
-            parts = parts.built(size + 2 * border)
-        # A network with branches of its own fixes the dense layers too.
-        units = ((), ()) if parts.branch else (tuple(shared_units), tuple(head_units))
-        network = build_network(tasks, parts, sharing, Sizes(size, border, *units, dropout))
-        super().__init__(tasks, network.inputs, network.outputs, "multi_task_model")
-        self.image_size, self.resize_method, self._network = size, parts.resize_method, network
-        self.backbone = backbone if named else network.trunks[0].name
-        self._settings = {
-            "tasks": [asdict(task) for task in tasks],
-            "backbone": backbone if named else parts.get_config(),
-            "sharing": sharing,
-            "image_size": size,
-            "border": border,
-            "shared_units": list(units[0]),
-            "head_units": list(units[1]),
-            "dropout": dropout,
-        }
-
-    # === Parts ===
-    @property
-    def trunks(self) -> list[keras.Model]:
-        """Return the trunks: one, or as many as the way of sharing has built."""
-        return self._network.trunks
-
-    def trunk_variables(self) -> list[keras.Variable]:
-        """Return the variables of all trunks that are trained."""
-        return [variable for trunk in self.trunks for variable in trunk.trainable_variables]
-
-    def freeze_stem(self) -> None:
-        """Leave the trunks' first stage as it is, in training as well; a trunk without stages stays free."""
-        for trunk in self.trunks if self._network.stem else []:
-            names = [layer.name for layer in trunk.layers]
-            for layer in trunk.layers[: names.index(self._network.stem) + 1]:
-                layer.trainable = False
-
-    def feature_network(self) -> keras.Model | None:
-        """Return the model from images to the features that every head reads; None where there are none such."""
-        return None if self._network.common is None else keras.Model(self.inputs, self._network.common)
-
-    def heads_network(self) -> Trainer:
-        """Return what answers from the features of `feature_network`, of this model's own layers.
-
-        To train it is to train everything of this model but the trunk.
-        """
-        return Trainer(self.tasks, self._network.common, self._network.outputs, "heads")
-
-    def first_maps(self, images):
-        """Return the maps (B, H, W, F) that the first trunk sees first of images, or None where it names none."""
-        if not self._network.maps:
-            return None
-        trunk = self.trunks[0]
-        seen = keras.Model(self.inputs, self._network.normalized)(images)
-        return keras.Model(trunk.inputs, trunk.get_layer(self._network.maps).output)(seen)
-
-    # === Config ===
-    def get_config(self):
-        layers = self._network.layers(self.layers)
-        return {**self._settings, "frozen": [name for name, layer in layers.items() if not layer.trainable]}
-
-    @classmethod
-    def from_config(cls, config):
-        tasks = [
-            Task(**{key: tuple(value) if isinstance(value, list | tuple) else value for key, value in task.items()})
-            for task in config["tasks"]
-        ]
-        settings = {name: value for name, value in config.items() if name != "frozen"}
-        if isinstance(settings["backbone"], dict):
-            settings["backbone"] = Backbone.from_config(settings["backbone"])
-        model = cls(**{**settings, "tasks": tasks})
-        # The trunks come before their own layers, since setting their state sets theirs.
-        for name, layer in model._network.layers(model.layers).items():
-            layer.trainable = name not in config.get("frozen", ())
-        return model

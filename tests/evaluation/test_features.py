@@ -11,7 +11,7 @@ from mtl_keras.data.images import read_image
 from mtl_keras.errors import UserError
 from mtl_keras.evaluation import features
 from mtl_keras.evaluation.features import image_batches, trunk_features
-from mtl_keras.training.trainer import MultiTaskModel
+from mtl_keras.training.model import MultiTaskModel
 
 
 @pytest.fixture

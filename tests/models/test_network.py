@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mtl_keras.tasks import AGE, GENDER, SMILE
-from mtl_keras.training.trainer import MultiTaskModel
+from mtl_keras.training.model import MultiTaskModel
 
 ROOT = Path(__file__).parents[2]
 READ = """

@@ -8,7 +8,7 @@ import tensorflow as tf
 from mtl_keras.data.pipeline import batches
 from mtl_keras.errors import UserError
 from mtl_keras.tasks import AGE, AGE_REGRESSION, ETHNICITY, GENDER, HEAD_POSE
-from mtl_keras.training.trainer import MultiTaskModel
+from mtl_keras.training.model import MultiTaskModel
 
 TASKS = [AGE, GENDER, HEAD_POSE]
 WIDTH, ROWS, BATCH = 6, 11, 4

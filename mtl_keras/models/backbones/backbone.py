@@ -1,6 +1,7 @@
 """A trunk and the input that it expects: one of the library's, or a Keras model of the user's."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, replace
 
 import keras
@@ -67,7 +68,7 @@ class Backbone:
     def from_config(cls, config: dict) -> "Backbone":
         """Return the backbone of a `get_config`; its weights, and those of what follows it, are still to be loaded."""
         settings = {name: value for name, value in config.items() if name not in ("network", "stages")}
-        network = keras.saving.deserialize_keras_object(config["network"])
+        network = keras.saving.deserialize_keras_object(deepcopy(config["network"]))  # Keras empties what it reads
         return cls(network, stages=tuple(config["stages"]), **settings)
 
 

@@ -22,8 +22,8 @@ class CrossStitch(keras.layers.Layer):
 
     def build(self, input_shape):
         tasks = len(input_shape)
-        others = (1 - OWN_PART) / (tasks - 1) if tasks > 1 else 0.0
-        start = [[(OWN_PART if t == s else others) for s in range(tasks)] for t in range(tasks)]
+        own = OWN_PART if tasks > 1 else 1.0
+        start = [[own if t == s else (1 - own) / (tasks - 1) for s in range(tasks)] for t in range(tasks)]
         self.matrix = self.add_weight(
             name="matrix", shape=(tasks, tasks), initializer=lambda shape, dtype: ops.convert_to_tensor(start, dtype)
         )

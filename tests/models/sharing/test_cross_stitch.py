@@ -7,7 +7,7 @@ import pytest
 from mtl_keras.errors import UserError
 from mtl_keras.models.sharing.cross_stitch import CrossStitch
 from mtl_keras.tasks import EYEGLASSES, GENDER, SMILE
-from mtl_keras.training.trainer import MultiTaskModel
+from mtl_keras.training.model import MultiTaskModel
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 3)).astype("uint8")
 LABELS = {name: np.array([0, 1, 1, 0], "int32") for name in ("gender", "smile", "eyeglasses")}
