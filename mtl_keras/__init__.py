@@ -26,7 +26,7 @@ _NAMES = Table(
         "Experiment": "mtl_keras.studies.settings:Experiment",
         "GENDER": "mtl_keras.tasks:GENDER",
         "HEAD_POSE": "mtl_keras.tasks:HEAD_POSE",
-        "MultiTaskModel": "mtl_keras.training.trainer:MultiTaskModel",
+        "MultiTaskModel": "mtl_keras.training.model:MultiTaskModel",
         "SMILE": "mtl_keras.tasks:SMILE",
         "Task": "mtl_keras.tasks:Task",
         "batches": "mtl_keras.data.pipeline:batches",

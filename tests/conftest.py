@@ -21,7 +21,7 @@ from mtl_keras.models.backbones import BACKBONES, Backbone
 from mtl_keras.portraits.writer import write_utkface
 from mtl_keras.tasks import AGE, ETHNICITY, GENDER, HEAD_POSE
 from mtl_keras.training import model_folder
-from mtl_keras.training.trainer import MultiTaskModel
+from mtl_keras.training.model import MultiTaskModel
 
 # Only possible before TensorFlow's first operation, and an import makes none. GPUs are hidden, since they round too
 # coarsely for what is compared here.

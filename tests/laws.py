@@ -15,13 +15,15 @@ import pytest
 import tensorflow as tf
 
 from mtl_keras.data.pipeline import feature_batches
+from mtl_keras.errors import UserError
 from mtl_keras.kinds import losses, metrics
 from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.models.sharing import SHARING
 from mtl_keras.tasks import AGE, AGE_ARGMAX, AGE_REGRESSION, GENDER, HEAD_POSE, TASKS, Task
 from mtl_keras.training import distribute, weightings
+from mtl_keras.training.model import MultiTaskModel
 from mtl_keras.training.optimizers import LayerwiseAdamW
-from mtl_keras.training.trainer import LOSS_MEANS, MultiTaskModel
+from mtl_keras.training.trainer import LOSS_MEANS
 from mtl_keras.training.weightings import WEIGHTINGS
 
 ROOT = Path(__file__).parents[1]
@@ -36,10 +38,15 @@ EVERY_TASK = {
 # One task of each kind, and the fixed weights that are tried beside the named weightings.
 THREE = [AGE, GENDER, HEAD_POSE]
 EVERY_WEIGHTING = [*WEIGHTINGS, {"age": 0.3, "gender": 2.0, "head_pose": 1.0}]
-# What a deterministic weighting gives for losses of 0.5, 2 and 4.
+# The weights of losses of 0.5, 2 and 4, and of three gradients of length 4; or what the gradients are combined to.
+LOSSES = np.array([0.5, 2.0, 4.0], "float32")
 PINNED = {"equal": [1.0, 1.0, 1.0]}
 # The smallest sides that the trunks can take; a trunk that is not here is built at its usual one.
 SMALLEST = {"facenet": 75, "facenet_small": 75, "features": WIDTH}
+# Ways of sharing that need a trunk with stages.
+CUT = {"cross_stitch"}
+# With three trunks of 23 million weights it would be the longest test of all.
+NETWORKS = [(b, s) for b in BACKBONES for s in SHARING if s == "hard" or not b.startswith("facenet")]
 
 every_task = pytest.mark.parametrize("task", EVERY_TASK.values(), ids=EVERY_TASK)
 every_weighting = pytest.mark.parametrize(
@@ -87,6 +94,11 @@ def take(data, rows):
     return tf.nest.map_structure(lambda array: array[rows], data)
 
 
+def states(model: MultiTaskModel) -> list[np.ndarray]:
+    """The state of a model's weighting."""
+    return [] if model.weighting_state is None else [np.asarray(v) for v in model.weighting_state.weights]
+
+
 def network(tasks: list[Task], seed: int = 1) -> MultiTaskModel:
     """A small network on features, without dropout; the same weights for the same seed."""
     keras.utils.set_random_seed(seed)
@@ -113,7 +125,7 @@ def trained(strategy: str, optimizer=keras.optimizers.SGD, validated=True, **cho
     training = feature_batches(features, table, THREE, BATCH, seed=3)
     validation = feature_batches(features, table, THREE, BATCH) if validated else None
     history = model.fit(training, validation_data=validation, epochs=2, verbose=0, shuffle=False)
-    return model.get_weights(), history.history
+    return [*model.get_weights(), *states(model)], history.history
 
 
 def assert_same(first, second, tolerance: float = 1e-5):
@@ -162,7 +174,7 @@ def test_mask_0_equals_the_row_removed_in_training(weighting):
         model = network(THREE)
         model.compile(keras.optimizers.SGD(0.1), weighting)
         history = model.fit(dataset_of(rows, 8), epochs=2, verbose=0, shuffle=False).history
-        results.append((model.get_weights(), list(history.values())))
+        results.append(([*model.get_weights(), *states(model)], list(history.values())))
     assert_same(results[0][0], results[1][0])
     assert_same(results[0][1], results[1][1])
 
@@ -193,10 +205,10 @@ def test_a_batch_without_any_label_changes_nothing(weighting, loss_mean):
     features, labels, masks = rows_of(THREE, 4)
     model = network(THREE)
     model.compile(keras.optimizers.SGD(0.1), weighting, loss_mean)
-    before = model.get_weights()
+    before = [*model.get_weights(), *states(model)]
     logs = model.train_on_batch(features, labels, {name: np.zeros(4, "float32") for name in masks}, return_dict=True)
     assert all(value == 0 for value in logs.values())
-    assert_same(before, model.get_weights(), 0)
+    assert_same(before, [*model.get_weights(), *states(model)], 0)
 
 
 # === Many devices equal one ===
@@ -236,9 +248,9 @@ def test_two_replicas_equal_one_device_with_l2():
     assert_same(one[1].values(), two[1].values())
 
 
-def work(out: str) -> None:
+def work(out: str, weighting: str) -> None:
     """Train as one of the workers that TF_CONFIG names, and save the weights and the history."""
-    weights, history = trained("auto", clipped)
+    weights, history = trained("auto", clipped, weighting=weighting)
     np.savez(out, *weights, history=json.dumps(history))
 
 
@@ -254,7 +266,8 @@ def free_ports(count: int) -> list[int]:
 
 
 @pytest.mark.slow
-def test_two_workers_equal_one_process(tmp_path):
+@pytest.mark.parametrize("weighting", ["equal", "pcgrad"])
+def test_two_workers_equal_one_process(weighting, tmp_path):
     addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
     outs = [tmp_path / f"{index}.npz" for index in range(2)]
     workers = []
@@ -270,9 +283,9 @@ def test_two_workers_equal_one_process(tmp_path):
                 "TF_CPP_MIN_LOG_LEVEL": "3",
             }
             with open(tmp_path / f"{index}.log", "w") as log:
-                command = [sys.executable, __file__, str(out)]
+                command = [sys.executable, __file__, str(out), weighting]
                 workers.append(subprocess.Popen(command, env={**os.environ, **settings}, stdout=log, stderr=log))
-        expected = trained("one", clipped)
+        expected = trained("one", clipped, weighting=weighting)
         codes = [worker.wait(timeout=200) for worker in workers]
     finally:
         for worker in workers:
@@ -299,19 +312,23 @@ def test_a_reloaded_network_answers_and_trains_on_as_the_saved_one(weighting, lo
     model.fit(dataset_of(data), epochs=1, verbose=0, shuffle=False)
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    assert_same(states(model), states(again), 0)
     answers, answers_again = model.predict(data[0], verbose=0), again.predict(data[0], verbose=0)
     assert list(answers) == list(answers_again) == ["age", "gender", "head_pose"]
     assert_same(answers.values(), answers_again.values(), 1e-6)
     histories = [m.fit(dataset_of(data), epochs=2, verbose=0, shuffle=False).history for m in (model, again)]
-    assert_same(model.get_weights(), again.get_weights(), 1e-6)
+    assert_same([*model.get_weights(), *states(model)], [*again.get_weights(), *states(again)], 1e-6)
     assert_same(histories[0].values(), histories[1].values(), 1e-6)
 
 
-@pytest.mark.parametrize("sharing", SHARING)
-@pytest.mark.parametrize("backbone", BACKBONES)
+@pytest.mark.parametrize(("backbone", "sharing"), NETWORKS)
 def test_every_network_builds_trains_saves_and_reloads(backbone, sharing, tmp_path):
     keras.utils.set_random_seed(0)
     size = SMALLEST.get(backbone, BACKBONES[backbone].image_size)
+    if sharing in CUT and not BACKBONES[backbone].stages:
+        with pytest.raises(UserError, match="cannot be cut"):
+            MultiTaskModel(THREE, backbone, sharing, size)
+        return
     model = MultiTaskModel(THREE, backbone, sharing, size, shared_units=(8,), head_units=(4,))
     model.compile(keras.optimizers.SGD(0.01))
     model.run_eagerly = True  # a large network's graph takes longer to build than one step
@@ -327,6 +344,7 @@ def test_every_network_builds_trains_saves_and_reloads(backbone, sharing, tmp_pa
     assert not set(unmoved) & {path for path in trainable if path.endswith("kernel")}
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    assert_same(states(model), states(again), 0)
     answers, answers_again = model(features), again(features)
     assert {name: answer.shape for name, answer in answers.items()} == {task.name: (2, task.size) for task in THREE}
     assert_same(answers.values(), answers_again.values(), 1e-6)
@@ -344,23 +362,70 @@ def test_every_head_is_built_again_with_its_task(task, tmp_path):
 
 # === Weightings ===
 
-LOSSES = np.array([0.5, 2.0, 4.0], "float32")
+NAMES = ["age", "gender", "head_pose"]
+EVERYONE = np.ones(3, bool)
+GRADIENTS = np.array([[1.0, 2.0, 0.0, 1.0], [-2.0, 0.5, 1.0, 0.0], [0.5, -1.0, 3.0, 1.0]], "float32")
+
+
+def needed(weighting, losses=LOSSES, gradients=GRADIENTS) -> np.ndarray:
+    """What a weighting needs: losses (T,), the Gramian (T, T) of gradients, or these (T, P)."""
+    return {"losses": losses, "gramian": gradients @ gradients.T, "gradients": gradients}[weighting.needs]
+
+
+def weighed(weighting, x, present=EVERYONE) -> np.ndarray:
+    return np.asarray(weighting.weigh(keras.ops.convert_to_tensor(x), keras.ops.convert_to_tensor(present)))
 
 
 @every_weighting
-@pytest.mark.parametrize("values", [LOSSES, np.zeros(3, "float32"), LOSSES * 1e6], ids=["usual", "zero", "huge"])
-def test_weights_are_finite_one_a_task_and_not_negative(weighting, values):
-    weights = np.asarray(weightings.find(weighting, ["age", "gender", "head_pose"])(values))
-    assert weights.shape == (3,) and weights.dtype == "float32"
-    assert np.isfinite(weights).all() and (weights >= 0).all()
+@pytest.mark.parametrize("factor", [1.0, 0.0, 1e6], ids=["usual", "zero", "huge"])
+def test_weights_are_finite_one_a_task_and_not_negative(weighting, factor):
+    found = weightings.find(weighting, NAMES)
+    weights = weighed(found, factor * needed(found))
+    assert weights.dtype == "float32" and np.isfinite(weights).all()
+    assert weights.shape == ((4,) if found.needs == "gradients" else (3,))
+    assert found.needs == "gradients" or (weights >= 0).all()
 
 
 @every_weighting
 def test_weights_permute_with_the_tasks(weighting):
-    names, order = ["age", "gender", "head_pose"], [2, 0, 1]
-    weights = np.asarray(weightings.find(weighting, names)(LOSSES))
-    permuted = weightings.find(weighting, [names[index] for index in order])(LOSSES[order])
-    np.testing.assert_allclose(permuted, weights[order], rtol=1e-6)
+    order = [2, 0, 1]
+    found, other = weightings.find(weighting, NAMES), weightings.find(weighting, [NAMES[index] for index in order])
+    weights = weighed(found, needed(found))
+    permuted = weighed(other, needed(other, LOSSES[order], GRADIENTS[order]))
+    np.testing.assert_allclose(permuted, weights if found.needs == "gradients" else weights[order], rtol=1e-5)
+
+
+@every_weighting
+def test_a_task_without_a_label_takes_no_part_in_the_weights(weighting):
+    if isinstance(weighting, dict):
+        return  # given by the user for all tasks
+    found, fewer = weightings.find(weighting, NAMES), weightings.find(weighting, NAMES[:2])
+    weights = weighed(found, needed(found), np.array([True, True, False]))
+    without = weighed(fewer, needed(fewer, LOSSES[:2], GRADIENTS[:2]), EVERYONE[:2])
+    np.testing.assert_allclose(weights if found.needs == "gradients" else weights[:2], without, rtol=1e-5)
+    assert np.isfinite(weighed(found, 0 * needed(found), np.zeros(3, bool))).all()
+
+
+@every_weighting
+def test_a_task_without_a_label_in_a_step_keeps_its_head_and_its_state(weighting):
+    data = rows_of(THREE)
+    model = network(THREE)
+    # With momentum from earlier steps, so that what is not held would go on moving.
+    model.compile(keras.optimizers.Adam(0.05), weighting)
+    model.fit(dataset_of(data), epochs=2, verbose=0, shuffle=False)
+    model.optimizer = keras.optimizers.SGD(0.1)
+    model.optimizer.build(model.trainable_variables)
+    model.train_function = None
+    features, labels, masks = take(data, slice(0, BATCH))
+    before = {layer.name: layer.get_weights() for layer in model.layers}
+    state = states(model)
+    model.train_on_batch(features, labels, {**masks, "gender": np.zeros(BATCH, "float32")})
+    for layer in model.layers:
+        for old, new in zip(before[layer.name], layer.get_weights(), strict=True):
+            assert np.isfinite(new).all()
+            assert np.array_equal(old, new) == layer.name.startswith("gender_")
+    for old, new in zip(state, states(model), strict=True):
+        assert (old != new).tolist() == [True, False, True]
 
 
 def test_every_weighting_has_a_pinned_value():
@@ -369,8 +434,9 @@ def test_every_weighting_has_a_pinned_value():
 
 @pytest.mark.parametrize("name", PINNED)
 def test_weights_are_the_pinned_ones(name):
-    np.testing.assert_allclose(weightings.find(name, ["age", "gender", "head_pose"])(LOSSES), PINNED[name], rtol=1e-5)
+    found = weightings.find(name, NAMES)
+    np.testing.assert_allclose(weighed(found, needed(found)), PINNED[name], rtol=1e-4)
 
 
 if __name__ == "__main__":
-    work(sys.argv[1])
+    work(sys.argv[1], sys.argv[2])

@@ -19,7 +19,7 @@ from mtl_keras.evaluation.predictions import predictions
 from mtl_keras.faces.cut import settings_for
 from mtl_keras.tasks import HEAD_POSE, Task
 from mtl_keras.training import model_folder
-from mtl_keras.training.trainer import MultiTaskModel
+from mtl_keras.training.model import MultiTaskModel
 
 
 def evaluate(options: Evaluate) -> None:

@@ -4,7 +4,6 @@ import hashlib
 import json
 from pathlib import Path
 
-import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
@@ -12,7 +11,7 @@ import tensorflow as tf
 from mtl_keras.data.augment import view
 from mtl_keras.data.pipeline import batches
 from mtl_keras.files import replacing
-from mtl_keras.training.trainer import MultiTaskModel
+from mtl_keras.training.model import MultiTaskModel
 
 
 class ImagesOnly:
@@ -54,8 +53,8 @@ def trunk_features(
     if path.exists():
         return np.load(path, allow_pickle=False)
     # Only the trunk runs: the heads may not be trained yet.
-    trunk = keras.Model(model.inputs, model.trunk_output)
-    features = trunk.predict(image_batches(model, table, flip=flip), verbose="auto").astype(np.float32)
+    images = image_batches(model, table, flip=flip)
+    features = model.feature_network().predict(images, verbose="auto").astype(np.float32)
     with replacing(path) as temporary, open(temporary, "wb") as file:
         np.save(file, features, allow_pickle=False)
     return features

@@ -10,7 +10,7 @@ from mtl_keras.errors import UserError
 from mtl_keras.evaluation.predictions import labels_and_answers, predictions
 from mtl_keras.kinds.metrics import measure
 from mtl_keras.tasks import Task
-from mtl_keras.training.trainer import MultiTaskModel
+from mtl_keras.training.model import MultiTaskModel
 
 RESAMPLES = 1000
 

@@ -12,7 +12,7 @@ from mtl_keras.evaluation.features import image_batches
 from mtl_keras.evaluation.views import VIEWS
 from mtl_keras.kinds.metrics import answers
 from mtl_keras.tasks import Task
-from mtl_keras.training.trainer import MultiTaskModel
+from mtl_keras.training.model import MultiTaskModel
 
 
 def predictions(model: MultiTaskModel, table: pd.DataFrame, batch_size: int = 64, views: str = "one") -> pd.DataFrame:

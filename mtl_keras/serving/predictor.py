@@ -16,7 +16,7 @@ from mtl_keras.faces.mtcnn import FaceDetector
 from mtl_keras.files import image_files
 from mtl_keras.tasks import Task
 from mtl_keras.training import model_folder
-from mtl_keras.training.trainer import MultiTaskModel
+from mtl_keras.training.model import MultiTaskModel
 
 FACES = ("detect", "crop")
 # Images are held in memory together up to this number and this many pixels.

@@ -10,7 +10,7 @@ import tensorflow as tf
 from mtl_keras.data.table import write_table
 from mtl_keras.files import read_csv
 from mtl_keras.studies.results import table_line
-from mtl_keras.training.trainer import MultiTaskModel
+from mtl_keras.training.model import MultiTaskModel
 
 ROUNDS, BATCH = 30, 32
 COLUMNS = ("networks", "parameters", "milliseconds_alone", "milliseconds_in_batches")

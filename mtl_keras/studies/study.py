@@ -13,20 +13,20 @@ from mtl_keras.data.pipeline import batches, feature_batches
 from mtl_keras.data.sampling import balanced, length, parse_balance, times_of
 from mtl_keras.data.split import split
 from mtl_keras.data.table import encode
+from mtl_keras.errors import UserError
 from mtl_keras.evaluation.features import trunk_features
 from mtl_keras.evaluation.metrics import figures
 from mtl_keras.evaluation.predictions import answered, predictions
 from mtl_keras.faces.geometry import CROPS
-from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.models.weights import find_weights, load_facenet_weights, sha256
 from mtl_keras.studies.provenance import data_fingerprint
 from mtl_keras.studies.runs import Run, fingerprint, prepare, read_run, write_run
 from mtl_keras.studies.settings import Experiment, check, label_of, name_of, precision, whole_stage
 from mtl_keras.tasks import HEAD_POSE, Task
 from mtl_keras.training import distribute, model_folder
+from mtl_keras.training.model import MultiTaskModel
 from mtl_keras.training.optimizers import Harmonic, LayerwiseAdamW, cosine
 from mtl_keras.training.resume import fit, seconds_before
-from mtl_keras.training.trainer import MultiTaskModel
 
 # The heads alone want larger batches than a whole network; the rate was chosen on the validation split.
 FROZEN_BATCH, FROZEN_RATE = 256, 5e-4
@@ -67,19 +67,20 @@ def train(
     return frozen + tuned
 
 
-def build(experiment: Experiment, features: int = 0) -> MultiTaskModel:
-    """Return the experiment's network with the weights that it names; or only its heads, on so many features."""
+def build(experiment: Experiment) -> MultiTaskModel:
+    """Return the experiment's network with the weights that it names."""
     keras.utils.set_random_seed(experiment.seed)
     model = MultiTaskModel(
         experiment.chosen_tasks(),
-        backbone="features" if features else experiment.backbone,
+        backbone=experiment.backbone,
         sharing=experiment.sharing,
-        image_size=features or experiment.image_size,
-        border=0 if features else experiment.border,
+        image_size=experiment.image_size,
+        border=experiment.border,
         dropout=experiment.dropout,
     )
-    if experiment.weights and not features:
-        load_facenet_weights(model.trunk, find_weights(experiment.weights))
+    if experiment.weights:
+        for trunk in model.trunks:
+            load_facenet_weights(trunk, find_weights(experiment.weights))
     return model
 
 
@@ -94,13 +95,15 @@ def train_frozen(experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: P
         return known
     started, weights = time.time() - seconds_before(folder), weights_of(experiment)
     whole = build(experiment)
+    if whole.feature_network() is None:
+        raise UserError(f"sharing {experiment.sharing!r} has no stage with a frozen trunk: set frozen_epochs to 0")
     seen = [trunk_features(whole, parts[0], out / "cache", weights, flip) for flip in (False, True)]
     # What is measured is what the saved model will answer, and that computes in float32.
     exact = model_folder.in_float32(whole)
     validation, test = (trunk_features(exact, part, out / "cache", weights) for part in parts[1:])
     train = with_balance(experiment, parts[0])
     features, table = np.concatenate(seen), pd.concat([train, train], ignore_index=True)
-    heads = build(experiment, features.shape[1])
+    heads = whole.heads_network()
 
     def training(epoch):
         return feature_batches(features, table, heads.tasks, FROZEN_BATCH, experiment.seed, epoch)
@@ -116,8 +119,8 @@ def train_frozen(experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: P
         experiment.frozen_epochs,
         experiment.patience,
     )
-    take_over(heads, exact)
-    outputs = model_folder.in_float32(heads).predict(test, batch_size=FROZEN_BATCH, verbose=0)
+    exact = model_folder.in_float32(whole)  # with what its heads have learned
+    outputs = exact.heads_network().predict(test, batch_size=FROZEN_BATCH, verbose=0)
     return finish(own, "frozen", exact, answered(parts[2], exact.tasks, outputs), folder, started)
 
 
@@ -149,9 +152,10 @@ def fitted(
     """
     model = build(experiment)
     if experiment.frozen_epochs:
-        take_over(model_folder.load(out / "models" / name_of(experiment, "frozen")), model)
+        # Its trunk is the same one: it was frozen.
+        model.set_weights(model_folder.load(out / "models" / name_of(experiment, "frozen")).get_weights())
     if experiment.freeze_stem and experiment.weights:
-        freeze_stem(model, BACKBONES[experiment.backbone].stem_end)
+        model.freeze_stem()
     # Balanced first: a task alone sees its rows as often as together with others, and an unknown source is an error.
     train, size = labelled(with_balance(experiment, train), model.tasks), experiment.batch_size
     seen = length(times_of(train))
@@ -163,7 +167,7 @@ def fitted(
         learning_rate(experiment, -(-seen // size)),
         experiment.weight_decay,
         slow_factor=experiment.trunk_rate,
-        slow_paths=tuple(variable.path for variable in model.trunk.trainable_variables),
+        slow_paths=tuple(variable.path for variable in model.trunk_variables()),
         ema_momentum=experiment.ema or None,
     )
     model.compile(optimizer, experiment.chosen_weighting(), experiment.loss_mean, experiment.l2)
@@ -190,20 +194,6 @@ def labelled(table: pd.DataFrame, tasks: list[Task]) -> pd.DataFrame:
     """Return the rows that have a label of at least one of the tasks."""
     known = np.any([encode(table, task)[1] > 0 for task in tasks], axis=0)
     return table if known.all() else table[known].reset_index(drop=True)
-
-
-def freeze_stem(model: MultiTaskModel, last: str) -> None:
-    """Leave the trunk's layers up to the one of this name as they are, in training as well."""
-    names = [layer.name for layer in model.trunk.layers]
-    for layer in model.trunk.layers[: names.index(last) + 1 if last else 0]:
-        layer.trainable = False
-
-
-def take_over(source: MultiTaskModel, target: MultiTaskModel) -> None:
-    """Copy the weights of all layers outside the trunk from one model to another with the same tasks."""
-    for layer in source.layers:
-        if layer.weights and layer is not source.trunk:
-            target.get_layer(layer.name).set_weights(layer.get_weights())
 
 
 def weights_of(experiment: Experiment) -> str:

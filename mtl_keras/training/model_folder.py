@@ -14,7 +14,7 @@ import keras
 from mtl_keras import __version__
 from mtl_keras.errors import UserError
 from mtl_keras.faces.geometry import UTKFACE_CROP, CropGeometry
-from mtl_keras.training.trainer import MultiTaskModel
+from mtl_keras.training.model import MultiTaskModel
 
 
 def sidecar(model: MultiTaskModel, crop: CropGeometry = UTKFACE_CROP) -> dict:
@@ -24,7 +24,7 @@ def sidecar(model: MultiTaskModel, crop: CropGeometry = UTKFACE_CROP) -> dict:
         "mtl_keras": __version__,
         "tasks": [asdict(task) for task in model.tasks],
         "outputs": [task.name for task in model.tasks],
-        "backbone": model.get_config()["backbone"],
+        "backbone": model.backbone,
         "image_size": model.image_size,
         "resize_method": model.resize_method,
         "crop": asdict(crop),

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from mtl_keras.data.table import write_table
 from mtl_keras.errors import UserError
-from mtl_keras.training.trainer import MultiTaskModel
+from mtl_keras.training.model import MultiTaskModel
 
 
 class StopWhenFlat(keras.callbacks.Callback):

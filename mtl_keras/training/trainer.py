@@ -1,138 +1,59 @@
-"""The multi-task model: built from its parts, trained with masks, on one device or many."""
+"""Training of several tasks with masks, on one device or many: the only gradient tape and the only all_reduce."""
 
 import math
-from dataclasses import asdict
 
 import keras
 import tensorflow as tf
 
 from mtl_keras.errors import UserError
 from mtl_keras.kinds import losses, metrics
-from mtl_keras.kinds.heads import head
-from mtl_keras.models.backbones import BACKBONES
-from mtl_keras.models.layers import Luminance, ReflectedBorder
-from mtl_keras.models.sharing import SHARING
 from mtl_keras.tasks import Task
 from mtl_keras.training import weightings
+from mtl_keras.training.task_gradients import filled, pieces, rows, shared_positions
+from mtl_keras.training.weightings.weighting import Weighting
 
 LOSS_MEANS = ("labelled", "batch")
 
 
-@keras.saving.register_keras_serializable("mtl_keras")
-class MultiTaskModel(keras.Model):
-    """One network that learns several tasks from data that labels each only in part.
+class Trainer(keras.Model):
+    """A network of several tasks, and how it is trained on data that labels each only in part.
 
-    It takes images (B, S, S, 3) of 0..255, or features (B, D) with the backbone "features", and answers
-    {task name: (B, K)}: probabilities of the classes or bins, or numbers in the task's unit. `shared_units` and
-    `head_units` are the widths of the dense layers that the tasks share and that each has of its own; a backbone with
-    branches has no others. A `border` of so
-    many mirrored pixels on each side shows the trunk a face smaller than its crop; it comes on top of `image_size`.
+    It answers {task name: (B, K)}.
     """
 
-    # === Functional model ===
-    def __init__(
-        self,
-        tasks: list[Task],
-        backbone: str = "facenet",
-        sharing: str = "hard",
-        image_size: int | None = None,
-        border: int = 0,
-        shared_units: tuple[int, ...] = (512, 256),
-        head_units: tuple[int, ...] = (128,),
-        dropout: float = 0.3,
-    ):
-        for name, table, what in ((backbone, BACKBONES, "backbone"), (sharing, SHARING, "way of sharing")):
-            if name not in table:
-                raise UserError(f"unknown {what} {name!r}; expected one of {', '.join(table)}")
-        if not tasks or len({task.name for task in tasks}) < len(tasks):
-            raise UserError(f"tasks {[task.name for task in tasks]}: expected at least one, each only once")
-        parts = BACKBONES[backbone]
-        size = image_size or parts.image_size - 2 * border
-        if border and not (parts.channels and 0 < border < size):
-            raise UserError(f"border {border}: expected 0, or with images fewer pixels than their side of {size}")
-        trunk = parts.build(size + 2 * border)
-        if parts.channels:
-            inputs = keras.Input((size, size, 3), dtype="uint8", name="image")
-            # In float32: bfloat16 has too few digits for 256 levels around 127.5.
-            normalize = keras.layers.Rescaling(
-                1 / parts.scale, -parts.mean / parts.scale, name="normalize", dtype="float32"
-            )
-            normalized = normalize(inputs)
-            if parts.channels == 1:
-                normalized = Luminance(name="luminance", dtype="float32")(normalized)
-            if border:
-                normalized = ReflectedBorder(border, name="border", dtype="float32")(normalized)
-        else:
-            inputs = normalized = keras.Input((size,), name="features")
-        features = trunk(normalized)
-        names = [task.name for task in tasks]
-        # A network with branches of its own fixes the dense layers too.
-        shared_units, head_units = ((), ()) if parts.branch else (tuple(shared_units), tuple(head_units))
-        shared = SHARING[sharing](features, names, shared_units, dropout)
-        if parts.branch:
-            shared = {name: parts.branch(shared[name], name, dropout) for name in names}
-        outputs = {task.name: head(task, shared[task.name], head_units, dropout, parts.initializer()) for task in tasks}
-        super().__init__(inputs=inputs, outputs=outputs, name="multi_task_model")
-        self.tasks, self.image_size, self.resize_method = list(tasks), size, parts.resize_method
-        self.trunk, self.trunk_input, self.trunk_output = trunk, normalized, features
-        self._settings = {
-            "tasks": [asdict(task) for task in tasks],
-            "backbone": backbone,
-            "sharing": sharing,
-            "image_size": size,
-            "border": border,
-            "shared_units": list(shared_units),
-            "head_units": list(head_units),
-            "dropout": dropout,
-        }
-        self._means = {name: keras.metrics.Mean(name) for name in ("loss", *(f"{name}_loss" for name in names))}
+    def __init__(self, tasks: list[Task], inputs, outputs: dict, name: str):
+        super().__init__(inputs=inputs, outputs=outputs, name=name)
+        self.tasks, self._weighting = list(tasks), None
+        self._means = {mean: keras.metrics.Mean(mean) for mean in ("loss", *(f"{task.name}_loss" for task in tasks))}
         self._means |= {self._score(task): keras.metrics.Mean(self._score(task)) for task in tasks}
 
     @staticmethod
     def _score(task: Task) -> str:
         return f"{task.name}_{metrics.SCORES[task.kind]}"
 
-    # === Config ===
-    def get_config(self):
-        return {**self._settings, "frozen": [layer.name for layer in self._all_layers() if not layer.trainable]}
-
-    @classmethod
-    def from_config(cls, config):
-        tasks = [
-            Task(**{key: tuple(value) if isinstance(value, list | tuple) else value for key, value in task.items()})
-            for task in config["tasks"]
-        ]
-        settings = {name: value for name, value in config.items() if name != "frozen"}
-        model = cls(**{**settings, "tasks": tasks})
-        for layer in model._all_layers():
-            layer.trainable = layer.name not in config.get("frozen", ())
-        return model
-
-    def _all_layers(self) -> list[keras.layers.Layer]:
-        # The trunk comes before its own layers, since setting its state sets theirs.
-        return [*self.layers, *self.trunk.layers]
-
     # === Training ===
     def compile(
         self,
         optimizer="adamw",
-        weighting: str | dict[str, float] = "equal",
+        weighting: str | dict[str, float] | Weighting = "equal",
         loss_mean: str = "labelled",
         l2: float = 0.0,
         jit_compile=False,
     ):
         """Choose the optimizer, the weighting of the tasks, and what a task's loss is averaged over.
 
-        `weighting` is a name of WEIGHTINGS or {task: weight}. `loss_mean` "labelled" divides a task's summed loss by
+        `weighting` is a name of WEIGHTINGS, {task: weight}, or a `Weighting` (a model compiled with one is saved
+        uncompiled). `loss_mean` "labelled" divides a task's summed loss by
         the number of its labelled examples, "batch" by the number of all examples, counted over all replicas. `l2`
         times half the squared norm of all trained kernels is minimized as well; the log shows it as `l2`, beside the
-        `loss` of the tasks.
+        `loss` of the tasks. What layers add by `add_loss` is minimized too.
         """
         if loss_mean not in LOSS_MEANS:
             raise UserError(f"unknown loss_mean {loss_mean!r}; expected one of {', '.join(LOSS_MEANS)}")
         if not 0 <= l2 < math.inf:
             raise UserError(f"l2 {l2!r}: expected a number of at least 0")
-        self._weigh = weightings.find(weighting, [task.name for task in self.tasks])
+        with self.distribute_strategy.scope():
+            self._weighting = weightings.find(weighting, [task.name for task in self.tasks])
         self._loss_mean, self._l2 = loss_mean, l2
         self._means = {name: mean for name, mean in self._means.items() if name != "l2"}
         if l2:
@@ -141,7 +62,8 @@ class MultiTaskModel(keras.Model):
         self._choices = {"weighting": weighting, "loss_mean": loss_mean, "l2": l2, "jit_compile": jit_compile}
 
     def get_compile_config(self):
-        if not self.compiled:
+        # A weighting of the user's own has no name by which it could be found again.
+        if not self.compiled or isinstance(self._choices["weighting"], Weighting):
             return None
         return {"optimizer": keras.saving.serialize_keras_object(self.optimizer), **self._choices}
 
@@ -153,36 +75,94 @@ class MultiTaskModel(keras.Model):
     def metrics(self):
         return list(self._means.values())
 
+    @property
+    def trainable_variables(self):
+        """Return the network's variables that are trained, and those of its weighting."""
+        return [*super().trainable_variables, *(self._weighting.variables(trained=True) if self._weighting else ())]
+
+    @property
+    def weighting_state(self) -> keras.layers.Layer | None:
+        """Return the weighting's state. Keras saves what a model's properties hold; its weights are the network's."""
+        return self._weighting.state if self._weighting else None
+
     def train_step(self, data):
         images, labels, masks = data
-        with tf.GradientTape() as tape:
+        weighting, variables = self._weighting, self.trainable_variables
+        before = [tf.identity(variable.value) for variable in weighting.variables()]
+        with tf.GradientTape(persistent=weighting.needs != "losses") as tape:
             outputs = self(images, training=True)
             sums, counts = self._sums(outputs, labels, masks)
             # The only numbers that replicas exchange before the gradients: (T,) sums and (T,) counts.
-            divisors = self._divisors(counts, images)
+            present, divisors = self._present(counts, images)
             means = self._over_replicas(sums) / divisors
-            weights = tf.stop_gradient(self._weigh(means))
-            # Each replica's part of the weighted mean over all replicas: their gradients add up to the whole gradient.
-            part = tf.reduce_sum(weights * sums / divisors)
+            weights, regularizer = self._weights(tf.stop_gradient(means), present)
+            # Each replica's part of the weighted means over all replicas: their gradients add up to the whole gradient.
+            parts = tf.stop_gradient(weights) * sums / divisors  # (T,)
             penalty = self._penalty()
-            part += penalty / self._replicas()
-            scaled = self.optimizer.scale_loss(part)
-        variables = self.trainable_variables
-        gradients = tape.gradient(scaled, variables)
-        gradients = [tf.zeros_like(v.value) if g is None else g for g, v in zip(gradients, variables, strict=True)]
-        self.optimizer.apply_gradients(zip(self._whole(gradients), variables, strict=True))
+            terms = [penalty, *self.losses]
+            if weighting.variables(trained=True):
+                terms.append(tf.reduce_sum(weights * tf.stop_gradient(means)) + regularizer)
+            rest = sum(terms) / self._replicas()
+            scale = self.optimizer.scale_loss
+            losses_of_tasks = [scale(tf.reduce_sum(parts) + rest)]
+            if weighting.needs != "losses":
+                losses_of_tasks = [*map(scale, tf.unstack(parts)), *([scale(rest)] if tf.is_tensor(rest) else [])]
+        gradients = [tape.gradient(loss, variables) for loss in losses_of_tasks]
+        if weighting.needs == "losses":
+            gradients = self._over_replicas(filled(gradients[0], variables))
+        else:
+            gradients = self._combined(gradients, present, scale(1.0))
+        self.optimizer.apply_gradients(zip(self._on_first_replica(gradients), variables, strict=True))
+        weighting.follow(means, present, before)
         if self._l2:
             self._means["l2"].update_state(penalty)
-        return self._log(outputs, labels, masks, tf.reduce_sum(weights * means), sums, counts)
+        loss = tf.reduce_sum(tf.stop_gradient(weights) * means) + tf.stop_gradient(regularizer)
+        return self._log(outputs, labels, masks, loss, sums, counts)
 
     def test_step(self, data):
         images, labels, masks = data
         outputs = self(images, training=False)
         sums, counts = self._sums(outputs, labels, masks)
-        means = self._over_replicas(sums) / self._divisors(counts, images)
+        present, divisors = self._present(counts, images)
+        means = self._over_replicas(sums) / divisors
+        weights, regularizer = self._weights(means, present)
         if self._l2:
             self._means["l2"].update_state(self._penalty())
-        return self._log(outputs, labels, masks, tf.reduce_sum(self._weigh(means) * means), sums, counts)
+        return self._log(outputs, labels, masks, tf.reduce_sum(weights * means) + regularizer, sums, counts)
+
+    def _weights(self, means, present):
+        """Return the weights (T,) of the losses and what the weighting adds to them.
+
+        Where gradients are weighed instead, the loss is the plain sum, so that validation has the same.
+        """
+        if self._weighting.needs != "losses":
+            return tf.ones_like(means), 0.0
+        return self._weighting.weigh(means, present), self._weighting.regularizer(present)
+
+    def _combined(self, by_task, present, scale):
+        """Return the whole gradient of every variable from that of each task, and of the rest if it is there.
+
+        What is weighed are the gradients at the shared variables, over all replicas; those at a task's own variables
+        stay as they are.
+        """
+        variables, tasks = self.trainable_variables, len(self.tasks)
+        shared = shared_positions(by_task[:tasks])
+        own = [[None if n in shared else g for n, g in enumerate(row)] for row in by_task[:tasks]] + by_task[tasks:]
+        gradients = [
+            tf.add_n([g for g in column if g is not None] or [tf.zeros_like(variable.value)])
+            for column, variable in zip(zip(*own, strict=True), variables, strict=True)
+        ]
+        gradients = self._over_replicas(gradients)
+        if shared:
+            jacobian = self._over_replicas(rows(by_task[:tasks], variables, shared)) / scale  # (T, P)
+            if self._weighting.needs == "gramian":
+                weights = self._weighting.weigh(tf.matmul(jacobian, jacobian, transpose_b=True), present)
+                combined = tf.linalg.matvec(jacobian, weights, transpose_a=True)
+            else:
+                combined = self._weighting.weigh(jacobian, present)
+            for position, gradient in pieces(combined * scale, variables, shared).items():
+                gradients[position] += gradient
+        return gradients
 
     def _penalty(self):
         """Return `l2` times half the squared norm of all trained kernels, a scalar."""
@@ -202,11 +182,15 @@ class MultiTaskModel(keras.Model):
             pairs.append(losses.masked_sum(values, masks[task.name]))
         return tf.stack([pair[0] for pair in pairs]), tf.stack([pair[1] for pair in pairs])
 
-    def _divisors(self, counts, images):
-        """Return what each task's sum is divided by (T,): never 0, so that a batch without a label has loss 0."""
+    def _present(self, counts, images):
+        """Return which tasks have a label on any replica (T,) and what each task's sum is divided by (T,).
+
+        That is never 0, so that a batch without a label has loss 0.
+        """
+        labelled = divisors = self._over_replicas(counts)
         if self._loss_mean == "batch":
-            counts = tf.fill(tf.shape(counts), tf.cast(tf.shape(images)[0], tf.float32))
-        return tf.maximum(self._over_replicas(counts), 1.0)
+            divisors = self._over_replicas(tf.fill(tf.shape(counts), tf.cast(tf.shape(images)[0], tf.float32)))
+        return labelled > 0, tf.maximum(divisors, 1.0)
 
     def _over_replicas(self, values):
         """Sum a tensor, or a list of them, over all replicas: the only all_reduce of the package."""
@@ -214,15 +198,15 @@ class MultiTaskModel(keras.Model):
             return values
         return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, values)
 
-    def _whole(self, gradients):
-        """Return the gradients summed over all replicas on the first replica and zeros on the others.
+    def _on_first_replica(self, gradients):
+        """Return whole gradients on the first replica and zeros on the others.
 
         Keras clips before it sums over the replicas: so it clips the whole gradient, and its sum leaves that as it is.
         """
         if self._replicas() == 1:
             return gradients
         first = tf.equal(tf.distribute.get_replica_context().replica_id_in_sync_group, 0)
-        return [gradient * tf.cast(first, gradient.dtype) for gradient in self._over_replicas(gradients)]
+        return [gradient * tf.cast(first, gradient.dtype) for gradient in gradients]
 
     def _log(self, outputs, labels, masks, loss, sums, counts):
         """Count this batch in the epoch's masked means and return them as rank-1 logs.

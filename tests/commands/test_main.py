@@ -27,7 +27,7 @@ from mtl_keras.portraits import LAYOUTS
 from mtl_keras.portraits.writer import write_faces
 from mtl_keras.tasks import AGE_GROUP, EYEGLASSES, SMILE, TASKS
 from mtl_keras.training import model_folder
-from mtl_keras.training.trainer import MultiTaskModel
+from mtl_keras.training.model import MultiTaskModel
 
 
 def assert_mistake(outcome: tuple[int, str, str], *words: str) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mtl_keras.data.index_masks import INDICES, WIDTH, from_table, index_form, index_masks
 from mtl_keras.errors import UserError
 from mtl_keras.tasks import TASKS, find
-from mtl_keras.training.trainer import MultiTaskModel
+from mtl_keras.training.model import MultiTaskModel
 
 FOUR = {index: TASKS[name] for index, name in INDICES.items()}
 L2 = 1e-4

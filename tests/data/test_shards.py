@@ -22,7 +22,7 @@ from mtl_keras.data.table import complete, encode, label_columns
 from mtl_keras.errors import UserError
 from mtl_keras.tasks import AGE, AGE_GROUP, AGE_REGRESSION, ETHNICITY, GENDER, HEAD_POSE, TASKS, Task
 from mtl_keras.training import distribute
-from mtl_keras.training.trainer import MultiTaskModel
+from mtl_keras.training.model import MultiTaskModel
 
 SIDE, ROWS, PER_SHARD = 32, 24, 6
 

@@ -11,7 +11,7 @@ from mtl_keras.data.images import read_image
 from mtl_keras.errors import UserError
 from mtl_keras.evaluation import features
 from mtl_keras.evaluation.features import image_batches, trunk_features
-from mtl_keras.training.trainer import MultiTaskModel
+from mtl_keras.training.model import MultiTaskModel
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_features_are_those_of_the_trunk_whatever_the_heads(tiny_model, faces, t
     found = trunk_features(tiny_model, faces, tmp_path, "random")
     assert found.shape == (30, 8 * 4 * 4) and found.dtype == np.float32
     pixels = np.concatenate(list(image_batches(tiny_model, faces).as_numpy_iterator()))
-    expected = tiny_model.trunk.predict((pixels.astype(np.float32) - 127.5) / 128, verbose=0)
+    expected = tiny_model.trunks[0].predict((pixels.astype(np.float32) - 127.5) / 128, verbose=0)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
     mirrored = trunk_features(tiny_model, faces, tmp_path, "random", flip=True)
     assert np.abs(mirrored - found).max() > 0.01

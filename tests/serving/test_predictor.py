@@ -19,7 +19,7 @@ from mtl_keras.serving import predictor
 from mtl_keras.serving.drawing import SMALLEST_DRAWING, draw
 from mtl_keras.serving.predictor import Predictor, find_images
 from mtl_keras.tasks import AGE_REGRESSION, GENDER, HEAD_POSE, SMILE
-from mtl_keras.training.trainer import MultiTaskModel
+from mtl_keras.training.model import MultiTaskModel
 
 
 @pytest.fixture(scope="module")

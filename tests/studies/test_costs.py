@@ -5,7 +5,7 @@ import pytest
 
 from mtl_keras.studies.costs import compare_costs, cost_lines, milliseconds
 from mtl_keras.tasks import EYEGLASSES, GENDER
-from mtl_keras.training.trainer import MultiTaskModel
+from mtl_keras.training.model import MultiTaskModel
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from mtl_keras.errors import UserError
 from mtl_keras.studies import runs
 from mtl_keras.tasks import ETHNICITY, GENDER
 from mtl_keras.training import resume
+from mtl_keras.training.model import MultiTaskModel
 from mtl_keras.training.optimizers import LayerwiseAdamW, cosine
-from mtl_keras.training.trainer import MultiTaskModel
 
 TASKS = [GENDER, ETHNICITY]
 

@@ -1,48 +1,17 @@
 """How an experiment's parts fit together."""
 
-import keras
 import numpy as np
 import pandas as pd
 import pytest
 
 from mtl_keras.datasets.rendered import rendered
 from mtl_keras.errors import UserError
-from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.portraits.writer import write_utkface
 from mtl_keras.studies.runs import write_run
 from mtl_keras.studies.settings import Experiment
-from mtl_keras.studies.study import freeze_stem, labelled, opened, take_over, train, used, with_balance
-from mtl_keras.tasks import GENDER, HEAD_POSE, SMILE
-from mtl_keras.training.trainer import MultiTaskModel
-
-
-def heads(tasks):
-    return MultiTaskModel(tasks, "features", image_size=5, shared_units=(4,), head_units=(3,))
-
-
-def test_heads_are_taken_over_and_the_trunk_is_not():
-    source, target = heads([GENDER, SMILE]), heads([GENDER, SMILE])
-    inputs = np.ones((2, 5), "float32")
-    assert not np.allclose(source(inputs)["smile"], target(inputs)["smile"])
-    take_over(source, target)
-    for task in ("gender", "smile"):
-        np.testing.assert_array_equal(source(inputs)[task], target(inputs)[task])
-
-
-def test_stem_stays_as_it_is_and_the_rest_learns():
-    model = MultiTaskModel([GENDER], "facenet_small", image_size=75)
-    everything = len(model.trunk.trainable_variables)
-    freeze_stem(model, BACKBONES["facenet_small"].stem_end)
-    frozen = [layer.name for layer in model.trunk.layers if layer.weights and not layer.trainable]
-    assert len(frozen) == 12 and all(name.startswith("Conv2d_") for name in frozen)
-    assert len(model.trunk.trainable_variables) == everything - 12
-    keras.backend.clear_session()
-
-
-def test_no_stem_freezes_nothing():
-    model = heads([GENDER])
-    freeze_stem(model, "")
-    assert all(layer.trainable for layer in model.trunk.layers)
+from mtl_keras.studies.study import build, labelled, opened, train, used, with_balance
+from mtl_keras.tasks import HEAD_POSE, SMILE
+from mtl_keras.training import model_folder
 
 
 def test_a_task_alone_sees_its_rows_as_often_and_a_wrong_source_is_an_error():
@@ -102,3 +71,21 @@ def test_refit_trains_as_long_as_was_best_on_the_validation_rows_as_well(tmp_pat
     assert found.row["gender.accuracy"] >= 0 and len(found.predictions) == 4
     # What served to train it is gone, its curve is that of the training that was validated.
     assert len(found.history) == 3 and not list(tmp_path.glob("checkpoints/*/refit"))
+
+
+@pytest.mark.parametrize("backbone", ["bknet", "gender_eyeglasses"])
+def test_heads_with_branches_are_trained_on_the_frozen_trunk_and_then_with_it(backbone, faces, tmp_path):
+    parts = tuple(faces.iloc[rows].reset_index(drop=True) for rows in (range(16), range(16, 24), range(24, 30)))
+    tiny = Experiment(tasks=("gender", "age"), backbone=backbone, image_size=16, frozen_epochs=2, epochs=1)
+    frozen, tuned = train(tiny, parts, tmp_path, model=True)
+    assert frozen.row["stage"] == "frozen" and tuned.row["stage"] == "fine-tuned"
+    start, trained = build(tiny), model_folder.load(frozen.model)
+    trunk = {id(variable) for variable in start.trunks[0].weights}
+    for old, new in zip(start.weights, trained.weights, strict=True):
+        assert np.array_equal(old, new) == (id(old) in trunk), new.path
+
+
+def test_a_way_of_sharing_without_common_features_has_no_frozen_stage(faces, tmp_path):
+    stitched = Experiment(tasks=("gender", "age"), backbone="bknet", sharing="cross_stitch", image_size=16)
+    with pytest.raises(UserError, match="'cross_stitch' has no stage with a frozen trunk: set frozen_epochs to 0"):
+        train(stitched, (faces, faces, faces), tmp_path)

@@ -12,7 +12,7 @@ from mtl_keras.errors import UserError
 from mtl_keras.faces.geometry import UTKFACE_CROP
 from mtl_keras.tasks import AGE_REGRESSION, GENDER
 from mtl_keras.training import model_folder
-from mtl_keras.training.trainer import MultiTaskModel
+from mtl_keras.training.model import MultiTaskModel
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import tensorflow as tf
 from mtl_keras.data.pipeline import batches
 from mtl_keras.errors import UserError
 from mtl_keras.tasks import AGE, AGE_REGRESSION, ETHNICITY, GENDER, HEAD_POSE
-from mtl_keras.training.trainer import MultiTaskModel
+from mtl_keras.training.model import MultiTaskModel
 
 TASKS = [AGE, GENDER, HEAD_POSE]
 WIDTH, ROWS, BATCH = 6, 11, 4
@@ -132,8 +132,8 @@ def test_training_lowers_every_loss():
 def test_images_are_normalized_within_the_network(tiny_backbone):
     model = MultiTaskModel([GENDER], tiny_backbone, image_size=32)
     images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype("uint8")
-    expected = model.trunk((images - 127.5) / 128)
-    got = keras.Model(model.inputs[0], model.trunk_output)(images)
+    expected = model.trunks[0]((images - 127.5) / 128)
+    got = model.feature_network()(images)
     np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4)
 
 
@@ -141,14 +141,14 @@ def test_a_border_comes_on_top_of_the_image_and_survives_saving(tiny_backbone, t
     model = MultiTaskModel([GENDER], tiny_backbone, image_size=26, border=3)
     images = np.random.default_rng(0).integers(0, 256, (2, 26, 26, 3)).astype("uint8")
     wider = np.pad(images, ((0, 0), (3, 3), (3, 3), (0, 0)), mode="reflect")
-    got = keras.Model(model.inputs[0], model.trunk_output)(images)
-    np.testing.assert_allclose(got, model.trunk((wider - 127.5) / 128), rtol=1e-4, atol=1e-4)
+    got = model.feature_network()(images)
+    np.testing.assert_allclose(got, model.trunks[0]((wider - 127.5) / 128), rtol=1e-4, atol=1e-4)
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
     assert again.image_size == 26 and again.get_config()["border"] == 3
     np.testing.assert_allclose(again(images)["gender"], model(images)["gender"], rtol=1e-5)
     # Without a side of its own, the trunk sees the side that it was made for.
-    assert MultiTaskModel([GENDER], tiny_backbone, border=3).trunk.input_shape == (None, 32, 32, 3)
+    assert MultiTaskModel([GENDER], tiny_backbone, border=3).trunks[0].input_shape == (None, 32, 32, 3)
 
 
 def test_mixed_precision_trains_and_answers_in_float32(tiny_backbone):
@@ -207,13 +207,13 @@ def test_what_is_frozen_is_frozen_after_reloading(tiny_backbone, tmp_path):
     _, labels, masks = rows()
     labels, masks = tf.nest.map_structure(lambda array: array[:6], (labels, masks))
     model = MultiTaskModel(TASKS, tiny_backbone, shared_units=(8,), head_units=(4,), dropout=0.0)
-    model.trunk.trainable = False
+    model.trunks[0].trainable = False
     model.compile(keras.optimizers.Adam(0.01))
     model.train_on_batch(images, labels, masks)
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
     assert [v.path for v in again.trainable_variables] == [v.path for v in model.trainable_variables]
-    assert not again.trunk.trainable_variables
+    assert not again.trunks[0].trainable_variables
     for each in (model, again):
         each.train_on_batch(images, labels, masks)
     for one, other in zip(model.get_weights(), again.get_weights(), strict=True):
@@ -233,7 +233,7 @@ def test_an_uncompiled_network_is_saved_as_it_is(tmp_path):
     ("settings", "message"),
     [
         ({"backbone": "facenett"}, "unknown backbone 'facenett'; expected one of facenet"),
-        ({"sharing": "firm"}, "unknown way of sharing 'firm'; expected one of hard"),
+        ({"sharing": "firm"}, "unknown way of sharing 'firm'; expected one of hard, cross_stitch"),
         ({"tasks": []}, "at least one"),
         ({"tasks": [AGE, AGE_REGRESSION]}, "each only once"),
         ({"backbone": "facenet", "image_size": 60}, "60 is too small: give 75"),

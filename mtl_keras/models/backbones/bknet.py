@@ -9,6 +9,7 @@ import keras
 from keras import layers
 
 from mtl_keras.errors import UserError
+from mtl_keras.models.backbones.backbone import Backbone
 from mtl_keras.models.layers import FusedBatchNormalization
 
 # Filters of each block's convolutions.
@@ -48,3 +49,16 @@ def branch(features, task: str, dropout: float = 0.5):
         )(features)
         features = layers.Dropout(dropout, name=f"{task}_dropout_{number}")(features)
     return features
+
+
+BKNET = Backbone(
+    bknet,
+    image_size=48,
+    channels=1,
+    mean=128.0,
+    scale=255.0,
+    stages=tuple(f"block{block}_pool" for block in range(1, 1 + len(BLOCKS))),
+    maps="block1_conv1_relu",
+    branch=branch,
+    initializer=initializer,
+)

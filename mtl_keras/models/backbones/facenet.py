@@ -5,17 +5,19 @@ https://arxiv.org/abs/1503.03832 (FaceNet). Filters, scales and layer names foll
 weight files can be read by name, see `mtl_keras.models.weights`.
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import keras
 from keras import layers
 
 from mtl_keras.errors import UserError
+from mtl_keras.models.backbones.backbone import Backbone
 from mtl_keras.models.layers import FusedBatchNormalization, Scale
 
 # Below this side the unpadded strided layers leave no pixel for the last of them.
 SMALLEST_IMAGE = 75
-STEM_END = "Conv2d_4b_3x3_Activation"
+STAGES = ("Conv2d_4b_3x3_Activation", "Mixed_6a", "Mixed_7a", "AvgPool")
 
 
 class Conv(NamedTuple):
@@ -155,3 +157,9 @@ def facenet(image_size: int = 160) -> keras.Model:
 def facenet_small(image_size: int = 160) -> keras.Model:
     """FaceNet's trunk without its last blocks, which pretrained weights still fit: (B, S, S, 3) to (B, 1792)."""
     return inception_resnet_v1(image_size, (5, 6, 0), "facenet_small")
+
+
+# The published weights were trained with (pixel - 127.5) / 128, "fixed image standardization":
+# https://github.com/davidsandberg/facenet, src/facenet.py.
+FACENET = Backbone(facenet, image_size=160, channels=3, mean=127.5, scale=128.0, stages=STAGES)
+FACENET_SMALL = replace(FACENET, build=facenet_small)

@@ -8,6 +8,7 @@ import keras
 from keras import layers
 
 from mtl_keras.errors import UserError
+from mtl_keras.models.backbones.backbone import Backbone
 
 SHARED_FILTERS, BRANCH_FILTERS, BRANCH_UNITS = 32, 64, 96
 # Below this a branch's convolution or pooling has nothing left to see.
@@ -31,3 +32,17 @@ def branch(features, task: str, dropout: float = 0.0):
     x = layers.Flatten(name=f"{task}_flat")(layers.MaxPooling2D(2, name=f"{task}_pool")(x))
     x = layers.Dense(BRANCH_UNITS, activation="relu", name=f"{task}_dense")(x)
     return layers.Dropout(dropout, name=f"{task}_dropout")(x) if dropout else x
+
+
+GENDER_EYEGLASSES = Backbone(
+    gender_eyeglasses,
+    image_size=50,
+    channels=1,
+    mean=0.0,
+    scale=255.0,
+    # Frames of eyeglasses are a pixel thin here: the antialiased bilinear filter blurs them.
+    resize_method="sharp",
+    stages=("shared_pool",),
+    maps="shared_conv",
+    branch=branch,
+)

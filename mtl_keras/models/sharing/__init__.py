@@ -1,6 +1,12 @@
-"""What the tasks share between the trunk and their heads, one file each."""
+"""What the tasks share between the image and their heads, one file each."""
 
-from mtl_keras.models.sharing.hard import hard
+from mtl_keras.tables import Table
 
-# name -> function(features, task names, units, dropout) -> {task name: features of that task}
-SHARING = {"hard": hard}
+# name -> function(trunk, task names, settings) -> Shared, which gives {task name: features of that task} of an image
+SHARING = Table(
+    "way of sharing",
+    {
+        "hard": "mtl_keras.models.sharing.hard:hard",
+        "cross_stitch": "mtl_keras.models.sharing.cross_stitch:cross_stitch",
+    },
+)

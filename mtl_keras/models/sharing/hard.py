@@ -2,14 +2,21 @@
 
 import keras
 
+from mtl_keras.models.sharing.sharing import Settings, Shared, Trunk
 
-def hard(features, names: list[str], units: tuple[int, ...] = (512, 256), dropout: float = 0.3) -> dict:
-    """Return the same features (B, units[-1]) for every task, after dense layers with LeakyReLU and dropout.
+
+def hard(trunk: Trunk, tasks: list[str], settings: Settings) -> Shared:
+    """Share one trunk, and dense layers with LeakyReLU and dropout, whose answers (B, units[-1]) all tasks read.
 
     Two layers as in the article on FaceNet for age, gender and ethnicity, which does not give their widths.
     """
-    for index, width in enumerate(units):
-        features = keras.layers.Dense(width, name=f"shared_dense_{index}")(features)
-        features = keras.layers.LeakyReLU(0.1, name=f"shared_leaky_relu_{index}")(features)
-        features = keras.layers.Dropout(dropout, name=f"shared_dropout_{index}")(features)
-    return dict.fromkeys(names, features)
+    network = trunk.build()
+
+    def by_task(features) -> dict:
+        for index, width in enumerate(settings.units):
+            features = keras.layers.Dense(width, name=f"shared_dense_{index}")(features)
+            features = keras.layers.LeakyReLU(0.1, name=f"shared_leaky_relu_{index}")(features)
+            features = keras.layers.Dropout(settings.dropout, name=f"shared_dropout_{index}")(features)
+        return dict.fromkeys(tasks, features)
+
+    return Shared([network], by_task, common=network)

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import keras
-
 from mtl_keras.colors import COLORS
 from mtl_keras.data.derive import derived
 from mtl_keras.data.images import read_image
@@ -13,7 +11,6 @@ from mtl_keras.datasets.rendered import rendered
 from mtl_keras.evaluation.features import ImagesOnly
 from mtl_keras.evaluation.groups import by_group
 from mtl_keras.evaluation.predictions import predictions
-from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.portraits import LAYOUTS
 from mtl_keras.portraits.writer import write_faces
 from mtl_keras.studies import plots, results
@@ -53,12 +50,10 @@ def draw(runs: dict[str, Run], best: Run, experiment: Experiment, out: Path) -> 
     model = model_folder.load(best.model)
     captions = plots.face_captions(predictions(model, faces), tasks)
     plots.face_grid([read_image(path) for path in faces["path"]], captions, out / FACES)
-    if layer := BACKBONES[experiment.backbone].maps:
-        images, _, _ = next(iter(batches(faces[:1], ImagesOnly(model), 1)))
-        first = keras.Model(model.trunk.inputs, model.trunk.get_layer(layer).output)
-        # Everything between the image and the trunk, then the trunk up to that layer.
-        seen = first.predict(keras.Model(model.inputs, model.trunk_input).predict(images, verbose=0), verbose=0)
-        plots.feature_maps(images[0].numpy(), seen[0], out / "feature_maps.png")
+    images, _, _ = next(iter(batches(faces[:1], ImagesOnly(model), 1)))
+    maps = model.first_maps(images)
+    if maps is not None:
+        plots.feature_maps(images[0].numpy(), maps[0].numpy(), out / "feature_maps.png")
 
 
 def all_drawn(out: Path) -> bool:

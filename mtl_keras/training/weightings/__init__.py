@@ -1,18 +1,24 @@
-"""How the tasks' losses are weighed against each other, one function each."""
+"""How the tasks are weighed against each other, one function each."""
 
-from mtl_keras.errors import UserError
-from mtl_keras.training.weightings.from_losses import equal, fixed
+from mtl_keras.tables import Table
 
-# name -> function(task names) -> function(losses (T,)) -> weights (T,)
-WEIGHTINGS = {"equal": equal}
+# name -> function(task names) -> Weighting
+WEIGHTINGS = Table(
+    "weighting",
+    {
+        "equal": "mtl_keras.training.weightings.from_losses:equal",
+        "uncertainty": "mtl_keras.training.weightings.uncertainty:uncertainty",
+        "mgda": "mtl_keras.training.weightings.mgda:mgda",
+        "pcgrad": "mtl_keras.training.weightings.pcgrad:pcgrad",
+    },
+)
 
 
-def find(weighting: str | dict[str, float], names: list[str]):
-    """Return the function losses (T,) -> weights (T,) for a name of WEIGHTINGS or for fixed weights by task."""
-    if isinstance(weighting, dict):
-        return fixed(names, weighting)
-    if weighting not in WEIGHTINGS:
-        raise UserError(
-            f"unknown weighting {weighting!r}; expected one of {', '.join(WEIGHTINGS)}, or a weight for each task"
-        )
-    return WEIGHTINGS[weighting](names)
+def find(weighting, tasks: list[str]):
+    """Return the `Weighting` of these tasks: a name of WEIGHTINGS, {task: weight} for fixed ones, or one itself."""
+    # A list of names needs no Keras.
+    from mtl_keras.training.weightings.from_losses import fixed
+
+    if isinstance(weighting, str):
+        return WEIGHTINGS[weighting](tasks)
+    return fixed(tasks, weighting) if isinstance(weighting, dict) else weighting

@@ -1,30 +1,31 @@
-"""Weights of the tasks from their losses."""
+"""Weights of the tasks' losses that stay as they are."""
 
 import math
 
 from keras import ops
 
 from mtl_keras.errors import UserError
+from mtl_keras.training.weightings.weighting import Weighting
 
 
-def equal(names: list[str]):
+def equal(tasks: list[str]) -> Weighting:
     """Weigh every task 1."""
 
-    def weights(losses):  # (T,) -> (T,)
+    def weigh(losses, present):  # (T,) -> (T,)
         return ops.ones_like(losses)
 
-    return weights
+    return Weighting("losses", weigh)
 
 
-def fixed(names: list[str], by_task: dict[str, float]):
+def fixed(tasks: list[str], by_task: dict[str, float]) -> Weighting:
     """Weigh every task as `by_task` says; a task that it leaves out, or does not know, is an error."""
-    if set(by_task) != set(names) or not all(0 <= weight < math.inf for weight in by_task.values()):
+    if set(by_task) != set(tasks) or not all(0 <= weight < math.inf for weight in by_task.values()):
         raise UserError(
-            f"loss weights {by_task}: expected one weight of at least 0 for each of the tasks {', '.join(names)}"
+            f"loss weights {by_task}: expected one weight of at least 0 for each of the tasks {', '.join(tasks)}"
         )
-    constant = [float(by_task[name]) for name in names]
+    constant = [float(by_task[task]) for task in tasks]
 
-    def weights(losses):  # (T,) -> (T,)
+    def weigh(losses, present):  # (T,) -> (T,)
         return ops.convert_to_tensor(constant, losses.dtype)
 
-    return weights
+    return Weighting("losses", weigh)

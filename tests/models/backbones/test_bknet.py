@@ -7,7 +7,7 @@ import pytest
 from mtl_keras.errors import UserError
 from mtl_keras.models.backbones.bknet import bknet
 from mtl_keras.tasks import AGE_GROUP, GENDER, SMILE
-from mtl_keras.training.trainer import MultiTaskModel
+from mtl_keras.training.model import MultiTaskModel
 
 
 def parameters(variables) -> int:

@@ -7,7 +7,7 @@ import pytest
 from mtl_keras.errors import UserError
 from mtl_keras.models.backbones.gender_eyeglasses import branch, gender_eyeglasses
 from mtl_keras.tasks import EYEGLASSES, GENDER
-from mtl_keras.training.trainer import MultiTaskModel
+from mtl_keras.training.model import MultiTaskModel
 
 
 def trainable(*task_lists) -> int:

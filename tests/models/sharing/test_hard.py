@@ -1,23 +1,28 @@
-"""Hard sharing: one and the same features for every task."""
+"""Hard sharing: one trunk, and one and the same features for every task."""
 
 import keras
 import numpy as np
 
+from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.models.sharing.hard import hard
+from mtl_keras.models.sharing.sharing import Settings, Trunk
 
 FEATURES = np.random.default_rng(0).normal(size=(5, 6)).astype("float32")
+TRUNK = Trunk(BACKBONES["features"], 6)
 
 
 def test_all_tasks_read_the_same_features():
-    shared = hard(keras.Input((6,)), ["age", "gender"], (8, 3))
-    assert list(shared) == ["age", "gender"]
-    assert shared["age"] is shared["gender"]
-    assert shared["age"].shape == (None, 3)
+    shared = hard(TRUNK, ["age", "gender"], Settings((8, 3), 0.3))
+    features = shared(keras.Input((6,)))
+    assert list(features) == ["age", "gender"]
+    assert features["age"] is features["gender"]
+    assert features["age"].shape == (None, 3)
+    assert len(shared.trunks) == 1 and shared.common is shared.trunks[0]
 
 
 def test_layers_are_dense_leaky_and_dropped_out():
     inputs = keras.Input((6,))
-    model = keras.Model(inputs, hard(inputs, ["age"], (8, 3), 0.4)["age"])
+    model = keras.Model(inputs, hard(TRUNK, ["age"], Settings((8, 3), 0.4))(inputs)["age"])
     assert [layer.units for layer in model.layers if isinstance(layer, keras.layers.Dense)] == [8, 3]
     assert [layer.rate for layer in model.layers if isinstance(layer, keras.layers.Dropout)] == [0.4, 0.4]
     expected = FEATURES
@@ -30,11 +35,12 @@ def test_layers_are_dense_leaky_and_dropped_out():
 
 def test_dropout_acts_in_training_only():
     inputs = keras.Input((6,))
-    model = keras.Model(inputs, hard(inputs, ["age"], (32,), 0.5)["age"])
+    model = keras.Model(inputs, hard(TRUNK, ["age"], Settings((32,), 0.5))(inputs)["age"])
     np.testing.assert_array_equal(model(FEATURES), model(FEATURES))
     assert (model(FEATURES, training=True).numpy() == 0).mean() > 0.2
 
 
-def test_no_units_leave_the_features_as_they_are():
+def test_no_units_leave_the_trunks_features_as_they_are():
     inputs = keras.Input((6,))
-    assert hard(inputs, ["age"], ())["age"] is inputs
+    model = keras.Model(inputs, hard(TRUNK, ["age"], Settings((), 0.3))(inputs)["age"])
+    np.testing.assert_array_equal(model(FEATURES), FEATURES)

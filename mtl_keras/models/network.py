@@ -1,0 +1,97 @@
+"""A network as its parts make it: image, trunks, what the tasks share, and a head a task."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import keras
+
+from mtl_keras.errors import UserError
+from mtl_keras.kinds.heads import head
+from mtl_keras.models.backbones.backbone import Backbone
+from mtl_keras.models.layers import Luminance, ReflectedBorder
+from mtl_keras.models.sharing import SHARING
+from mtl_keras.models.sharing.sharing import Settings, Trunk
+from mtl_keras.tasks import Task
+
+
+class Sizes(NamedTuple):
+    """The sizes of a network's parts: image side and border in pixels, widths of dense layers, dropout."""
+
+    image_size: int
+    border: int
+    shared_units: tuple[int, ...]
+    head_units: tuple[int, ...]
+    dropout: float
+
+
+@dataclass(frozen=True)
+class Network:
+    """The symbolic tensors and trunks of a built network: `inputs` to {task name: answers (B, K)}.
+
+    `normalized` (B, S, S, channels) is what the trunks see, `common` the features that every task reads, or None
+    where there are none such. `stem` and `maps` are names of the trunks' layers, or "".
+    """
+
+    inputs: keras.KerasTensor
+    normalized: keras.KerasTensor
+    common: keras.KerasTensor | None
+    outputs: dict[str, keras.KerasTensor]
+    trunks: list[keras.Model]
+    stem: str
+    maps: str
+
+    def layers(self, own: list[keras.layers.Layer]) -> dict[str, keras.layers.Layer]:
+        """Return all layers of a model by name: its `own`, then those within its trunks.
+
+        A layer of one trunk of several has the trunk's number before its name.
+        """
+        several = len(self.trunks) > 1
+        inner = {
+            f"{number}/{layer.name}" if several else layer.name: layer
+            for number, trunk in enumerate(self.trunks)
+            for layer in trunk.layers
+        }
+        return {layer.name: layer for layer in own} | inner
+
+
+def build_network(tasks: list[Task], backbone: Backbone, sharing: str, sizes: Sizes) -> Network:
+    """Build the network of these tasks: images (B, S, S, 3) uint8, or features (B, S), to {task name: (B, K)}."""
+    size, border, shared_units, head_units, dropout = sizes
+    names = [task.name for task in tasks]
+    trunk = Trunk(backbone, size + 2 * border)
+    shared = SHARING[sharing](trunk, names, Settings(shared_units, dropout))
+    inputs, normalized = _preprocessed(backbone, size, border)
+    common = None if shared.common is None else shared.common(normalized)
+    features = shared.by_task(normalized if common is None else common)
+    if backbone.branch:
+        features = {name: backbone.branch(features[name], name, dropout) for name in names}
+    outputs = {
+        task.name: head(task, features[task.name], head_units, dropout, backbone.initializer()) for task in tasks
+    }
+    stem = backbone.stages[0] if backbone.stages else ""
+    return Network(inputs, normalized, common, outputs, shared.trunks, stem, backbone.maps)
+
+
+def _preprocessed(backbone: Backbone, size: int, border: int):
+    """Return the network's input and what of it the trunks see."""
+    if not backbone.channels:
+        inputs = keras.Input((size,), name="features")
+        return inputs, inputs
+    inputs = keras.Input((size, size, 3), dtype="uint8", name="image")
+    # In float32: bfloat16 has too few digits for 256 levels around 127.5.
+    image = keras.layers.Rescaling(
+        1 / backbone.scale, -backbone.mean / backbone.scale, name="normalize", dtype="float32"
+    )(inputs)
+    if backbone.channels == 1:
+        image = Luminance(name="luminance", dtype="float32")(image)
+    if border:
+        image = ReflectedBorder(border, name="border", dtype="float32")(image)
+    return inputs, image
+
+
+def input_size(backbone: Backbone, image_size: int | None, border: int) -> int:
+    """Return the side of the images that a network takes, checked against its border."""
+    size = image_size or backbone.image_size - 2 * border
+    if border and not (backbone.channels and 0 < border < size):
+        raise UserError(f"border {border}: expected 0, or with images fewer pixels than their side of {size}")
+    return size

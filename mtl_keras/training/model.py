@@ -1,0 +1,116 @@
+"""The multi-task model: a network built from its parts, trained with masks, saved and loaded with all its settings."""
+
+from dataclasses import asdict
+
+import keras
+
+from mtl_keras.errors import UserError
+from mtl_keras.models.backbones import BACKBONES
+from mtl_keras.models.backbones.backbone import Backbone, as_backbone
+from mtl_keras.models.network import Sizes, build_network, input_size
+from mtl_keras.tasks import Task
+from mtl_keras.training.trainer import Trainer
+
+
+@keras.saving.register_keras_serializable("mtl_keras")
+class MultiTaskModel(Trainer):
+    """One network that learns several tasks from data that labels each only in part.
+
+    It takes images (B, S, S, 3) of 0..255, or features (B, D) with the backbone "features", and answers
+    {task name: (B, K)}: probabilities of the classes or bins, or numbers in the task's unit. `backbone` is a name of
+    BACKBONES, a `Backbone`, or a Keras model of square images to features or maps, which then sees pixels of 0..255.
+    `shared_units` and `head_units` are the widths of the dense layers that the tasks share and that each has of its
+    own; a backbone with branches has no others. A `border` is the number of mirrored pixels on each side that show the
+    trunk a face smaller than its crop; it comes on top of `image_size`.
+    """
+
+    def __init__(
+        self,
+        tasks: list[Task],
+        backbone: str | Backbone | keras.Model = "facenet",
+        sharing: str = "hard",
+        image_size: int | None = None,
+        border: int = 0,
+        shared_units: tuple[int, ...] = (512, 256),
+        head_units: tuple[int, ...] = (128,),
+        dropout: float = 0.3,
+    ):
+        if not tasks or len({task.name for task in tasks}) < len(tasks):
+            raise UserError(f"tasks {[task.name for task in tasks]}: expected at least one, each only once")
+        named = isinstance(backbone, str)
+        parts = BACKBONES[backbone] if named else as_backbone(backbone)
+        size = input_size(parts, image_size, border)
+        if not named:
+            parts = parts.built(size + 2 * border)
+        # A network with branches of its own fixes the dense layers too.
+        units = ((), ()) if parts.branch else (tuple(shared_units), tuple(head_units))
+        network = build_network(tasks, parts, sharing, Sizes(size, border, *units, dropout))
+        super().__init__(tasks, network.inputs, network.outputs, "multi_task_model")
+        self.image_size, self.resize_method, self._network = size, parts.resize_method, network
+        self.backbone = backbone if named else network.trunks[0].name
+        self._settings = {
+            "tasks": [asdict(task) for task in tasks],
+            "backbone": backbone if named else parts.get_config(),
+            "sharing": sharing,
+            "image_size": size,
+            "border": border,
+            "shared_units": list(units[0]),
+            "head_units": list(units[1]),
+            "dropout": dropout,
+        }
+
+    # === Parts ===
+    @property
+    def trunks(self) -> list[keras.Model]:
+        """Return the trunks: one, or as many as the way of sharing has built."""
+        return self._network.trunks
+
+    def trunk_variables(self) -> list[keras.Variable]:
+        """Return the variables of all trunks that are trained."""
+        return [variable for trunk in self.trunks for variable in trunk.trainable_variables]
+
+    def freeze_stem(self) -> None:
+        """Leave the trunks' first stage as it is, in training as well; a trunk without stages stays free."""
+        for trunk in self.trunks if self._network.stem else []:
+            names = [layer.name for layer in trunk.layers]
+            for layer in trunk.layers[: names.index(self._network.stem) + 1]:
+                layer.trainable = False
+
+    def feature_network(self) -> keras.Model | None:
+        """Return the model from images to the features that every head reads; None where there are none such."""
+        return None if self._network.common is None else keras.Model(self._network.inputs, self._network.common)
+
+    def heads_network(self) -> Trainer:
+        """Return what answers from the features of `feature_network`, of this model's own layers.
+
+        To train it is to train everything of this model but the trunk.
+        """
+        return Trainer(self.tasks, self._network.common, self._network.outputs, "heads")
+
+    def first_maps(self, images):
+        """Return the maps (B, H, W, F) that the first trunk sees first of images, or None where it names none."""
+        if not self._network.maps:
+            return None
+        trunk = self.trunks[0]
+        seen = keras.Model(self._network.inputs, self._network.normalized)(images)
+        return keras.Model(trunk.inputs[0], trunk.get_layer(self._network.maps).output)(seen)
+
+    # === Config ===
+    def get_config(self):
+        layers = self._network.layers(self.layers)
+        return {**self._settings, "frozen": [name for name, layer in layers.items() if not layer.trainable]}
+
+    @classmethod
+    def from_config(cls, config):
+        tasks = [
+            Task(**{key: tuple(value) if isinstance(value, list | tuple) else value for key, value in task.items()})
+            for task in config["tasks"]
+        ]
+        settings = {name: value for name, value in config.items() if name != "frozen"}
+        if isinstance(settings["backbone"], dict):
+            settings["backbone"] = Backbone.from_config(settings["backbone"])
+        model = cls(**{**settings, "tasks": tasks})
+        # The trunks come before their own layers, since setting their state sets theirs.
+        for name, layer in model._network.layers(model.layers).items():
+            layer.trainable = name not in config.get("frozen", ())
+        return model

@@ -1,0 +1,33 @@
+"""Gradients of several tasks' losses as one matrix over the variables that the tasks share."""
+
+import math
+
+import keras
+import tensorflow as tf
+
+
+def filled(gradients: list, variables: list[keras.Variable]) -> list:
+    """Return the gradients with zeros where a loss does not reach the variable."""
+    return [tf.zeros_like(v.value) if g is None else g for g, v in zip(gradients, variables, strict=True)]
+
+
+def shared_positions(by_task: list[list]) -> list[int]:
+    """Return the positions of the variables that the losses of at least two tasks reach.
+
+    `by_task` holds a list of gradients for each task, one a variable, None where the loss does not reach it.
+    """
+    reached = [sum(gradient is not None for gradient in column) for column in zip(*by_task, strict=True)]
+    return [position for position, tasks in enumerate(reached) if tasks > 1]
+
+
+def rows(by_task: list[list], variables: list[keras.Variable], positions: list[int]):
+    """Return the tasks' gradients at the variables of these positions, one after the other: (T, P)."""
+    flat = [filled([row[p] for p in positions], [variables[p] for p in positions]) for row in by_task]
+    return tf.stack([tf.concat([tf.reshape(gradient, (-1,)) for gradient in row], axis=0) for row in flat])
+
+
+def pieces(vector, variables: list[keras.Variable], positions: list[int]) -> dict:
+    """Return {position: gradient} from a vector (P,) of the variables of these positions, one after the other."""
+    shapes = [variables[position].shape for position in positions]
+    parts = tf.split(vector, [math.prod(shape) for shape in shapes])
+    return {p: tf.reshape(part, shape) for p, part, shape in zip(positions, parts, shapes, strict=True)}
