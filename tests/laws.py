@@ -17,10 +17,10 @@ import tensorflow as tf
 from mtl_keras.data.pipeline import feature_batches
 from mtl_keras.errors import UserError
 from mtl_keras.kinds import losses, metrics
-from mtl_keras.models.backbones import BACKBONES
+from mtl_keras.models.backbones import BACKBONES, Backbone
 from mtl_keras.models.sharing import SHARING
 from mtl_keras.tasks import AGE, AGE_ARGMAX, AGE_REGRESSION, GENDER, HEAD_POSE, TASKS, Task
-from mtl_keras.training import distribute, weightings
+from mtl_keras.training import distribute, resume, weightings
 from mtl_keras.training.model import MultiTaskModel
 from mtl_keras.training.optimizers import LayerwiseAdamW
 from mtl_keras.training.weightings import WEIGHTINGS
@@ -256,6 +256,34 @@ def test_two_replicas_equal_one_device_with_l2():
     assert_same(one[1].values(), two[1].values())
 
 
+@keras.saving.register_keras_serializable("laws")
+class Penalized(keras.layers.Dense):
+    """A dense layer that adds a quarter of its kernel's squared norm to the loss."""
+
+    def call(self, inputs):
+        self.add_loss(keras.ops.sum(keras.ops.square(self.kernel)) / 4)
+        return super().call(inputs)
+
+
+@every_weighting
+@pytest.mark.parametrize("strategy", ["one", "mirrored"])
+def test_what_layers_add_to_the_loss_is_minimized_once(strategy, weighting):
+    inputs = keras.Input((WIDTH,))
+    trunk = keras.Model(inputs, Penalized(3, name="penalized")(inputs))
+    with distribute.strategy(strategy).scope():
+        backbone = Backbone(trunk, WIDTH, channels=0, mean=0.0, scale=1.0)
+        model = MultiTaskModel(THREE, backbone, shared_units=(), head_units=(), dropout=0.0)
+        model.compile(keras.optimizers.SGD(0.1), weighting)
+    features, labels, masks = rows_of(THREE, 4)
+    unlabelled = {name: np.zeros(4, "float32") for name in masks}
+    before = {variable.path: variable.numpy() for variable in model.trainable_variables}
+    model.fit(dataset_of((features, labels, unlabelled)), verbose=0)
+    # Its gradient is half the kernel.
+    for variable in model.trainable_variables:
+        factor = 0.95 if variable.path == "penalized/kernel" else 1.0
+        np.testing.assert_allclose(variable.numpy(), factor * before[variable.path], rtol=1e-5)
+
+
 def work(out: str, weighting: str) -> None:
     """Train as one of the workers that TF_CONFIG names, and save the weights and the history."""
     weights, history = trained("auto", clipped, weighting=weighting)
@@ -326,6 +354,29 @@ def test_a_reloaded_network_answers_and_trains_on_as_the_saved_one(weighting, lo
     histories = [m.fit(dataset_of(data), epochs=2, verbose=0, shuffle=False).history for m in (model, again)]
     assert_same([*model.get_weights(), *states(model)], [*again.get_weights(), *states(again)], 1e-6)
     assert_same(histories[0].values(), histories[1].values(), 1e-6)
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one_with_a_weighting_that_has_a_state(tmp_path):
+    features, labels, masks = rows_of(THREE)
+    table = table_of(THREE, labels, masks)
+
+    def run(folder: str, epochs: int) -> list[np.ndarray]:
+        model = network(THREE)
+        model.compile(averaging(), "uncertainty")
+        resume.fit(
+            model,
+            lambda epoch: feature_batches(features, table, THREE, BATCH, 3, epoch),
+            None,
+            tmp_path / folder,
+            epochs,
+            patience=9,
+        )
+        return [*model.get_weights(), *states(model)]
+
+    expected = run("whole", 3)
+    # What this one leaves is what is there when it is killed in its second epoch.
+    run("killed", 2)
+    assert_same(run("killed", 3), expected, 1e-6)
 
 
 @pytest.mark.parametrize(("backbone", "sharing"), NETWORKS)

@@ -4,18 +4,21 @@ import json
 import os
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from scipy.optimize import minimize
 
 from mtl_keras.training.weightings.mgda import smallest_combination
+
+# As in a training step, and a step of the loop is a hundred times as fast.
+compiled = tf.function(smallest_combination)
 
 
 def combined(gradients: np.ndarray, present=None) -> np.ndarray:
     """The combination (P,) of gradients (T, P)."""
     present = np.ones(len(gradients), bool) if present is None else present
-    weights = smallest_combination(keras.ops.convert_to_tensor((gradients @ gradients.T).astype("float32")), present)
+    weights = compiled(tf.constant(gradients @ gradients.T, "float32"), tf.constant(present))
     assert np.asarray(weights).min() >= 0 and np.sum(weights) == pytest.approx(1, abs=1e-5)
     return np.asarray(weights) @ gradients
 

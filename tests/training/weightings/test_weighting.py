@@ -19,12 +19,14 @@ MASKS = {name: np.full(4, float(name != "smile"), "float32") for name in NAMES}
 def counting() -> Weighting:
     """Weighs a task by how often it was seen, and counts every task, also one without a label."""
     seen = per_task([1.0, 1.0, 1.0], "seen", trained=False)
-    return Weighting(
-        "losses",
-        lambda losses, present: seen.value,
-        State([seen]),
-        update=lambda losses, present: seen.assign(seen + 1),
-    )
+
+    def weigh(losses, present):
+        return seen.value
+
+    def update(losses, present):
+        seen.assign(seen + 1)
+
+    return Weighting("losses", weigh, State([seen]), update=update)
 
 
 def trained(strategy: str) -> MultiTaskModel:
