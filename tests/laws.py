@@ -17,13 +17,12 @@ import tensorflow as tf
 from mtl_keras.data.pipeline import feature_batches
 from mtl_keras.errors import UserError
 from mtl_keras.kinds import losses, metrics
-from mtl_keras.models.backbones import BACKBONES
+from mtl_keras.models.backbones import BACKBONES, Backbone
 from mtl_keras.models.sharing import SHARING
 from mtl_keras.tasks import AGE, AGE_ARGMAX, AGE_REGRESSION, GENDER, HEAD_POSE, TASKS, Task
-from mtl_keras.training import distribute, weightings
+from mtl_keras.training import distribute, resume, weightings
 from mtl_keras.training.model import MultiTaskModel
 from mtl_keras.training.optimizers import LayerwiseAdamW
-from mtl_keras.training.trainer import LOSS_MEANS
 from mtl_keras.training.weightings import WEIGHTINGS
 
 ROOT = Path(__file__).parents[1]
@@ -40,7 +39,13 @@ THREE = [AGE, GENDER, HEAD_POSE]
 EVERY_WEIGHTING = [*WEIGHTINGS, {"age": 0.3, "gender": 2.0, "head_pose": 1.0}]
 # The weights of losses of 0.5, 2 and 4, and of three gradients of length 4; or what the gradients are combined to.
 LOSSES = np.array([0.5, 2.0, 4.0], "float32")
-PINNED = {"equal": [1.0, 1.0, 1.0]}
+GRADIENTS = np.array([[1.0, 2.0, 0.0, 1.0], [-2.0, 0.5, 1.0, 0.0], [0.5, -1.0, 3.0, 1.0]], "float32")
+PINNED = {
+    "equal": [1.0, 1.0, 1.0],
+    "uncertainty": [1.0, 1.0, 1.0],  # at the start of training
+    "mgda": [0.4255733, 0.4306257, 0.1438010],
+    "pcgrad": [-0.6214287, 2.0761907, 4.2476192, 2.2690477],
+}
 # The smallest sides that the trunks can take; a trunk that is not here is built at its usual one.
 SMALLEST = {"facenet": 75, "facenet_small": 75, "features": WIDTH}
 # Ways of sharing that need a trunk with stages.
@@ -52,7 +57,12 @@ every_task = pytest.mark.parametrize("task", EVERY_TASK.values(), ids=EVERY_TASK
 every_weighting = pytest.mark.parametrize(
     "weighting", EVERY_WEIGHTING, ids=lambda w: w if isinstance(w, str) else "fixed"
 )
-every_loss_mean = pytest.mark.parametrize("loss_mean", LOSS_MEANS)
+# What a loss is divided by is another matter than how losses are weighed: not every pair is worth its seconds.
+every_choice = pytest.mark.parametrize(
+    ("weighting", "loss_mean"),
+    [*((weighting, "labelled") for weighting in EVERY_WEIGHTING), ("equal", "batch"), ("uncertainty", "batch")],
+    ids=lambda choice: choice if isinstance(choice, str) else "fixed",
+)
 
 
 # === Made-up data ===
@@ -199,8 +209,7 @@ def test_without_a_label_a_task_has_loss_0_and_learns_nothing(absent):
             assert np.array_equal(old, new) == layer.name.startswith(f"{absent.name}_")
 
 
-@every_weighting
-@every_loss_mean
+@every_choice
 def test_a_batch_without_any_label_changes_nothing(weighting, loss_mean):
     features, labels, masks = rows_of(THREE, 4)
     model = network(THREE)
@@ -224,8 +233,7 @@ def averaging():
     return LayerwiseAdamW(0.01, 0.1, 0.5, ("shared_dense_0/kernel",), 0.9, global_clipnorm=0.05)
 
 
-@every_weighting
-@every_loss_mean
+@every_choice
 def test_two_replicas_equal_one_device(weighting, loss_mean):
     # The last batch has a single row, so that the second replica gets none.
     choices = {"weighting": weighting, "loss_mean": loss_mean, "validated": False}
@@ -246,6 +254,34 @@ def test_two_replicas_equal_one_device_with_l2():
     one, two = (trained(name, clipped, l2=0.1) for name in ("one", "mirrored"))
     assert_same(one[0], two[0])
     assert_same(one[1].values(), two[1].values())
+
+
+@keras.saving.register_keras_serializable("laws")
+class Penalized(keras.layers.Dense):
+    """A dense layer that adds a quarter of its kernel's squared norm to the loss."""
+
+    def call(self, inputs):
+        self.add_loss(keras.ops.sum(keras.ops.square(self.kernel)) / 4)
+        return super().call(inputs)
+
+
+@every_weighting
+@pytest.mark.parametrize("strategy", ["one", "mirrored"])
+def test_what_layers_add_to_the_loss_is_minimized_once(strategy, weighting):
+    inputs = keras.Input((WIDTH,))
+    trunk = keras.Model(inputs, Penalized(3, name="penalized")(inputs))
+    with distribute.strategy(strategy).scope():
+        backbone = Backbone(trunk, WIDTH, channels=0, mean=0.0, scale=1.0)
+        model = MultiTaskModel(THREE, backbone, shared_units=(), head_units=(), dropout=0.0)
+        model.compile(keras.optimizers.SGD(0.1), weighting)
+    features, labels, masks = rows_of(THREE, 4)
+    unlabelled = {name: np.zeros(4, "float32") for name in masks}
+    before = {variable.path: variable.numpy() for variable in model.trainable_variables}
+    model.fit(dataset_of((features, labels, unlabelled)), verbose=0)
+    # Its gradient is half the kernel.
+    for variable in model.trainable_variables:
+        factor = 0.95 if variable.path == "penalized/kernel" else 1.0
+        np.testing.assert_allclose(variable.numpy(), factor * before[variable.path], rtol=1e-5)
 
 
 def work(out: str, weighting: str) -> None:
@@ -303,8 +339,7 @@ def test_two_workers_equal_one_process(weighting, tmp_path):
 # === Saving ===
 
 
-@every_weighting
-@every_loss_mean
+@every_choice
 def test_a_reloaded_network_answers_and_trains_on_as_the_saved_one(weighting, loss_mean, tmp_path):
     data = rows_of(THREE)
     model = network(THREE)
@@ -319,6 +354,29 @@ def test_a_reloaded_network_answers_and_trains_on_as_the_saved_one(weighting, lo
     histories = [m.fit(dataset_of(data), epochs=2, verbose=0, shuffle=False).history for m in (model, again)]
     assert_same([*model.get_weights(), *states(model)], [*again.get_weights(), *states(again)], 1e-6)
     assert_same(histories[0].values(), histories[1].values(), 1e-6)
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one_with_a_weighting_that_has_a_state(tmp_path):
+    features, labels, masks = rows_of(THREE)
+    table = table_of(THREE, labels, masks)
+
+    def run(folder: str, epochs: int) -> list[np.ndarray]:
+        model = network(THREE)
+        model.compile(averaging(), "uncertainty")
+        resume.fit(
+            model,
+            lambda epoch: feature_batches(features, table, THREE, BATCH, 3, epoch),
+            None,
+            tmp_path / folder,
+            epochs,
+            patience=9,
+        )
+        return [*model.get_weights(), *states(model)]
+
+    expected = run("whole", 3)
+    # What this one leaves is what is there when it is killed in its second epoch.
+    run("killed", 2)
+    assert_same(run("killed", 3), expected, 1e-6)
 
 
 @pytest.mark.parametrize(("backbone", "sharing"), NETWORKS)
@@ -364,7 +422,6 @@ def test_every_head_is_built_again_with_its_task(task, tmp_path):
 
 NAMES = ["age", "gender", "head_pose"]
 EVERYONE = np.ones(3, bool)
-GRADIENTS = np.array([[1.0, 2.0, 0.0, 1.0], [-2.0, 0.5, 1.0, 0.0], [0.5, -1.0, 3.0, 1.0]], "float32")
 
 
 def needed(weighting, losses=LOSSES, gradients=GRADIENTS) -> np.ndarray:

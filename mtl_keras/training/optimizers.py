@@ -1,12 +1,15 @@
 """AdamW with a lower rate for some variables, and its learning rate over a run."""
 
 import keras
+import tensorflow as tf
 
 
 @keras.saving.register_keras_serializable("mtl_keras")
 class LayerwiseAdamW(keras.optimizers.AdamW):
-    """AdamW (Loshchilov and Hutter, 2019) that updates the variables with these paths `slow_factor` times as fast.
+    """AdamW (Loshchilov and Hutter, 2019) with `slow_factor` times the learning rate for the variables of these paths.
 
+    Their decay is as much smaller, and biases and batch norms' offsets are not decayed: they are no source of
+    overfitting.
     With `ema_momentum` it keeps moving averages of the weights (Polyak and Juditsky, 1992) beside them.
     """
 
@@ -26,12 +29,18 @@ class LayerwiseAdamW(keras.optimizers.AdamW):
 
     def build(self, variables):
         super().build(variables)
-        # Biases and batch norms' offsets are not decayed: they are no source of overfitting.
-        self.exclude_from_weight_decay(var_list=[variable for variable in variables if len(variable.shape) < 2])
+        # Keras would decay all of them at the whole rate; `update_step` does it at each one's own.
+        self.exclude_from_weight_decay(var_list=variables)
+        # Each replica updates its own copy of a variable, and that has no path.
+        copies = tf.distribute.get_strategy().experimental_local_results
+        slow = [variable for variable in variables if variable.path in self.slow_paths]
+        self._slow = frozenset(copy.ref() for variable in slow for copy in copies(variable.value))
 
     def update_step(self, gradient, variable, learning_rate):
-        slow = self._trainable_variables[self._get_variable_index(variable)].path in self.slow_paths
-        super().update_step(gradient, variable, learning_rate * self.slow_factor if slow else learning_rate)
+        rate = learning_rate * self.slow_factor if variable.ref() in self._slow else learning_rate
+        if len(variable.shape) > 1:
+            self.assign_sub(variable, variable * self.weight_decay * tf.cast(rate, variable.dtype))
+        super().update_step(gradient, variable, rate)
 
     def get_config(self):
         config = {**super().get_config(), "slow_factor": self.slow_factor, "slow_paths": sorted(self.slow_paths)}

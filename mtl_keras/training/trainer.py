@@ -91,6 +91,8 @@ class Trainer(keras.Model):
         before = [tf.identity(variable.value) for variable in weighting.variables()]
         with tf.GradientTape(persistent=weighting.needs != "losses") as tape:
             outputs = self(images, training=True)
+            # At once: as soon as replicas exchange numbers, another one's forward pass has replaced them.
+            added = self.losses
             sums, counts = self._sums(outputs, labels, masks)
             # The only numbers that replicas exchange before the gradients: (T,) sums and (T,) counts.
             present, divisors = self._present(counts, images)
@@ -99,7 +101,7 @@ class Trainer(keras.Model):
             # Each replica's part of the weighted means over all replicas: their gradients add up to the whole gradient.
             parts = tf.stop_gradient(weights) * sums / divisors  # (T,)
             penalty = self._penalty()
-            terms = [penalty, *self.losses]
+            terms = [penalty, *added]
             if weighting.variables(trained=True):
                 terms.append(tf.reduce_sum(weights * tf.stop_gradient(means)) + regularizer)
             rest = sum(terms) / self._replicas()

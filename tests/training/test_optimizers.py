@@ -22,6 +22,16 @@ def test_slow_variables_move_a_fraction_as_far(factor):
     assert (fast < 0.75).all()
 
 
+@pytest.mark.parametrize(("factor", "expected"), [(0.0, 1.0), (0.5, 0.975**3), (1.0, 0.95**3)])
+def test_slow_variables_decay_a_fraction_as_fast(factor, expected):
+    variables = [keras.Variable(np.ones((2, 2), "float32"), name=name) for name in ("fast", "slow")]
+    optimizer = LayerwiseAdamW(0.1, 0.5, factor, (variables[1].path,))
+    for _ in range(3):
+        optimizer.apply([keras.ops.zeros((2, 2))] * 2, variables)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(variables[0]), 0.95**3, rtol=1e-6)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(variables[1]), expected, rtol=1e-6)
+
+
 def test_without_slow_paths_it_is_adamw():
     variables = [keras.Variable(np.full((2, 2), 3.0, "float32")) for _ in range(2)]
     for optimizer, variable in zip(

@@ -1,0 +1,61 @@
+"""A weighting of the user's own, whose state follows each step."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from mtl_keras.tasks import EYEGLASSES, GENDER, SMILE
+from mtl_keras.training import distribute
+from mtl_keras.training.model import MultiTaskModel
+from mtl_keras.training.weightings.weighting import State, Weighting, per_task
+
+NAMES = ["gender", "smile", "eyeglasses"]
+FEATURES = np.random.default_rng(0).normal(size=(4, 5)).astype("float32")
+LABELS = {name: np.array([0, 1, 1, 0], "int32") for name in NAMES}
+MASKS = {name: np.full(4, float(name != "smile"), "float32") for name in NAMES}
+
+
+def counting() -> Weighting:
+    """Weighs a task by how often it was seen, and counts every task, also one without a label."""
+    seen = per_task([1.0, 1.0, 1.0], "seen", trained=False)
+
+    def weigh(losses, present):
+        return seen.value
+
+    def update(losses, present):
+        seen.assign(seen + 1)
+
+    return Weighting("losses", weigh, State([seen]), update=update)
+
+
+def trained(strategy: str) -> MultiTaskModel:
+    with distribute.strategy(strategy).scope():
+        keras.utils.set_random_seed(0)
+        model = MultiTaskModel([GENDER, SMILE, EYEGLASSES], "features", image_size=5, head_units=(), dropout=0.0)
+        model.compile(keras.optimizers.SGD(0.1), counting())
+    data = tf.data.Dataset.from_tensor_slices((FEATURES, LABELS, MASKS)).batch(2)
+    model.fit(data, validation_data=data, epochs=2, verbose=0, shuffle=False)
+    return model
+
+
+@pytest.mark.parametrize("strategy", ["one", "mirrored"])
+def test_state_follows_training_steps_alone_and_only_for_tasks_with_a_label(strategy):
+    assert trained(strategy).weighting_state.weights[0].numpy().tolist() == [5.0, 1.0, 5.0]
+
+
+def test_state_that_is_not_trained_is_no_variable_of_the_optimizer(tmp_path):
+    model = trained("one")
+    assert not any(variable.path.startswith("seen") for variable in model.trainable_variables)
+    model.save_weights(tmp_path / "backup.weights.h5")
+    model.weighting_state.weights[0].assign([0.0, 0.0, 0.0])
+    model.load_weights(tmp_path / "backup.weights.h5")
+    assert model.weighting_state.weights[0].numpy().tolist() == [5.0, 1.0, 5.0]
+
+
+def test_a_model_with_a_weighting_without_a_name_is_saved_uncompiled(tmp_path):
+    model = trained("one")
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    assert not again.compiled
+    np.testing.assert_allclose(again(FEATURES)["smile"], model(FEATURES)["smile"], rtol=1e-6)
