@@ -1,6 +1,7 @@
 """One Keras network that learns several things about a face from data sets that each label only some of them."""
 
 import os
+import sys
 
 from mtl_keras.tables import Table
 
@@ -59,3 +60,8 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return [*globals(), *_NAMES]
+
+
+# `keras.saving.load_model` finds the classes of this package only where they are imported.
+if "keras" in sys.modules:
+    import mtl_keras.training.model  # noqa: F401

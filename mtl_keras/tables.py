@@ -27,6 +27,10 @@ class Table(MutableMapping):
             self._members[name] = imported(self._places[name])
         return self._members[name]
 
+    def get(self, name: str, default: object = None) -> object:
+        """Return a member, or the default where there is none of this name."""
+        return self[name] if name in self else default
+
     def __setitem__(self, name: str, member: object) -> None:
         self._places[name], self._members[name] = "", member
 

@@ -17,7 +17,8 @@ from hypothesis import settings
 from mtl_keras.commands import main
 from mtl_keras.datasets.rendered import rendered
 from mtl_keras.errors import UserError
-from mtl_keras.models.backbones import BACKBONES, Backbone
+from mtl_keras.models.backbones import BACKBONES
+from mtl_keras.models.backbones.backbone import Backbone
 from mtl_keras.portraits.writer import write_utkface
 from mtl_keras.tasks import AGE, ETHNICITY, GENDER, HEAD_POSE
 from mtl_keras.training import model_folder

@@ -26,7 +26,7 @@ def test_a_member_of_ones_own_is_added_and_removed():
     table["two"] = 2
     assert table["two"] == 2 and list(table) == ["pi", "two"]
     del table["two"]
-    assert "two" not in table and list(table.items()) == [("pi", table["pi"])]
+    assert "two" not in table and table.get("two", 3) == 3 and list(table.items()) == [("pi", table["pi"])]
 
 
 def test_a_place_without_a_name_is_a_module():

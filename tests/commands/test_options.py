@@ -37,3 +37,9 @@ def test_the_package_itself_starts_nothing():
     program = "import mtl_keras, sys; dir(mtl_keras); print([n for n in ('tensorflow', 'numpy') if n in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_beside_keras_the_package_brings_what_a_saved_model_is_made_of():
+    program = "import keras, mtl_keras; print(keras.saving.get_registered_object('mtl_keras>MultiTaskModel'))"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert "MultiTaskModel" in done.stdout, done.stderr

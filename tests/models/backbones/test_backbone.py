@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from mtl_keras.errors import UserError
-from mtl_keras.models.backbones import BACKBONES, Backbone
+from mtl_keras.models.backbones import BACKBONES
+from mtl_keras.models.backbones.backbone import Backbone
 from mtl_keras.tasks import GENDER
 from mtl_keras.training.model import MultiTaskModel
 
