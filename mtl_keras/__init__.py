@@ -26,6 +26,7 @@ from mtl_keras.tasks import (
     AGE,
     AGE_ARGMAX,
     AGE_GROUP,
+    AGE_GROUP_ORDINAL,
     AGE_REGRESSION,
     ETHNICITY,
     EXPRESSION,
@@ -34,6 +35,7 @@ from mtl_keras.tasks import (
     HEAD_POSE,
     SMILE,
     Task,
+    add_task,
 )
 from mtl_keras.training.trainer import MultiTaskModel
 
@@ -41,6 +43,7 @@ __all__ = [
     "AGE",
     "AGE_ARGMAX",
     "AGE_GROUP",
+    "AGE_GROUP_ORDINAL",
     "AGE_REGRESSION",
     "CropSettings",
     "ETHNICITY",
@@ -52,6 +55,7 @@ __all__ = [
     "MultiTaskModel",
     "SMILE",
     "Task",
+    "add_task",
     "batches",
     "check_images",
     "combine",

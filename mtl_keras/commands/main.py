@@ -24,11 +24,12 @@ from mtl_keras.evaluation.metrics import as_table, figures
 from mtl_keras.evaluation.predictions import VIEWS, predictions
 from mtl_keras.faces.cut import settings_for
 from mtl_keras.files import replacing
+from mtl_keras.kinds import SCORES, metric_of
 from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.models.sharing import SHARING
 from mtl_keras.serving.drawing import describe, drawings, write_drawing
 from mtl_keras.serving.predictor import MANY, Predictor, find_images
-from mtl_keras.studies.results import MISSING, heading, metric_of
+from mtl_keras.studies.results import MISSING, heading
 from mtl_keras.tasks import HEAD_POSE, TASKS, Task
 from mtl_keras.training import model_folder
 from mtl_keras.training.trainer import MultiTaskModel
@@ -194,7 +195,7 @@ def figures_as_text(found: dict[str, float]) -> str:
 
 def groups_as_text(group: pd.DataFrame) -> str:
     """Return the most important figures of `mtl_keras.evaluate.by_group` as lines, one a group."""
-    shown_columns = [name for name in group if name.rpartition(".")[2] in ("accuracy", "mae")]
+    shown_columns = [name for name in group if name.rpartition(".")[2] in SCORES]
     numbers = {
         heading(name): [MISSING if pd.isna(cell) else f"{metric_of(name).factor * cell:.2f}" for cell in group[name]]
         for name in shown_columns

@@ -7,13 +7,13 @@ import keras
 import tensorflow as tf
 
 from mtl_keras.errors import UserError
-from mtl_keras.kinds import losses, metrics
-from mtl_keras.kinds.heads import head
+from mtl_keras.kinds import kind_of
 from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.models.layers import Luminance, ReflectedBorder
 from mtl_keras.models.sharing import SHARING
-from mtl_keras.tasks import Task
+from mtl_keras.tasks import Task, task_from
 from mtl_keras.training import weightings
+from mtl_keras.training.masked import masked_sum
 
 LOSS_MEANS = ("labelled", "batch")
 
@@ -71,7 +71,9 @@ class MultiTaskModel(keras.Model):
         shared = SHARING[sharing](features, names, shared_units, dropout)
         if parts.branch:
             shared = {name: parts.branch(shared[name], name, dropout) for name in names}
-        outputs = {task.name: head(task, shared[task.name], head_units, dropout, parts.initializer()) for task in tasks}
+        outputs = {
+            task.name: kind_of(task).head(shared[task.name], head_units, dropout, parts.initializer()) for task in tasks
+        }
         super().__init__(inputs=inputs, outputs=outputs, name="multi_task_model")
         self.tasks, self.image_size, self.resize_method = list(tasks), size, parts.resize_method
         self.trunk, self.trunk_input, self.trunk_output = trunk, normalized, features
@@ -90,7 +92,7 @@ class MultiTaskModel(keras.Model):
 
     @staticmethod
     def _score(task: Task) -> str:
-        return f"{task.name}_{metrics.SCORES[task.kind]}"
+        return f"{task.name}_{kind_of(task).SCORE.name}"
 
     # === Config ===
     def get_config(self):
@@ -98,10 +100,7 @@ class MultiTaskModel(keras.Model):
 
     @classmethod
     def from_config(cls, config):
-        tasks = [
-            Task(**{key: tuple(value) if isinstance(value, list | tuple) else value for key, value in task.items()})
-            for task in config["tasks"]
-        ]
+        tasks = [task_from(fields) for fields in config["tasks"]]
         settings = {name: value for name, value in config.items() if name != "frozen"}
         model = cls(**{**settings, "tasks": tasks})
         for layer in model._all_layers():
@@ -198,8 +197,8 @@ class MultiTaskModel(keras.Model):
         """Return the tasks' summed losses (T,) and numbers of labelled examples (T,) on this replica."""
         pairs = []
         for task in self.tasks:
-            values = losses.per_example(task, labels[task.name], outputs[task.name])  # (B,)
-            pairs.append(losses.masked_sum(values, masks[task.name]))
+            values = kind_of(task).loss(labels[task.name], outputs[task.name])  # (B,)
+            pairs.append(masked_sum(values, masks[task.name]))
         return tf.stack([pair[0] for pair in pairs]), tf.stack([pair[1] for pair in pairs])
 
     def _divisors(self, counts, images):
@@ -235,7 +234,7 @@ class MultiTaskModel(keras.Model):
         for index, task in enumerate(self.tasks):
             mask = masks[task.name]
             self._means[f"{task.name}_loss"].update_state(means[index], sample_weight=counts[index])
-            scores = metrics.per_example(task, labels[task.name], outputs[task.name])
+            scores = kind_of(task).score(labels[task.name], outputs[task.name])
             self._means[self._score(task)].update_state(scores, sample_weight=mask)
         return {name: tf.reshape(mean.result(), (1,)) for name, mean in self._means.items()}
 
