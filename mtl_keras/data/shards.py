@@ -230,5 +230,5 @@ def _check_agreement(shards: Shards, tasks: Iterable[Task]) -> None:
 
 def _described(task: Task) -> str:
     if task.classes or task.outputs:
-        return f"one of {', '.join(task.classes)}" if task.classes else f"numbers {', '.join(task.outputs)}"
+        return f"one of {', '.join(task.classes)}" if task.classes else f"numbers of {', '.join(task.outputs)}"
     return kind_of(task).expected

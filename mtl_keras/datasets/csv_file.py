@@ -36,7 +36,7 @@ def csv_file(folder: str | Path, strict: bool = False) -> pd.DataFrame:
         ) from None
     columns = [column for task in TASKS.values() for column in task.columns if column in read]
     if "path" not in read or not columns:
-        lacking = "path" if "path" not in read else "of any task, such as age or gender"
+        lacking = "path" if "path" not in read else "of any task (mtl_keras.add_task adds one's own)"
         raise UserError(f"{path}: has no column {lacking}; its columns are {', '.join(map(str, read))[:200]}")
     place = str(path.parent)  # once, since os.path.join would turn a Path into text for each row
     read["path"] = read["path"].map(lambda name: os.path.join(place, name), na_action="ignore")

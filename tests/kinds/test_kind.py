@@ -82,11 +82,9 @@ def test_answers_are_float32_in_mixed_precision(task):
 
 
 def test_an_unknown_kind_is_refused():
-    with pytest.raises(
-        UserError, match="'mine'.*'nonsense'.*angle, categorical, expectation, ordinal, regression"
-    ) as e:
+    known = "angle, categorical, expectation, ordinal, regression"
+    with pytest.raises(UserError, match=f"'mine'.*'nonsense'.*{known}"):
         kind_of(Task("mine", "nonsense"))
-    assert "\n" not in str(e.value)
 
 
 def test_every_task_suits_its_kind_and_is_known_once():
