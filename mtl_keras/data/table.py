@@ -136,7 +136,9 @@ def _numbers(table: pd.DataFrame, column: str, task: Task) -> np.ndarray:
     numbers = kind.numbers(cells)
     wrong = np.flatnonzero(numbers.isna() & cells.notna())
     if len(wrong):
-        got = repr(cells.iloc[wrong[0]]) + (f" ({table['path'].iloc[wrong[0]]})" if "path" in table else "")
+        cell = cells.iloc[wrong[0]]
+        got = repr(cell) if isinstance(cell, str) else str(cell)
+        got += f" ({table['path'].iloc[wrong[0]]})" if "path" in table else ""
         raise UserError(f"column {column!r}: got {got}, expected {kind.expected}, or an empty cell")
     return numbers.to_numpy(np.float64)
 
