@@ -34,7 +34,8 @@ def label_counts(table: pd.DataFrame) -> pd.DataFrame:
         cells, order = table[column], kind.numbers(table[column])
         if not kind.names:
             width = kind.bin_width
-            order = order // width
+            # Rounded, since 0.3 / 0.1 is a little less than 3.
+            order = (order / width).round(9) // 1
             # In bins of whole numbers the last one is named, in others the number that the next bin starts with.
             last = width - 1 if width >= 10 else width
             names = {number: f"{width * number:g} to {width * number + last:g}" for number in order.dropna().unique()}
