@@ -29,7 +29,8 @@ class Table(MutableMapping):
 
     def get(self, name: str, default: object = None) -> object:
         """Return a member, or the default where there is none of this name."""
-        return self[name] if name in self else default
+        # Not as Mapping has it, which waits for a KeyError.
+        return self[name] if name in self._places else default
 
     def __setitem__(self, name: str, member: object) -> None:
         self._places[name], self._members[name] = "", member

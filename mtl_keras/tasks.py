@@ -1,23 +1,27 @@
 """What a network can learn about a face: each task's name, kind, classes and unit."""
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from mtl_keras.errors import UserError
 
-KINDS = ("categorical", "expectation", "regression")
+# Columns of a label table that are no labels.
+TABLE_COLUMNS = ("path", "source", "split", "group", "image", "times")
 
 
 @dataclass(frozen=True)
 class Task:
     """One thing to learn, and how its labels and answers are written.
 
-    `categorical` answers with one of `classes`; `expectation` with the expected value of a softmax over `values`
-    (Rothe et al., DEX, 2015); `regression` with one number, or with one for each of `outputs`.
+    `kind` is one of `mtl_keras.kinds.KINDS`, which says what a task of it needs: `categorical` and `ordinal` answer
+    with one of `classes`; `expectation` with the expected value of a softmax over `values` (Rothe et al., DEX, 2015);
+    `regression` with one number, or with one for each of `outputs`; `angle` likewise, in degrees.
     `label_std` spreads the label of an `expectation` task over its bins as a Gaussian of that many units
     (label distribution learning; Gao et al., 2017); 0 trains on the labelled bin alone. `error_weight` times the
     absolute error of the expected value is added to its loss (Gao et al., 2018). `readout` says whether an
     `expectation` task answers with the mean of its distribution or with the most probable bin ("argmax").
     A `regression` head learns (label - center) / scale, so that its loss is of the size of a cross-entropy.
+    `within` is the error up to which a number counts as right (the cumulative score of age estimation), and `range`
+    the smallest and the largest number that a label may be; without it the kind's own range holds.
     """
 
     name: str
@@ -31,25 +35,19 @@ class Task:
     readout: str = "mean"
     center: float = 0.0
     scale: float = 1.0
+    within: float | None = None
+    range: tuple[float, float] | None = None
 
     def __post_init__(self):
-        if self.kind not in KINDS:
-            raise UserError(f"task {self.name!r}: kind {self.kind!r} is unknown; expected one of {', '.join(KINDS)}")
-        if self.readout not in ("mean", "argmax"):
-            raise UserError(f"task {self.name!r}: readout {self.readout!r} is unknown; expected mean or argmax")
-        needed = {"categorical": self.classes, "expectation": self.values, "regression": (None, None)}[self.kind]
-        if len(needed) < 2:
-            field = "classes" if self.kind == "categorical" else "values"
-            raise UserError(
-                f"task {self.name!r}: a task of kind {self.kind!r} needs at least two `{field}`, got {len(needed)}"
-            )
+        # JSON knows lists only, and a task must be hashable.
+        for name, value in (("classes", self.classes), ("values", self.values), ("outputs", self.outputs)):
+            object.__setattr__(self, name, tuple(value))
+        object.__setattr__(self, "range", self.range and tuple(self.range))
 
     @property
     def size(self) -> int:
-        """Width of the head: number of classes, bins or regressed numbers."""
-        return {"categorical": len(self.classes), "expectation": len(self.values)}.get(
-            self.kind, max(1, len(self.outputs))
-        )
+        """Width of the head's output: number of classes, bins or numbers."""
+        return len(self.classes or self.values or self.outputs) or 1
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -57,8 +55,9 @@ class Task:
         return tuple(f"{self.name}.{output}" for output in self.outputs) or (self.name,)
 
 
-AGE = Task("age", "expectation", values=tuple(float(age) for age in range(117)), unit="years")
+AGE = Task("age", "expectation", values=tuple(float(age) for age in range(117)), unit="years", within=5.0)
 AGE_GROUP = Task("age_group", "categorical", classes=("1-13", "14-23", "24-39", "40-55", "56-80"), unit="years")
+AGE_GROUP_ORDINAL = replace(AGE_GROUP, name="age_group_ordinal", kind="ordinal")
 GENDER = Task("gender", "categorical", classes=("male", "female"))
 ETHNICITY = Task("ethnicity", "categorical", classes=("white", "black", "asian", "indian", "others"))
 SMILE = Task("smile", "categorical", classes=("not_smiling", "smiling"))
@@ -80,16 +79,17 @@ AGE_RANGE = Task(
     classes=("0-2", "4-6", "8-12", "15-20", "25-32", "38-43", "48-53", "60-100"),
     unit="years",
 )
-HEAD_POSE = Task("head_pose", "regression", outputs=("yaw", "pitch", "roll"), unit="degrees", scale=30.0)
+HEAD_POSE = Task("head_pose", "angle", outputs=("yaw", "pitch", "roll"), unit="degrees", scale=30.0)
 # The two other ways of the FaceNet article to learn age: the most probable of its 117 bins, and regression with MSE.
 AGE_ARGMAX = replace(AGE, readout="argmax")
-AGE_REGRESSION = Task("age", "regression", unit="years", center=33.0, scale=20.0)
+AGE_REGRESSION = Task("age", "regression", unit="years", center=33.0, scale=20.0, within=5.0)
 
 TASKS = {
     task.name: task
     for task in (
         AGE,
         AGE_GROUP,
+        AGE_GROUP_ORDINAL,
         AGE_DECADE,
         AGE_RANGE,
         GENDER,
@@ -101,6 +101,39 @@ TASKS = {
         HEAD_POSE,
     )
 }
+
+BUILT_IN = tuple(TASKS)
+
+
+def add_task(task: Task) -> Task:
+    """Enter a task of one's own into TASKS and return it: from then on its name works wherever a task's name does.
+
+    The same definition again is fine. Another one under a known name, and a name that is no plain word or that a label
+    table or a task has a column of already, are errors.
+    """
+    if known := TASKS.get(task.name):
+        if known != task:
+            differ = [field for field, value in asdict(task).items() if asdict(known)[field] != value]
+            raise UserError(
+                f"task {task.name!r} is defined already, with another {' and '.join(differ)}; give it another name"
+            )
+        return task
+    taken = {*TABLE_COLUMNS, *(column for other in TASKS.values() for column in other.columns)}
+    if not task.name.isidentifier() or taken & {task.name, *task.columns}:
+        raise UserError(
+            f"task {task.name!r}: expected a name of letters, digits and underscores that no other column has"
+        )
+    TASKS[task.name] = task
+    return task
+
+
+def task_from(fields: dict) -> Task:
+    """Return the task that `dataclasses.asdict` gave these fields of, also after JSON.
+
+    A field that an older version did not note is taken from the task of that name in TASKS.
+    """
+    known = TASKS.get(fields["name"])
+    return Task(**{**(asdict(known) if known else {}), **fields})
 
 
 def find(names: list[str] | tuple[str, ...]) -> list[Task]:

@@ -20,7 +20,7 @@ from mtl_keras.errors import UserError
 from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.models.backbones.backbone import Backbone
 from mtl_keras.portraits.writer import write_utkface
-from mtl_keras.tasks import AGE, ETHNICITY, GENDER, HEAD_POSE
+from mtl_keras.tasks import AGE, ETHNICITY, GENDER, HEAD_POSE, TASKS
 from mtl_keras.training import model_folder
 from mtl_keras.training.model import MultiTaskModel
 
@@ -122,3 +122,12 @@ def run(monkeypatch, capsys):
         return code, printed.out, printed.err
 
     return call
+
+
+@pytest.fixture
+def no_new_tasks():
+    """TASKS as it was before, once the test is over."""
+    before = dict(TASKS)
+    yield
+    TASKS.clear()
+    TASKS.update(before)

@@ -16,11 +16,13 @@ import tensorflow as tf
 
 from mtl_keras.data.pipeline import feature_batches
 from mtl_keras.errors import UserError
-from mtl_keras.kinds import losses, metrics
-from mtl_keras.models.backbones import BACKBONES, Backbone
+from mtl_keras.kinds import KINDS, kind_of
+from mtl_keras.models.backbones import BACKBONES
+from mtl_keras.models.backbones.backbone import Backbone
 from mtl_keras.models.sharing import SHARING
 from mtl_keras.tasks import AGE, AGE_ARGMAX, AGE_REGRESSION, GENDER, HEAD_POSE, TASKS, Task
 from mtl_keras.training import distribute, resume, weightings
+from mtl_keras.training.masked import masked_sum
 from mtl_keras.training.model import MultiTaskModel
 from mtl_keras.training.optimizers import LayerwiseAdamW
 from mtl_keras.training.weightings import WEIGHTINGS
@@ -70,7 +72,7 @@ every_choice = pytest.mark.parametrize(
 
 def labels_of(task: Task, rows: int, random: np.random.Generator) -> np.ndarray:
     """Labels as the pipeline gives them: (B,) or (B, D)."""
-    if task.kind == "categorical":
+    if kind_of(task).names:
         return random.integers(0, task.size, rows).astype("int32")
     if task.outputs:
         return random.normal(0, 20, (rows, task.size)).astype("float32")
@@ -80,7 +82,7 @@ def labels_of(task: Task, rows: int, random: np.random.Generator) -> np.ndarray:
 def outputs_of(task: Task, rows: int, random: np.random.Generator) -> np.ndarray:
     """Outputs as the task's head gives them: (B, K)."""
     scores = random.normal(0, 2, (rows, task.size))
-    if task.kind == "regression":
+    if not task.classes and not task.values:
         return (scores * task.scale + task.center).astype("float32")
     return (np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)).astype("float32")
 
@@ -143,6 +145,42 @@ def assert_same(first, second, tolerance: float = 1e-5):
         np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance)
 
 
+# === Kinds ===
+
+
+def test_there_is_a_task_of_every_kind():
+    assert {task.kind for task in EVERY_TASK.values()} == set(KINDS)
+
+
+def tasks_of(kind: str):
+    tasks = {name: task for name, task in EVERY_TASK.items() if issubclass(KINDS[task.kind], KINDS[kind])}
+    return pytest.mark.parametrize("task", tasks.values(), ids=tasks)
+
+
+@tasks_of("angle")
+def test_a_whole_turn_more_changes_neither_loss_nor_metrics_of_angles(task):
+    random, kind = np.random.default_rng(0), kind_of(task)
+    labels, outputs, mask = labels_of(task, 9, random), outputs_of(task, 9, random), np.ones(9, "float32")
+    answer = keras.ops.convert_to_numpy(kind.answers(outputs))
+    for turn in (-720, -360, 360):
+        np.testing.assert_allclose(kind.loss(labels + turn, outputs), kind.loss(labels, outputs), rtol=1e-3, atol=1e-6)
+        np.testing.assert_allclose(kind.score(labels + turn, outputs), kind.score(labels, outputs), rtol=1e-3)
+        assert kind.measure(labels + turn, answer, mask) == pytest.approx(kind.measure(labels, answer, mask), rel=1e-4)
+
+
+@tasks_of("ordinal")
+def test_probabilities_of_ordered_classes_sum_to_1_and_an_answer_further_off_costs_more(task):
+    outputs = network([task])(50 * rows_of([task])[0])[task.name].numpy()
+    assert (outputs >= 0).all()
+    np.testing.assert_allclose(outputs.sum(-1), 1, rtol=1e-5)
+    sure = (0.9 * np.eye(task.size) + 0.1 / task.size).astype("float32")
+    losses = np.stack([kind_of(task).loss(np.full(task.size, label), sure) for label in range(task.size)])
+    distance = np.abs(np.subtract.outer(np.arange(task.size), np.arange(task.size)))
+    for row, off in zip(losses, distance, strict=True):
+        steps = [row[off == step] for step in range(off.max() + 1)]
+        assert all(near.max() + 0.1 < far.min() for near, far in zip(steps, steps[1:], strict=False))
+
+
 # === Mask 0 equals the row removed ===
 
 
@@ -153,8 +191,8 @@ def test_mask_0_equals_the_row_removed_in_losses(task):
     mask[[0, 3, 8]] = 0
     # What is masked may be anything, even no number at all.
     outputs[3], outputs[8] = 0, np.nan
-    got = losses.masked_sum(losses.per_example(task, labels, outputs), mask)
-    kept = losses.per_example(task, labels[mask > 0], outputs[mask > 0])
+    got = masked_sum(kind_of(task).loss(labels, outputs), mask)
+    kept = kind_of(task).loss(labels[mask > 0], outputs[mask > 0])
     assert np.isfinite(got[0]) and float(got[1]) == 6
     np.testing.assert_allclose(got[0], np.sum(kept), rtol=1e-5)
 
@@ -164,13 +202,14 @@ def test_mask_0_equals_the_row_removed_in_metrics(task):
     random = np.random.default_rng(0)
     labels, outputs, mask = labels_of(task, 9, random), outputs_of(task, 9, random), np.ones(9, "float32")
     mask[[0, 3, 8]] = 0
-    answer = keras.ops.convert_to_numpy(metrics.answers(task, outputs))
-    all_rows = metrics.measure(task, labels, answer, mask)
-    kept = metrics.measure(task, labels[mask > 0], answer[mask > 0], np.ones(6))
+    kind = kind_of(task)
+    answer = keras.ops.convert_to_numpy(kind.answers(outputs))
+    all_rows = kind.measure(labels, answer, mask)
+    kept = kind.measure(labels[mask > 0], answer[mask > 0], np.ones(6))
     assert all_rows == pytest.approx(kept) and all_rows["n"] == 6
     means = [keras.metrics.Mean(), keras.metrics.Mean()]
-    means[0].update_state(metrics.per_example(task, labels, outputs), sample_weight=mask)
-    means[1].update_state(metrics.per_example(task, labels[mask > 0], outputs[mask > 0]))
+    means[0].update_state(kind.score(labels, outputs), sample_weight=mask)
+    means[1].update_state(kind.score(labels[mask > 0], outputs[mask > 0]))
     np.testing.assert_allclose(means[0].result(), means[1].result(), rtol=1e-5)
 
 

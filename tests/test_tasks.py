@@ -1,11 +1,40 @@
 """Tasks: widths, columns and refusals, and the published numbers of classes."""
 
-from dataclasses import FrozenInstanceError
+import json
+import math
+import os
+import re
+import subprocess
+import sys
+from dataclasses import FrozenInstanceError, asdict, replace
+from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
+import mtl_keras
+from mtl_keras.data.audit_page import write_report
 from mtl_keras.errors import UserError
-from mtl_keras.tasks import AGE, AGE_ARGMAX, AGE_REGRESSION, ETHNICITY, GENDER, HEAD_POSE, TASKS, Task, find
+from mtl_keras.tasks import (
+    AGE,
+    AGE_ARGMAX,
+    AGE_REGRESSION,
+    BUILT_IN,
+    ETHNICITY,
+    GENDER,
+    HEAD_POSE,
+    TASKS,
+    Task,
+    add_task,
+    find,
+    task_from,
+)
+from mtl_keras.training.model_folder import load
+
+ROOT = Path(__file__).parents[1]
+MOOD = Task("mood", "regression", unit="points", within=0.1, range=(0, 1))
+HAIRCUT = Task("haircut", "ordinal", classes=("short", "medium", "long"))
 
 
 @pytest.mark.parametrize(
@@ -53,20 +82,124 @@ def test_tasks_cannot_be_changed():
         AGE.name = "years"
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"kind": "ordinal"}, "'ordinal'.*categorical, expectation, regression"),
-        ({"kind": "categorical"}, "`classes`, got 0"),
-        ({"kind": "categorical", "classes": ("only",)}, "`classes`, got 1"),
-        ({"kind": "expectation", "classes": ("a", "b")}, "`values`, got 0"),
-        ({"kind": "expectation", "values": (0.0, 1.0), "readout": "median"}, "'median'.*mean or argmax"),
-    ],
-)
-def test_impossible_tasks_are_refused(settings, message):
-    with pytest.raises(UserError, match=message) as error:
-        Task("mine", **settings)
-    assert "'mine'" in str(error.value) and "\n" not in str(error.value)
+def test_lists_are_taken_as_tuples():
+    task = Task("mood", "regression", outputs=["joy", "fear"], range=[0, 1])
+    assert (task.outputs, task.range) == (("joy", "fear"), (0, 1)) and isinstance(hash(task), int)
+
+
+# === A task of one's own ===
+
+
+def test_an_added_task_is_found_by_its_name(no_new_tasks):
+    task = Task("mood", "regression", range=(0, 1))
+    assert add_task(task) is task and find(["mood", "age"]) == [task, AGE]
+    assert add_task(Task("mood", "regression", range=[0, 1])) == task and list(TASKS) == [*BUILT_IN, "mood"]
+    assert add_task(AGE) == AGE
+
+
+def test_another_definition_under_a_known_name_is_refused():
+    with pytest.raises(UserError, match="'age'.*another readout; give it another name"):
+        add_task(AGE_ARGMAX)
+    assert TASKS["age"] == AGE
+
+
+@pytest.mark.parametrize("name", ["path", "times", "head_pose.yaw", "age-2", "a,b", "", "of a kind"])
+def test_names_that_a_column_has_or_cannot_have_are_refused(name):
+    with pytest.raises(UserError, match="expected a name of letters"):
+        add_task(Task(name, "regression"))
+    assert list(TASKS) == [*BUILT_IN]
+
+
+@pytest.mark.parametrize("task", [*TASKS.values(), AGE_ARGMAX, AGE_REGRESSION, MOOD, HAIRCUT], ids=str)
+def test_a_task_is_read_back_from_json(task):
+    assert task_from(json.loads(json.dumps(asdict(task)))) == task
+
+
+def test_what_an_older_version_did_not_note_is_taken_from_the_task_of_that_name():
+    fields = {"name": "age", "kind": "expectation", "classes": [], "values": list(AGE.values), "outputs": []}
+    assert task_from(fields) == AGE
+    fields = {"name": "head_pose", "kind": "regression", "outputs": list(HEAD_POSE.outputs)}
+    assert task_from(fields) == replace(HEAD_POSE, kind="regression")
+    assert task_from({"name": "mood", "kind": "regression"}) == Task("mood", "regression")
+
+
+@pytest.fixture
+def own_csv(faces, tmp_path) -> Path:
+    """A CSV file of rendered faces with two labels of one's own, each with blanks, and a column that is no label."""
+    random = np.random.default_rng(0)
+    table = faces[["path", "age", "gender"]].assign(shoe_size=42)
+    table["mood"] = np.where(random.random(len(table)) < 0.8, random.random(len(table)).round(2), np.nan)
+    table["haircut"] = np.where(
+        random.random(len(table)) < 0.8, np.resize([*HAIRCUT.classes, "short"], len(table)), None
+    )
+    table.to_csv(tmp_path / "own.csv", index=False)
+    return tmp_path / "own.csv"
+
+
+def test_a_task_of_ones_own_is_read_balanced_audited_and_packed(own_csv, tmp_path, no_new_tasks, capsys):
+    unread = mtl_keras.datasets.csv_file(own_csv)
+    assert "mood" not in unread and "shoe_size, mood, haircut" in unread.attrs["deviations"][0]["reason"]
+    for task in (MOOD, HAIRCUT):
+        add_task(task)
+    read = mtl_keras.datasets.csv_file(own_csv)
+    assert "left out, since no task names them: shoe_size" in read.attrs["deviations"][0]["reason"]
+    expected = pd.read_csv(own_csv)
+    table = mtl_keras.combine([read], balance="haircut")
+    for column in ("mood", "haircut"):
+        assert table[column].equals(expected[column].astype(table[column].dtype)) and table[column].isna().any()
+    assert table["times"].nunique() > 1
+    parts = mtl_keras.split(table, stratify="haircut")
+    assert all({"mood", "haircut"} <= {*part} for part in parts)
+    assert {*parts[0]["haircut"].dropna()} == {*HAIRCUT.classes}
+    report = write_report(mtl_keras.check_images(table), tmp_path / "audit")
+    lowest = math.floor(10 * expected["mood"].min()) / 10
+    assert f"{lowest:g} to {lowest + 0.1:g}" in report and report.index("short") < report.index(
+        "medium"
+    ) < report.index("long")
+    manifest = mtl_keras.pack_shards(table.assign(shoe_size=42), tmp_path / "shards")
+    assert "not packed, since no task names them: times, shoe_size" in capsys.readouterr().out
+    assert manifest["labels"][""]["mood"] == expected["mood"].notna().sum()
+    # As another process reads it.
+    for task in (MOOD, HAIRCUT):
+        del TASKS[task.name]
+    shards = mtl_keras.read_shards(tmp_path / "shards")
+    again = mtl_keras.shard_table(shards).set_index("path").loc[[Path(path).name for path in table["path"]]]
+    assert [TASKS["mood"], TASKS["haircut"]] == [shards.tasks["mood"], shards.tasks["haircut"]] == [MOOD, HAIRCUT]
+    for column in ("mood", "haircut"):
+        assert again[column].reset_index(drop=True).equals(table[column])
+
+
+def test_a_label_out_of_range_names_its_image(own_csv, no_new_tasks):
+    add_task(MOOD)
+    table = mtl_keras.datasets.csv_file(own_csv)
+    table.loc[4, "mood"] = 7.0
+    name = re.escape(table["path"][4])
+    with pytest.raises(UserError, match=rf"'mood': got 7.0 \({name}\), expected a number from 0 to 1 points"):
+        mtl_keras.combine([table])
+
+
+def test_a_task_of_ones_own_is_trained_and_measured_also_by_another_process(own_csv, tmp_path, no_new_tasks):
+    add_task(MOOD)
+    add_task(HAIRCUT)
+    table = mtl_keras.combine([mtl_keras.datasets.csv_file(own_csv)])
+    experiment = mtl_keras.Experiment(
+        tasks=["gender", MOOD, HAIRCUT], backbone="gender_eyeglasses", frozen_epochs=0, epochs=1, augment=False
+    )
+    assert experiment.tasks == ("gender", "mood", "haircut")
+    rows = mtl_keras.run(experiment, table, tmp_path / "out")
+    assert {"mood.mae", "mood.cs0_1", "haircut.class_mae", "haircut.accuracy", "gender.accuracy"} <= {*rows[0]}
+    folder = next((tmp_path / "out" / "models").iterdir())
+    command = [sys.executable, "-m", "mtl_keras.commands.main", "evaluate", folder, "--dataset", "csv_file"]
+    out = tmp_path / "figures.json"
+    subprocess.run(
+        [*command, "--data", own_csv, "--json", out], check=True, env={**os.environ, "PYTHONPATH": ROOT}, cwd=tmp_path
+    )
+    found = json.loads(out.read_text())["tasks"]
+    expected = mtl_keras.evaluate(load(folder), mtl_keras.check_images(table))
+    for name, row in expected.iterrows():
+        task, metric = name.split(".")
+        assert found[task][metric] == pytest.approx(row["value"], rel=1e-4), name
+    assert found["mood"]["n"] == table["mood"].notna().sum() > 0
 
 
 def test_find_keeps_the_order():

@@ -9,8 +9,9 @@ import pandas as pd
 from mtl_keras.errors import shown
 from mtl_keras.evaluation.metrics import as_table
 from mtl_keras.files import replacing
+from mtl_keras.kinds import SCORES, metric_of
 from mtl_keras.serving.drawing import describe
-from mtl_keras.studies.results import MISSING, heading, metric_of
+from mtl_keras.studies.results import MISSING, heading
 
 
 def figures_as_text(found: dict[str, float]) -> str:
@@ -24,7 +25,7 @@ def figures_as_text(found: dict[str, float]) -> str:
 
 def groups_as_text(group: pd.DataFrame) -> str:
     """Return the most important figures of `mtl_keras.evaluate.by_group` as lines, one a group."""
-    shown_columns = [name for name in group if name.rpartition(".")[2] in ("accuracy", "mae")]
+    shown_columns = [name for name in group if name.rpartition(".")[2] in SCORES]
     numbers = {
         heading(name): [MISSING if pd.isna(cell) else f"{metric_of(name).factor * cell:.2f}" for cell in group[name]]
         for name in shown_columns

@@ -5,12 +5,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from mtl_keras.errors import UserError
-from mtl_keras.tasks import TASKS
-
-# Columns that every table has, and that are no labels.
-OWN = ("path", "source", "split", "group", "image", "times")
-UNITS = {column: task.unit for task in TASKS.values() for column in task.columns}
-CLASSES = {column: task.classes for task in TASKS.values() for column in task.columns if task.classes}
+from mtl_keras.tasks import TABLE_COLUMNS, TASKS, Task
 
 
 def agree(tables: Iterable[pd.DataFrame]) -> None:
@@ -22,7 +17,7 @@ def agree(tables: Iterable[pd.DataFrame]) -> None:
     first: dict[str, tuple[str, pd.DataFrame]] = {}
     for number, table in enumerate(tables, 1):
         name = named(table, number)
-        for column in table.columns.difference(list(OWN)):
+        for column in table.columns.difference(list(TABLE_COLUMNS)):
             if not table[column].notna().any():
                 continue
             if column not in first:
@@ -35,9 +30,14 @@ def agree(tables: Iterable[pd.DataFrame]) -> None:
                     f"combine: {column} is {theirs} in {other!r} and {ours} in {name!r}; bring both to the same first"
                 )
     for column, (name, table) in first.items():
-        unit = table.attrs.get("units", {}).get(column, UNITS.get(column))
-        if column in UNITS and unit != UNITS[column]:
-            raise UserError(f"combine: {column} is in {unit} in {name!r}; convert it to {UNITS[column]} first")
+        task, unit = task_of(column), table.attrs.get("units", {}).get(column)
+        if task and unit is not None and unit != task.unit:
+            raise UserError(f"combine: {column} is in {unit} in {name!r}; convert it to {task.unit} first")
+
+
+def task_of(column: str) -> Task | None:
+    """Return the task whose labels a column holds; None where it holds no labels."""
+    return next((task for task in TASKS.values() if column in task.columns), None)
 
 
 def named(table: pd.DataFrame, number: int) -> str:
@@ -48,11 +48,11 @@ def named(table: pd.DataFrame, number: int) -> str:
 
 def meaning(column: str, table: pd.DataFrame) -> str:
     """Return what a label column holds: its unit, its classes where they are not the task's, or text or numbers."""
-    cells = table[column].dropna()
+    cells, task = table[column].dropna(), task_of(column)
     if not pd.api.types.is_numeric_dtype(cells):
-        classes = CLASSES.get(column)
-        if classes is None or cells.isin(classes).all():
-            return "text" if classes is None else " or ".join(classes)
+        classes = task.classes if task else ()
+        if not classes or cells.isin(classes).all():
+            return " or ".join(classes) or "text"
         return " or ".join(map(str, list(cells.drop_duplicates())[:9]))
-    unit = table.attrs.get("units", {}).get(column, UNITS.get(column, ""))
+    unit = table.attrs.get("units", {}).get(column, task.unit if task else "")
     return f"in {unit}" if unit else "a number"

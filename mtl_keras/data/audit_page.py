@@ -13,6 +13,7 @@ from mtl_keras.data.images import read_image
 from mtl_keras.data.table import label_columns, write_table
 from mtl_keras.errors import UserError
 from mtl_keras.files import replacing
+from mtl_keras.kinds import kind_of
 from mtl_keras.tasks import TASKS
 
 THUMBNAIL, MOST_ROWS = 72, 200
@@ -25,18 +26,20 @@ figure{display:inline-block;margin:4px 12px 12px 0;font-size:12px}.none{color:#7
 
 
 def label_counts(table: pd.DataFrame) -> pd.DataFrame:
-    """Return `task`, `source`, `label` and `images`: numbers by decade, or by 15 degrees, and rows without a label."""
+    """Return `task`, `source`, `label` and `images`: numbers by bins of their kind, and rows without a label."""
     parts = []
-    for column in label_columns(table):
-        cells = table[column]
-        if pd.api.types.is_numeric_dtype(cells):
-            width = 15 if column.startswith("head_pose.") else 10
-            low = (cells // width * width).astype("Int64")
-            cells = (low.astype(str) + " to " + (low + width - 1).astype(str)).where(cells.notna())
-            order = low
-        else:
-            classes = [name for task in TASKS.values() if column in task.columns for name in task.classes]
-            order = cells.map({name: number for number, name in enumerate(classes)})
+    for column, kind in ((column, kind_of(task)) for task in TASKS.values() for column in task.columns):
+        if column not in table:
+            continue
+        cells, order = table[column], kind.numbers(table[column])
+        if not kind.names:
+            width = kind.bin_width
+            # Rounded, since 0.3 / 0.1 is a little less than 3.
+            order = (order / width).round(9) // 1
+            # In bins of whole numbers the last one is named, in others the number that the next bin starts with.
+            last = width - 1 if width >= 10 else width
+            names = {number: f"{width * number:g} to {width * number + last:g}" for number in order.dropna().unique()}
+            cells = order.map(names)
         rows = pd.DataFrame({"source": table["source"], "label": cells.fillna("(none)"), "order": order})
         counts = rows.groupby(["source", "label"], sort=False).agg(images=("label", "size"), order=("order", "first"))
         parts.append(counts.reset_index().sort_values(["source", "order"]).assign(task=column))

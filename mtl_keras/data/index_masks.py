@@ -3,7 +3,8 @@
 A sample is (image, one-hot of width 7, task index). The one-hot is as wide as the largest task; a smaller task uses its
 first places. Here it is one encoding of the label table: a row with labels of two tasks becomes two samples.
 With `loss_mean="batch"` and `l2`, a `MultiTaskModel` minimizes the article's total loss, but for its lowest
-probability: the article clips at 1e-10, this library at `losses.SMALLEST_PROBABILITY`, where the gradient still lives.
+probability: the article clips at 1e-10, this library at `mtl_keras.kinds.categorical.SMALLEST_PROBABILITY`, where the
+gradient still lives.
 The article's public code applies softmax twice, in the head and in the loss; this library does not.
 
 Source: Dinh Viet Sang and Le Tran Bao Cuong, Effective deep multi-source multi-task learning frameworks for smile
@@ -15,6 +16,7 @@ import pandas as pd
 
 from mtl_keras.data.table import encode
 from mtl_keras.errors import UserError
+from mtl_keras.kinds import kind_of
 from mtl_keras.tasks import Task, find
 
 INDICES = {1: "smile", 2: "expression", 3: "age_group", 4: "gender"}
@@ -76,8 +78,8 @@ def _tasks(indices: dict[int, str]) -> dict[int, Task]:
     """Return {index: task}; each must be categorical and fit into the one-hot."""
     tasks = dict(zip(indices, find(list(indices.values())), strict=True))
     for task in tasks.values():
-        if task.kind != "categorical" or task.size > WIDTH:
-            raise UserError(f"task {task.name!r}: expected a categorical task of at most {WIDTH} classes")
+        if not kind_of(task).names or task.size > WIDTH:
+            raise UserError(f"task {task.name!r}: expected a task of at most {WIDTH} classes")
     return tasks
 
 

@@ -15,7 +15,7 @@ import tensorflow as tf
 from mtl_keras.data.table import SPLITS
 from mtl_keras.errors import UserError
 from mtl_keras.files import replacing
-from mtl_keras.tasks import Task
+from mtl_keras.tasks import Task, task_from
 
 FORMAT = 1
 MANIFEST, PROGRESS = "manifest.json", "progress.json"
@@ -49,13 +49,7 @@ class Shards:
     @property
     def tasks(self) -> dict[str, Task]:
         """The tasks that are labelled, as they were when the table was packed."""
-        entries = self.manifest["tasks"]
-        return {
-            each["name"]: Task(
-                each["name"], each["kind"], tuple(each["classes"]), tuple(each["values"]), tuple(each["outputs"])
-            )
-            for each in entries
-        }
+        return {fields["name"]: task_from(fields) for fields in self.manifest["tasks"]}
 
     def labelled(self, task: str) -> int:
         """Return how many rows have a label of the task."""

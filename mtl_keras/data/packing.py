@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -32,14 +33,19 @@ from mtl_keras.data.manifest import (
 from mtl_keras.data.table import complete, encode, label_columns
 from mtl_keras.errors import UserError
 from mtl_keras.files import replacing
-from mtl_keras.tasks import TASKS, Task
+from mtl_keras.kinds import kind_of
+from mtl_keras.tasks import TASKS, Task, task_from
+
+# Columns that need no mention when they are not packed: numbers of images are told by their groups too.
+KNOWN = ("path", "source", "split", "group", "image", "_name", "_bytes")
 
 
 def pack_shards(table: pd.DataFrame, folder: str | Path, rows_per_shard: int = 4096, seed: int = 0) -> dict:
     """Write a label table with its images as shards of at most so many rows, and return the manifest.
 
     The shards are equally large. One image at a time is in memory. Packing that was interrupted goes on where it
-    stopped when the call is repeated; whole shards are kept. Of the columns only those named above are packed.
+    stopped when the call is repeated; whole shards are kept. Of the columns only those named above are packed; a line
+    with the names of all others is printed.
     """
     if "://" in str(folder):
         raise UserError(f"{folder}: shards are packed into a local folder; pack them there, then copy the folder")
@@ -49,6 +55,10 @@ def pack_shards(table: pd.DataFrame, folder: str | Path, rows_per_shard: int = 4
         raise UserError("the label table has no rows; expected at least one image")
     folder, table = Path(folder), _dealt(complete(table), seed)
     tasks = [task for task in TASKS.values() if set(task.columns) & set(table.columns)]
+    if others := [str(column) for column in table if column not in {*KNOWN, *label_columns(table)}]:
+        print(
+            f"not packed, since no task names them: {', '.join(others)} (mtl_keras.add_task adds a task of one's own)"
+        )
     plan = _plan(table, tasks, rows_per_shard, seed)
     count = -(-len(table) // rows_per_shard)
     files = [f"shard-{number:05d}-of-{count:05d}.tfrecord" for number in range(count)]
@@ -99,16 +109,7 @@ def _plan(table: pd.DataFrame, tasks: list[Task], rows_per_shard: int, seed: int
     labelled = pd.DataFrame({task.name: encode(table, task)[1].astype(int) for task in tasks}, index=table.index)
     plan = {
         "format": FORMAT,
-        "tasks": [
-            {
-                "name": task.name,
-                "kind": task.kind,
-                "classes": list(task.classes),
-                "values": list(task.values),
-                "outputs": list(task.outputs),
-            }
-            for task in tasks
-        ],
+        "tasks": [asdict(task) for task in tasks],
         "rows": len(table),
         "labels": {name: {k: int(v) for k, v in part.sum().items()} for name, part in labelled.groupby(split)},
         "rows_per_shard": rows_per_shard,
@@ -116,6 +117,11 @@ def _plan(table: pd.DataFrame, tasks: list[Task], rows_per_shard: int, seed: int
         "table": hashlib.sha256(contents).hexdigest(),
     }
     return json.loads(json.dumps(plan))
+
+
+def _with_tasks(plan: dict) -> dict:
+    """Return a plan with its tasks whole: an older version noted less of each."""
+    return {**plan, "tasks": [task_from(fields) for fields in plan["tasks"]]}
 
 
 def _finished_shards(folder: Path, plan: dict, files: list[str]) -> dict[str, dict]:
@@ -133,7 +139,8 @@ def _finished_shards(folder: Path, plan: dict, files: list[str]) -> dict[str, di
         )
     for name in [name for name in (MANIFEST, PROGRESS) if name in found]:
         manifest = read_manifest(str(folder), name)
-        if {key: value for key, value in manifest.items() if key not in ("shards", "sha256")} != plan:
+        found_plan = {key: value for key, value in manifest.items() if key not in ("shards", "sha256")}
+        if _with_tasks(found_plan) != _with_tasks(plan):
             raise UserError(
                 f"{folder}: holds shards of another table or of other settings; name a new folder or empty it"
             )
@@ -142,7 +149,8 @@ def _finished_shards(folder: Path, plan: dict, files: list[str]) -> dict[str, di
 
 
 def _write_shard(rows: pd.DataFrame, tasks: list[Task], path: Path, bar: tqdm) -> None:
-    labels = [(column, task) for task in tasks for column in task.columns if column in rows]
+    labels = {column: kind_of(task) for task in tasks for column in task.columns if column in rows}
+    rows = rows.assign(**{column: kind.numbers(rows[column]) for column, kind in labels.items()})
     try:
         with tf.io.TFRecordWriter(str(path)) as writer:
             for row in rows.to_dict("records"):
@@ -151,10 +159,9 @@ def _write_shard(rows: pd.DataFrame, tasks: list[Task], path: Path, bar: tqdm) -
                 features["source"] = _feature(row["source"].encode())
                 if pd.notna(row["split"]):
                     features["split"] = _feature(row["split"].encode())
-                for column, task in labels:
+                for column, kind in labels.items():
                     if pd.notna(row[column]):
-                        label = task.classes.index(row[column]) if task.kind == "categorical" else row[column]
-                        features[column] = _feature(label)
+                        features[column] = _feature(int(row[column]) if kind.names else row[column])
                 writer.write(tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString())
                 bar.update()
     except tf.errors.OpError as error:

@@ -17,7 +17,7 @@ def balanced(table: pd.DataFrame, balance: str | dict[str, float]) -> pd.DataFra
     """Return a copy of a label table with the column `times` as `balance` says.
 
     {source: times} repeats the rows of a source; "sources" shows all sources equally often, and the name of a
-    categorical task all its classes, each with as many rows an epoch as the table has (of that task's, its labelled
+    task of classes all of them, each with as many rows an epoch as the table has (of that task's, its labelled
     ones); rows without the label are seen once.
     """
     table = table.copy()
@@ -31,7 +31,7 @@ def balanced(table: pd.DataFrame, balance: str | dict[str, float]) -> pd.DataFra
                 raise UserError(f"balance: {source!r} is to be seen {times} times; expected 0 or more")
         table[TIMES] = table["source"].map(balance).astype(np.float64).fillna(1.0)
         return table
-    classified = [name for name, task in TASKS.items() if task.kind == "categorical" and name in table]
+    classified = [name for name, task in TASKS.items() if task.classes and name in table]
     if balance not in ("sources", *classified):
         raise UserError(f"balance {balance!r}: expected {{source: times}}, {', '.join(('sources', *classified))}")
     cells = table["source" if balance == "sources" else balance]

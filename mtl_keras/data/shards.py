@@ -20,7 +20,8 @@ from mtl_keras.data.manifest import Shards, damage, read_manifest, reason
 from mtl_keras.data.pipeline import Reads, changed, check_labelled, finished, options, read
 from mtl_keras.data.table import SPLITS, complete
 from mtl_keras.errors import UserError
-from mtl_keras.tasks import TASKS, Task
+from mtl_keras.kinds import kind_of
+from mtl_keras.tasks import TASKS, Task, add_task
 
 # A shuffled pass reads so many shards by turns, and mixes so many of their records, still encoded, in memory.
 READERS, WINDOW = 8, 1024
@@ -49,9 +50,15 @@ def read_shards(folder: str | Path, split: str | None = None, verify: bool = Tru
 
 
 def shard_table(shards: Shards) -> pd.DataFrame:
-    """Return the label table of the shards, in their order; `path` is each image's name below the packed folder."""
+    """Return the label table of the shards, in their order; `path` is each image's name below the packed folder.
+
+    Packed tasks that TASKS does not hold are added to it.
+    """
     tasks = shards.tasks
-    _check_agreement(shards, [TASKS[name] for name in tasks if name in TASKS])
+    for task in tasks.values():
+        if task.name not in TASKS:
+            add_task(task)
+    _check_agreement(shards, [TASKS[name] for name in tasks])
     spec = {name: tf.io.FixedLenFeature((), tf.string, "") for name in TEXTS}
     spec |= {"group": tf.io.FixedLenFeature((), tf.int64, 0), **_label_spec(tasks.values())}
     chunks = []
@@ -71,11 +78,7 @@ def shard_table(shards: Shards) -> pd.DataFrame:
     table["group"] = cells["group"]
     for task in tasks.values():
         for column in task.columns:
-            if task.kind == "categorical":
-                table[column] = np.array([*task.classes, None], object)[cells[column]]
-            else:
-                # By way of text: the number that was packed, not the float32 nearest to it.
-                table[column] = cells[column].astype(str).astype(np.float64)
+            table[column] = kind_of(task).cells(cells[column])
     return complete(table)
 
 
@@ -194,7 +197,7 @@ def _label_spec(tasks: Iterable[Task]) -> dict[str, tf.io.FixedLenFeature]:
     """Say how labels are read: -1 or NaN where there is none."""
     return {
         column: tf.io.FixedLenFeature((), tf.int64, -1)
-        if task.kind == "categorical"
+        if kind_of(task).names
         else tf.io.FixedLenFeature((), tf.float32, np.nan)
         for task in tasks
         for column in task.columns
@@ -204,9 +207,9 @@ def _label_spec(tasks: Iterable[Task]) -> dict[str, tf.io.FixedLenFeature]:
 def _label(task: Task, features: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
     """Return a record's label and mask as `mtl_keras.data.table.encode` gives them for a row."""
     label = tf.stack([features[column] for column in task.columns])  # (D,)
-    known = tf.reduce_all(label >= 0 if task.kind == "categorical" else ~tf.math.is_nan(label))
+    known = tf.reduce_all(label >= 0 if kind_of(task).names else ~tf.math.is_nan(label))
     label = tf.where(known, label, tf.zeros_like(label))
-    label = tf.cast(label, tf.int32) if task.kind == "categorical" else label
+    label = tf.cast(label, kind_of(task).dtype)
     return label[0] if len(task.columns) == 1 else label, tf.cast(known, tf.float32)
 
 
@@ -215,13 +218,10 @@ def _check_agreement(shards: Shards, tasks: Iterable[Task]) -> None:
     packed = shards.tasks
     for task in tasks:
         old = packed.get(task.name, task)
-        same = (old.kind == "categorical", old.classes, old.outputs) == (
-            task.kind == "categorical",
-            task.classes,
-            task.outputs,
-        )
-        low, high = (min(task.values), max(task.values)) if task.values else (-np.inf, np.inf)
-        if not same or (old.values and not low <= min(old.values) <= max(old.values) <= high):
+        same = (kind_of(old).names, old.classes, old.outputs) == (kind_of(task).names, task.classes, task.outputs)
+        (low, high), (old_low, old_high) = kind_of(task).range, kind_of(old).range
+        # What was packed without a range may still be within the task's.
+        if not same or (np.isfinite(old_high - old_low) and not low <= old_low <= old_high <= high):
             raise UserError(
                 f"{shards.folder}: task {task.name!r} was packed as {_described(old)}, expected {_described(task)}; "
                 "pack the table anew"
@@ -229,6 +229,6 @@ def _check_agreement(shards: Shards, tasks: Iterable[Task]) -> None:
 
 
 def _described(task: Task) -> str:
-    if task.values:
-        return f"{task.kind} from {min(task.values):g} to {max(task.values):g}"
-    return f"{task.kind} of {', '.join(task.classes or task.outputs) or 'one number'}"
+    if task.classes or task.outputs:
+        return f"one of {', '.join(task.classes)}" if task.classes else f"numbers of {', '.join(task.outputs)}"
+    return kind_of(task).expected

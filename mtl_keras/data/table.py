@@ -2,7 +2,7 @@
 
 Columns: `path` (text), `source` (name of the dataset), `split` ("train", "validation", "test" or empty),
 `group` (int64; rows of one group never part), then one column a task or task output, as `Task.columns` names them.
-Cells of a categorical task hold the class name, all others a number.
+Cells of a task of classes hold the class name, all others a number.
 `image` (int64) is there once `mtl_keras.data.audit.check_images` has run: copies of one image share its number.
 `table.attrs["skipped"]` lists what is not in the table, as {"path", "reason"}.
 """
@@ -17,6 +17,7 @@ from mtl_keras.data.agreement import agree
 from mtl_keras.data.sampling import balanced
 from mtl_keras.errors import UserError
 from mtl_keras.files import replacing
+from mtl_keras.kinds import kind_of
 from mtl_keras.tasks import TASKS, Task
 
 SPLITS = ("train", "validation", "test")
@@ -36,6 +37,8 @@ def combine(tables: Iterable[pd.DataFrame], balance: str | dict[str, float] | No
 
     `balance` says how often training sees which rows: {source: times}, "sources", or the name of a task whose classes
     are to be seen equally often; see `mtl_keras.data.sampling.balanced`.
+    The tables' `attrs` are joined: `skipped` and `deviations` one after the other, `units` together, counts of `audit`
+    added up where every table has them; of anything else what the first table says is kept.
     An unknown class name, a number outside the task's range, an image that two rows name, and a column that means
     different things in two tables (`mtl_keras.data.agreement`) are errors.
     """
@@ -54,10 +57,24 @@ def combine(tables: Iterable[pd.DataFrame], balance: str | dict[str, float] | No
     repeated = together["path"][together["path"].duplicated()]
     if len(repeated):
         raise UserError(f"combine: {repeated.iloc[0]!r} is in the tables twice; pass each dataset only once")
-    for note in NOTES:
-        entries = [entry for table in tables for entry in table.attrs.get(note, [])]
-        together.attrs[note] = Notes({(entry["path"], entry["reason"]): entry for entry in entries}.values())
+    together.attrs = _joined([table.attrs for table in tables])
     return together if balance is None else balanced(together, balance)
+
+
+def _joined(attrs: list[dict]) -> dict:
+    """Return what stands in the `attrs` of tables that become one."""
+    joined = {name: value for each in reversed(attrs) for name, value in each.items()}
+    for note in NOTES:
+        entries = [entry for each in attrs for entry in each.get(note, [])]
+        joined[note] = Notes({(entry["path"], entry["reason"]): entry for entry in entries}.values())
+    if "units" in joined:
+        joined["units"] = {column: unit for each in attrs for column, unit in each.get("units", {}).items()}
+    if "audit" in joined:
+        audits = [each.get("audit", {}) for each in attrs]
+        # Without the counts of one table, the sums would say that its images had been checked.
+        names = [name for name in joined.pop("audit") if all(name in audit for audit in audits)]
+        joined |= {"audit": {name: sum(audit[name] for audit in audits) for name in names}} if names else {}
+    return joined
 
 
 def complete(table: pd.DataFrame) -> pd.DataFrame:
@@ -86,7 +103,7 @@ def complete(table: pd.DataFrame) -> pd.DataFrame:
     for task in TASKS.values():
         for column in table.columns.intersection(list(task.columns)):
             _numbers(table, column, task)
-            table[column] = table[column].astype(TEXT if task.kind == "categorical" else np.float64)
+            table[column] = table[column].astype(TEXT if kind_of(task).names else np.float64)
     labels = label_columns(table)
     first = [name for name in ("path", "source", "split", "group", "image") if name in table]
     table = table[first + labels + [name for name in table.columns if name not in {*first, *labels}]]
@@ -102,38 +119,33 @@ def label_columns(table: pd.DataFrame) -> list[str]:
 def encode(table: pd.DataFrame, task: Task) -> tuple[np.ndarray, np.ndarray]:
     """Return the task's labels as numbers, and a mask that is 1 where there is one.
 
-    Labels are (N,) int32 class indices for a categorical task, else float32 of shape (N,), or (N, D) for a task
+    Labels are (N,) int32 class indices for a task of classes, else float32 of shape (N,), or (N, D) for a task
     with D > 1 outputs. The mask is (N,) float32. Where the mask is 0 the label is 0; a row of which only some
     outputs are known is masked.
     """
     columns = [_numbers(table, name, task) if name in table else np.full(len(table), np.nan) for name in task.columns]
     numbers = np.stack(columns, axis=-1)  # (N, D)
     mask = ~np.isnan(numbers).any(axis=-1)
-    labels = np.where(mask[:, None], numbers, 0).astype(np.int32 if task.kind == "categorical" else np.float32)
+    labels = np.where(mask[:, None], numbers, 0).astype(kind_of(task).dtype)
     return (labels[:, 0] if len(columns) == 1 else labels), mask.astype(np.float32)
 
 
 def _numbers(table: pd.DataFrame, column: str, task: Task) -> np.ndarray:
     """Return one label column as float64 (N,), class names as their index and blanks as NaN."""
-    cells = table[column]
-    if task.kind == "categorical":
-        numbers = cells.map({name: float(index) for index, name in enumerate(task.classes)})
-        expected = f"one of {', '.join(task.classes)}"
-    else:
-        low, high = (min(task.values), max(task.values)) if task.values else (-np.inf, np.inf)
-        numbers = pd.to_numeric(cells, errors="coerce")
-        numbers = numbers.where(np.isfinite(numbers.astype(np.float64)) & numbers.between(low, high))
-        expected = f"a number from {low:g} to {high:g} {task.unit}".rstrip() if task.values else "a finite number"
+    cells, kind = table[column], kind_of(task)
+    numbers = kind.numbers(cells)
     wrong = np.flatnonzero(numbers.isna() & cells.notna())
     if len(wrong):
-        got = repr(cells.iloc[wrong[0]]) + (f" ({table['path'].iloc[wrong[0]]})" if "path" in table else "")
-        raise UserError(f"column {column!r}: got {got}, expected {expected}, or an empty cell")
+        cell = cells.iloc[wrong[0]]
+        got = repr(cell) if isinstance(cell, str) else str(cell)
+        got += f" ({table['path'].iloc[wrong[0]]})" if "path" in table else ""
+        raise UserError(f"column {column!r}: got {got}, expected {kind.expected}, or an empty cell")
     return numbers.to_numpy(np.float64)
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
     """Read a label table from a CSV file and check it."""
-    texts = [column for task in TASKS.values() if task.kind == "categorical" for column in task.columns]
+    texts = [column for task in TASKS.values() if kind_of(task).names for column in task.columns]
     types = dict.fromkeys(["path", "source", "split", *texts], TEXT)
     try:
         table = pd.read_csv(path, dtype=types, keep_default_na=False, na_values=[""])

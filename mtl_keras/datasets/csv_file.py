@@ -1,7 +1,8 @@
 """Any CSV file with a column `path`: a label table of one's own, or one that this library wrote.
 
 Paths count from the CSV file's folder. Every column that a task names (`mtl-keras list tasks`; head_pose.yaw and so on)
-is a label; `source`, `split` (train, validation, test) and `group` are read too, other columns are left out.
+is a label; `source`, `split` (train, validation, test) and `group` are read too. Other columns are left out, and
+named in `attrs["deviations"]`: `mtl_keras.add_task` makes one a task of one's own.
 """
 
 import os
@@ -12,7 +13,7 @@ import pandas as pd
 
 from mtl_keras.datasets.files import TEXT, label_table
 from mtl_keras.errors import UserError
-from mtl_keras.tasks import TASKS
+from mtl_keras.tasks import TABLE_COLUMNS, TASKS
 
 
 def csv_file(folder: str | Path, strict: bool = False) -> pd.DataFrame:
@@ -35,7 +36,7 @@ def csv_file(folder: str | Path, strict: bool = False) -> pd.DataFrame:
         ) from None
     columns = [column for task in TASKS.values() for column in task.columns if column in read]
     if "path" not in read or not columns:
-        lacking = "path" if "path" not in read else "of any task, such as age or gender"
+        lacking = "path" if "path" not in read else "of any task (mtl_keras.add_task adds one's own)"
         raise UserError(f"{path}: has no column {lacking}; its columns are {', '.join(map(str, read))[:200]}")
     place = str(path.parent)  # once, since os.path.join would turn a Path into text for each row
     read["path"] = read["path"].map(lambda name: os.path.join(place, name), na_action="ignore")
@@ -58,7 +59,11 @@ def csv_file(folder: str | Path, strict: bool = False) -> pd.DataFrame:
         group = pd.factorize(read["group"])[0]
         group = np.where(group < 0, len(read) + np.arange(len(read)), group)
     split = read.get("split")
-    table = label_table("csv_file", read["path"], {name: read[name] for name in columns}, split, group, skipped)
+    others = [str(name) for name in read if name not in {*columns, *TABLE_COLUMNS}]
+    left_out = f"left out, since no task names them: {', '.join(others)}; mtl_keras.add_task adds a task of one's own"
+    deviations = [{"path": str(path), "reason": left_out}] if others else []
+    labels = {name: read[name] for name in columns}
+    table = label_table("csv_file", read["path"], labels, split, group, skipped, deviations)
     if "source" in read:
         table["source"] = read["source"].astype(TEXT).fillna("csv_file")
     return table

@@ -8,7 +8,7 @@ import pandas as pd
 from mtl_keras.data.table import encode
 from mtl_keras.errors import UserError
 from mtl_keras.evaluation.predictions import labels_and_answers, predictions
-from mtl_keras.kinds.metrics import measure
+from mtl_keras.kinds import kind_of
 from mtl_keras.tasks import Task
 from mtl_keras.training.model import MultiTaskModel
 
@@ -22,9 +22,10 @@ def figures(answered_table: pd.DataFrame, tasks: Iterable[Task], resamples: int 
     """
     result = {}
     for task in tasks:
+        measure = kind_of(task).measure
         labels, answer, mask = labels_and_answers(answered_table, task)
-        samples = pd.DataFrame([measure(task, labels[i], answer[i], mask[i]) for i in _resampled(len(mask), resamples)])
-        for metric, value in measure(task, labels, answer, mask).items():
+        samples = pd.DataFrame([measure(labels[i], answer[i], mask[i]) for i in _resampled(len(mask), resamples)])
+        for metric, value in measure(labels, answer, mask).items():
             result[f"{task.name}.{metric}"] = value
             if metric != "n" and resamples:
                 low, high = np.nanpercentile(samples[metric], [2.5, 97.5]) if mask.any() else (np.nan, np.nan)
@@ -47,13 +48,10 @@ def differences(first: pd.DataFrame, second: pd.DataFrame, task: Task) -> list[d
     if first["path"].tolist() != second["path"].tolist():
         raise UserError("paired differences need the same labelled images in the same order in both tables")
     labels, answer, mask = labels_and_answers(first, task)
-    other = labels_and_answers(second, task)[1]
+    other, measure = labels_and_answers(second, task)[1], kind_of(task).measure
 
     def minus(rows):
-        ours, theirs = (
-            measure(task, labels[rows], answer[rows], mask[rows]),
-            measure(task, labels[rows], other[rows], mask[rows]),
-        )
+        ours, theirs = (measure(labels[rows], given[rows], mask[rows]) for given in (answer, other))
         return {metric: ours[metric] - theirs[metric] for metric in ours if metric != "n"}
 
     samples = pd.DataFrame([minus(rows) for rows in _resampled(len(mask), RESAMPLES)])

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-import keras
 import numpy as np
 import pandas as pd
 
@@ -10,7 +9,7 @@ from mtl_keras.data.table import encode
 from mtl_keras.errors import UserError
 from mtl_keras.evaluation.features import image_batches
 from mtl_keras.evaluation.views import VIEWS
-from mtl_keras.kinds.metrics import answers
+from mtl_keras.kinds import kind_of
 from mtl_keras.tasks import Task
 from mtl_keras.training.model import MultiTaskModel
 
@@ -34,26 +33,13 @@ def answered(table: pd.DataFrame, tasks: Iterable[Task], outputs: dict[str, np.n
     """Return a copy of the table with the answers that the heads' outputs {task: (N, K)} stand for."""
     table = table.reset_index(drop=True)
     for task in tasks:
-        output = np.asarray(outputs[task.name], np.float32)
-        answer = keras.ops.convert_to_numpy(answers(task, output))
-        if task.kind == "categorical":
-            table[f"{task.name}.class"] = np.array(task.classes)[answer]
-            table[f"{task.name}.probability"] = output.max(axis=-1)
-            continue
-        for index, column in enumerate(task.columns):
-            table[f"{column}.value"] = answer[:, index] if task.outputs else answer
-        if task.kind == "expectation":
-            values = np.asarray(task.values)
-            variance = output @ values**2 - (output @ values) ** 2
-            table[f"{task.name}.std"] = np.sqrt(np.maximum(variance, 0))
+        columns = kind_of(task).answer_columns(np.asarray(outputs[task.name], np.float32))
+        for column, cells in columns.items():
+            table[column] = cells
     return table
 
 
 def labels_and_answers(answered_table: pd.DataFrame, task: Task) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return a task's labels, answers and mask as `mtl_keras.kinds.metrics.measure` takes them."""
+    """Return a task's labels, answers and mask as `Kind.measure` takes them."""
     labels, mask = encode(answered_table, task)
-    if task.kind == "categorical":
-        index = {name: number for number, name in enumerate(task.classes)}
-        return labels, answered_table[f"{task.name}.class"].map(index).to_numpy(int), mask
-    values = answered_table[[f"{column}.value" for column in task.columns]].to_numpy(np.float32)
-    return labels, values if task.outputs else values[:, 0], mask
+    return labels, kind_of(task).answers_in(answered_table), mask

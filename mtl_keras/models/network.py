@@ -6,7 +6,7 @@ from typing import NamedTuple
 import keras
 
 from mtl_keras.errors import UserError
-from mtl_keras.kinds.heads import head
+from mtl_keras.kinds import kind_of
 from mtl_keras.models.backbones.backbone import Backbone
 from mtl_keras.models.layers import Luminance, ReflectedBorder
 from mtl_keras.models.sharing import SHARING
@@ -66,7 +66,8 @@ def build_network(tasks: list[Task], backbone: Backbone, sharing: str, sizes: Si
     if backbone.branch:
         features = {name: backbone.branch(features[name], name, dropout) for name in names}
     outputs = {
-        task.name: head(task, features[task.name], head_units, dropout, backbone.initializer()) for task in tasks
+        task.name: kind_of(task).head(features[task.name], head_units, dropout, backbone.initializer())
+        for task in tasks
     }
     stem = backbone.stages[0] if backbone.stages else ""
     return Network(inputs, normalized, common, outputs, shared.trunks, stem, backbone.maps)

@@ -14,7 +14,7 @@ from mtl_keras.faces.cut import settings_for
 from mtl_keras.faces.geometry import UTKFACE_CROP, Face
 from mtl_keras.faces.mtcnn import FaceDetector
 from mtl_keras.files import image_files
-from mtl_keras.tasks import Task
+from mtl_keras.kinds import kind_of
 from mtl_keras.training import model_folder
 from mtl_keras.training.model import MultiTaskModel
 
@@ -87,7 +87,7 @@ class Predictor:
         outputs = self.model.predict(crops, batch_size=64, verbose=0)
         table = answered(pd.DataFrame(index=range(len(crops))), self.model.tasks, outputs)
         for _, row in table.iterrows():
-            yield {task.name: _answer(task, row) for task in self.model.tasks}
+            yield {task.name: kind_of(task).as_json(row) for task in self.model.tasks}
 
 
 def _batches(paths: Sequence[str]) -> Iterator[list[tuple[str, np.ndarray | None, str | None]]]:
@@ -114,21 +114,6 @@ def _place(face: Face | None, image: np.ndarray) -> dict:
         return {"box": [0, 0, image.shape[1], image.shape[0]], "confidence": None, "landmarks": None}
     landmarks = {name: [round(x, 2), round(y, 2)] for name, (x, y) in face.landmarks.items()}
     return {"box": list(face.box), "confidence": round(face.confidence, 4), "landmarks": landmarks}
-
-
-def _answer(task: Task, row: pd.Series) -> dict:
-    """Return one task's answer from a row of `mtl_keras.evaluation.predictions.answered`."""
-    if task.kind == "categorical":
-        return {"class": str(row[f"{task.name}.class"]), "probability": _rounded(row[f"{task.name}.probability"])}
-    if task.outputs:
-        pairs = zip(task.outputs, task.columns, strict=True)
-        return {output: _rounded(row[f"{column}.value"]) for output, column in pairs}
-    # A regression tells no deviation; the key is there all the same, so that all ages read alike.
-    return {"value": _rounded(row[f"{task.name}.value"]), "std": _rounded(row.get(f"{task.name}.std"))}
-
-
-def _rounded(number: float | None) -> float | None:
-    return None if number is None or not np.isfinite(number) else round(float(number), 4)
 
 
 def find_images(paths: Iterable[Path | str]) -> list[str]:

@@ -16,6 +16,7 @@ from mtl_keras.data.table import encode
 from mtl_keras.errors import UserError
 from mtl_keras.evaluation.metrics import differences, figures
 from mtl_keras.evaluation.predictions import answered, predictions
+from mtl_keras.kinds import kind_of
 from mtl_keras.studies import provenance, results
 from mtl_keras.studies.costs import compare_costs, cost_lines
 from mtl_keras.studies.cross_validation import CrossValidation, check_folds, cross_validate, fold_lines
@@ -279,16 +280,11 @@ def majority(parts: tuple[pd.DataFrame, ...], tasks: list[Task]) -> dict:
     outputs = {}
     for task in tasks:
         labels, mask = encode(parts[0], task)
-        labels = labels[mask > 0]
-        if task.kind == "regression":
-            constant = np.median(labels, axis=0).reshape(-1)
-        elif task.kind == "expectation":
-            # All the probability in the bin of the median, whose expected value is the median itself.
-            constant = np.eye(task.size)[np.argmin(np.abs(np.asarray(task.values) - np.median(labels)))]
-        else:
-            constant = np.eye(task.size)[np.bincount(labels).argmax()]
+        constant = kind_of(task).constant(labels[mask > 0])
         outputs[task.name] = np.tile(constant, (len(parts[2]), 1))
     found = figures(answered(parts[2], tasks, outputs), tasks)
     names = ", ".join(task.name for task in tasks)
-    numbers = "" if all(task.kind == "categorical" for task in tasks) else ", median age"
-    return {"run": f"most frequent class{numbers}", "tasks": names, "backbone": "", "stage": "baseline", **found}
+    # Classes first, whatever the order of the tasks.
+    kinds = sorted(map(kind_of, tasks), key=lambda kind: not kind.names)
+    run = ", ".join(dict.fromkeys(kind.constant_answer for kind in kinds))
+    return {"run": run, "tasks": names, "backbone": "", "stage": "baseline", **found}

@@ -16,6 +16,7 @@ from mtl_keras.data.folds import folds
 from mtl_keras.data.split import split
 from mtl_keras.data.table import encode, write_table
 from mtl_keras.errors import UserError
+from mtl_keras.kinds import kind_of
 from mtl_keras.studies.results import table_line
 from mtl_keras.studies.runs import Run
 from mtl_keras.studies.settings import Experiment
@@ -49,7 +50,7 @@ class CrossValidation:
 
 def check_folds(experiment: Experiment, table: pd.DataFrame, how: CrossValidation) -> None:
     """Refuse a cross-validation that cannot work, before anything is trained."""
-    numbers = [task.name for task in experiment.chosen_tasks() if task.kind != "categorical"]
+    numbers = [task.name for task in experiment.chosen_tasks() if not kind_of(task).names]
     if numbers:
         raise UserError(f"cross-validation compares accuracies; task {numbers[0]!r} has none: choose tasks of classes")
     next(folds(table, how.folds, experiment.seed, source=how.fold_source))

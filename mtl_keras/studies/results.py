@@ -1,7 +1,6 @@
 """Figures of runs on disk: `runs.csv`, the Markdown table made from it, and `run.json` on how they came about."""
 
 import re
-from collections import namedtuple
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,21 +8,13 @@ import pandas as pd
 
 from mtl_keras.errors import UserError
 from mtl_keras.files import read_csv, replacing, write_rows
+from mtl_keras.kinds import kind_of, metric_of
 from mtl_keras.tasks import Task
 
 RUN_COLUMNS = ("run", "tasks", "backbone", "stage", "seed", "seconds", "images_per_second", "parameters", "megabytes")
 DIFFERENCE_COLUMNS = ("run", "baseline", "metric", "difference", "low", "high")
 GROUPS = ("baseline", "reported elsewhere", "single-task", "multi-task")
 MISSING = "–"
-
-Metric = namedtuple("Metric", ["heading", "factor", "lower_is_better"])  # shown number = factor * number in runs.csv
-METRICS = {
-    "rmse": Metric("RMSE", 1, True),
-    "mae": Metric("MAE", 1, True),
-    "accuracy": Metric("%", 100, False),
-    "macro_f1": Metric("macro F1, %", 100, False),
-    "cs5": Metric("within 5, %", 100, False),
-}
 
 
 def _merge(rows: list[dict], path: Path, keys: tuple[str, ...], first: tuple[str, ...]) -> Path:
@@ -75,16 +66,8 @@ def write_differences(rows: list[dict], folder: Path | str) -> Path:
 
 
 def figure_columns(tasks: Iterable[Task]) -> list[str]:
-    """Columns of `runs.csv` that are shown: accuracy of a categorical task, RMSE and MAE of any other."""
-    return [f"{t.name}.{m}" for t in tasks for m in (("accuracy",) if t.kind == "categorical" else ("rmse", "mae"))]
-
-
-def metric_of(column: str) -> Metric:
-    """How a column of figures is shown, by the last part of its name."""
-    name = column.rpartition(".")[2]
-    if name not in METRICS:
-        raise UserError(f"figure {column!r} has the unknown metric {name!r}; expected one of {', '.join(METRICS)}")
-    return METRICS[name]
+    """Columns of `runs.csv` that are shown of these tasks, as their kinds say."""
+    return [f"{task.name}.{metric.name}" for task in tasks for metric in kind_of(task).shown]
 
 
 def heading(column: str) -> str:

@@ -12,9 +12,7 @@ import pandas as pd
 
 from mtl_keras.data.table import write_table
 from mtl_keras.files import replacing
-
-# How the columns end that `mtl_keras.evaluation.predictions.predictions` adds to a table.
-ANSWERS = (".class", ".probability", ".value", ".std")
+from mtl_keras.kinds import ANSWERS
 
 
 @dataclass

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from mtl_keras.studies.results import MISSING, heading, metric_of, table_line
+from mtl_keras.kinds import metric_of
+from mtl_keras.studies.results import MISSING, heading, table_line
 
 
 def spread(rows: Iterable[dict], columns: list[str]) -> list[str]:

@@ -8,7 +8,7 @@ import tyro
 from mtl_keras.data.sampling import parse_balance
 from mtl_keras.errors import UserError
 from mtl_keras.models.backbones import BACKBONES
-from mtl_keras.tasks import AGE, AGE_ARGMAX, AGE_REGRESSION, Task, find
+from mtl_keras.tasks import AGE, AGE_ARGMAX, AGE_REGRESSION, Task, add_task, find
 from mtl_keras.training import distribute
 
 AGES = {"expectation": AGE, "argmax": AGE_ARGMAX, "regression": AGE_REGRESSION}
@@ -18,7 +18,7 @@ AGES = {"expectation": AGE, "argmax": AGE_ARGMAX, "regression": AGE_REGRESSION}
 class Experiment:
     """Everything that decides a training run."""
 
-    # What to learn, of `mtl-keras list tasks`.
+    # What to learn, of `mtl-keras list tasks`; in Python also a `Task` of one's own.
     tasks: tuple[str, ...] = ("age", "gender", "ethnicity")
     # The trunk, of `mtl-keras list backbones`.
     backbone: str = "facenet"
@@ -84,13 +84,17 @@ class Experiment:
     # What tells this run apart in tables from the usual one, of which a setting was changed.
     variant: Annotated[str, tyro.conf.Suppress] = ""
 
+    def __post_init__(self):
+        names = tuple(add_task(task).name if isinstance(task, Task) else task for task in self.tasks)
+        object.__setattr__(self, "tasks", names)
+
     def chosen_tasks(self) -> list[Task]:
         """Return the tasks to learn, age in the form that `age` names."""
         chosen = find(self.tasks)
         age = AGES.get(self.age)
         if age is None:
             raise UserError(f"age {self.age!r} is unknown; expected one of {', '.join(AGES)}")
-        if age.kind == "expectation":
+        if age.values:
             # The most probable bin is no mean, so the mean's error is nothing to train it on.
             error_weight = self.age_error_weight if age.readout == "mean" else 0.0
             age = replace(age, label_std=self.age_label_std, error_weight=error_weight)

@@ -22,7 +22,7 @@ from mtl_keras.models.weights import find_weights, load_facenet_weights, sha256
 from mtl_keras.studies.provenance import data_fingerprint
 from mtl_keras.studies.runs import Run, fingerprint, prepare, read_run, write_run
 from mtl_keras.studies.settings import Experiment, check, label_of, name_of, precision, whole_stage
-from mtl_keras.tasks import HEAD_POSE, Task
+from mtl_keras.tasks import BUILT_IN, HEAD_POSE, Task
 from mtl_keras.training import distribute, model_folder
 from mtl_keras.training.model import MultiTaskModel
 from mtl_keras.training.optimizers import Harmonic, LayerwiseAdamW, cosine
@@ -210,6 +210,8 @@ def opened(
     """
     data = fingerprint(*(data_fingerprint(used(part, experiment.chosen_tasks())) for part in parts))
     settings = {**asdict(experiment), "weights": weights_of(experiment), "data": data, "strategy": "", "precision": ""}
+    if own := [asdict(task) for task in experiment.chosen_tasks() if task.name not in BUILT_IN]:
+        settings["own_tasks"] = own
     settings["augment"] = asdict(AUGMENTATION) if experiment.augment else None
     del settings["variant"]  # stands in the folder's name
     folder = prepare(out / "checkpoints" / name_of(experiment, stage), settings, resume, asdict(Experiment()))

@@ -8,7 +8,7 @@ from mtl_keras.errors import UserError
 from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.models.backbones.backbone import Backbone, as_backbone
 from mtl_keras.models.network import Sizes, build_network, input_size
-from mtl_keras.tasks import Task
+from mtl_keras.tasks import Task, task_from
 from mtl_keras.training.trainer import Trainer
 
 
@@ -102,10 +102,7 @@ class MultiTaskModel(Trainer):
 
     @classmethod
     def from_config(cls, config):
-        tasks = [
-            Task(**{key: tuple(value) if isinstance(value, list | tuple) else value for key, value in task.items()})
-            for task in config["tasks"]
-        ]
+        tasks = [task_from(fields) for fields in config["tasks"]]
         settings = {name: value for name, value in config.items() if name != "frozen"}
         if isinstance(settings["backbone"], dict):
             settings["backbone"] = Backbone.from_config(settings["backbone"])

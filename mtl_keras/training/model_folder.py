@@ -14,6 +14,7 @@ import keras
 from mtl_keras import __version__
 from mtl_keras.errors import UserError
 from mtl_keras.faces.geometry import UTKFACE_CROP, CropGeometry
+from mtl_keras.tasks import TASKS, add_task
 from mtl_keras.training.model import MultiTaskModel
 
 
@@ -93,7 +94,10 @@ def _computing_in_float32() -> Iterator[None]:
 
 
 def load(folder: Path | str) -> MultiTaskModel:
-    """Read a model's folder; anything that is missing, damaged or of another version is an error that names it."""
+    """Read a model's folder; anything that is missing, damaged or of another version is an error that names it.
+
+    Tasks of the model that TASKS does not hold are added to it.
+    """
     folder = Path(folder)
     read_sidecar(folder)
     try:
@@ -106,6 +110,9 @@ def load(folder: Path | str) -> MultiTaskModel:
         raise UserError(
             f"{folder / 'model.keras'}: holds a {type(model).__name__}; expected a model saved by mtl_keras"
         )
+    for task in model.tasks:
+        if task.name not in TASKS:
+            add_task(task)
     return model
 
 

@@ -6,9 +6,10 @@ import keras
 import tensorflow as tf
 
 from mtl_keras.errors import UserError
-from mtl_keras.kinds import losses, metrics
+from mtl_keras.kinds import kind_of
 from mtl_keras.tasks import Task
 from mtl_keras.training import weightings
+from mtl_keras.training.masked import masked_sum
 from mtl_keras.training.task_gradients import filled, pieces, rows, shared_positions
 from mtl_keras.training.weightings.weighting import Weighting
 
@@ -29,7 +30,7 @@ class Trainer(keras.Model):
 
     @staticmethod
     def _score(task: Task) -> str:
-        return f"{task.name}_{metrics.SCORES[task.kind]}"
+        return f"{task.name}_{kind_of(task).SCORE.name}"
 
     # === Training ===
     def compile(
@@ -180,8 +181,8 @@ class Trainer(keras.Model):
         """Return the tasks' summed losses (T,) and numbers of labelled examples (T,) on this replica."""
         pairs = []
         for task in self.tasks:
-            values = losses.per_example(task, labels[task.name], outputs[task.name])  # (B,)
-            pairs.append(losses.masked_sum(values, masks[task.name]))
+            values = kind_of(task).loss(labels[task.name], outputs[task.name])  # (B,)
+            pairs.append(masked_sum(values, masks[task.name]))
         return tf.stack([pair[0] for pair in pairs]), tf.stack([pair[1] for pair in pairs])
 
     def _present(self, counts, images):
@@ -221,7 +222,7 @@ class Trainer(keras.Model):
         for index, task in enumerate(self.tasks):
             mask = masks[task.name]
             self._means[f"{task.name}_loss"].update_state(means[index], sample_weight=counts[index])
-            scores = metrics.per_example(task, labels[task.name], outputs[task.name])
+            scores = kind_of(task).score(labels[task.name], outputs[task.name])
             self._means[self._score(task)].update_state(scores, sample_weight=mask)
         return {name: tf.reshape(mean.result(), (1,)) for name, mean in self._means.items()}
 

@@ -14,6 +14,7 @@ from mtl_keras.data.audit import check_images
 from mtl_keras.data.audit_page import copies, label_counts, suspicious, write_report
 from mtl_keras.datasets.rendered import rendered
 from mtl_keras.errors import UserError
+from mtl_keras.tasks import Task, add_task
 
 
 @pytest.fixture
@@ -37,6 +38,13 @@ def test_counts_add_up_and_keep_the_order_of_classes_and_decades(checked):
     ages = counts[counts["task"] == "age"]["label"].str.split(" to ").str[0].astype(int)
     assert ages.is_monotonic_increasing and (ages % 10 == 0).all()
     assert counts[counts["task"] == "gender"]["label"].tolist() == ["male", "female"]
+
+
+def test_numbers_of_a_small_range_are_counted_by_tenths_of_it(no_new_tasks):
+    add_task(Task("mood", "regression", range=(0, 1)))
+    table = pd.DataFrame({"source": "a", "mood": [0.3, 0.35, 0.29, 1.0, np.nan]})
+    counts = label_counts(table).set_index("label")["images"].to_dict()
+    assert counts == {"0.2 to 0.3": 1, "0.3 to 0.4": 2, "1 to 1.1": 1, "(none)": 1}
 
 
 def test_rows_without_a_label_are_counted():

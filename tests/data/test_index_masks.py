@@ -146,8 +146,8 @@ def test_what_has_no_index_form_is_an_error(labels, masks, message):
 @pytest.mark.parametrize(
     ("indices", "message"),
     [
-        ({1: "age"}, "task 'age': expected a categorical task of at most 7 classes"),
-        ({1: "expression_8"}, "task 'expression_8': expected a categorical task of at most 7"),
+        ({1: "age"}, "task 'age': expected a task of at most 7 classes"),
+        ({1: "expression_8"}, "task 'expression_8': expected a task of at most 7"),
         ({1: "smiles"}, "unknown task 'smiles'"),
         ({1: "smile", 2: "smile"}, "only once"),
     ],

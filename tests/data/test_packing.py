@@ -9,10 +9,12 @@ import tensorflow as tf
 from PIL import Image
 
 from mtl_keras.data import packing
+from mtl_keras.data.manifest import write_manifest
 from mtl_keras.data.packing import pack_shards
+from mtl_keras.data.shards import read_shards
 from mtl_keras.data.table import combine, encode
 from mtl_keras.errors import UserError
-from mtl_keras.tasks import GENDER, TASKS
+from mtl_keras.tasks import AGE, GENDER, HEAD_POSE, TASKS
 
 NAMES = ["one face.png", "zwei Gesichter/größer.png", "三/顔 (1).png", "four'.png", "five\tsix.png"]
 
@@ -56,6 +58,24 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 # === Contents ===
+
+
+def test_the_manifest_holds_whole_tasks(table, tmp_path):
+    pack_shards(table, tmp_path / "shards")
+    shards = read_shards(tmp_path / "shards")
+    assert [*shards.tasks.values()] == [AGE, GENDER, HEAD_POSE]
+
+
+def test_shards_of_an_older_version_that_noted_less_of_a_task_are_kept(table, tmp_path):
+    folder = tmp_path / "shards"
+    manifest = pack_shards(table, folder)
+    noted = ("name", "kind", "classes", "values", "outputs")
+    manifest["tasks"] = [{field: task[field] for field in noted} for task in manifest["tasks"]]
+    write_manifest(manifest, folder / "manifest.json")
+    assert [*read_shards(folder).tasks.values()] == [AGE, GENDER, HEAD_POSE]
+    before = (folder / manifest["shards"][0]["file"]).stat().st_mtime_ns
+    pack_shards(table, folder)
+    assert (folder / manifest["shards"][0]["file"]).stat().st_mtime_ns == before
 
 
 def test_a_record_holds_the_image_as_it_was_and_the_labels_that_there_are(table, tmp_path):

@@ -27,6 +27,24 @@ def make_table(count: int, source: str = "faces", **columns) -> pd.DataFrame:
 # === combine ===
 
 
+def test_combine_keeps_what_stands_in_attrs():
+    first, second = make_table(3, "a", age=1.0), make_table(2, "b", age=2.0)
+    first.attrs = {"units": {"height": "cm"}, "audit": {"images": 3, "unreadable": 1}, "license": "first"}
+    second.attrs = {"units": {"age": "years"}, "audit": {"images": 2, "unreadable": 0}, "license": "second"}
+    assert combine([first, second]).attrs == {
+        "skipped": [],
+        "deviations": [],
+        "units": {"height": "cm", "age": "years"},
+        "audit": {"images": 5, "unreadable": 1},
+        "license": "first",
+    }
+    # Not all images were checked, so there are no counts of all.
+    del second.attrs["audit"]
+    attrs = combine([second, first]).attrs
+    assert "audit" not in attrs and attrs["license"] == "second"
+    assert first.attrs["units"] == {"height": "cm"}
+
+
 def test_combine_leaves_blanks_and_keeps_groups_apart():
     ages = make_table(4, "ages", group=[7, 7, 9, 9])
     smiles = make_table(3, "smiles", group=[7, 8, 8], smile=["smiling", None, "not_smiling"]).drop(columns="age")

@@ -26,6 +26,8 @@ def test_columns_of_tasks_are_labels_and_blanks_stay_blank(tmp_path):
     assert table["gender"].isna().tolist() == [True, False, True]
     assert table["group"].tolist() == [0, 0, 1] and table["split"].isna().tolist() == [False, True, True]
     assert "note" not in table and len(combine([table])) == 3
+    (entry,) = table.attrs["deviations"]
+    assert entry["path"].endswith("my faces.csv") and "no task names them: note; mtl_keras.add_task" in entry["reason"]
 
 
 def test_a_table_that_the_library_wrote_comes_back(faces, tmp_path):

@@ -10,7 +10,7 @@ from mtl_keras.studies.comparison import Comparison, against, alone, compare, ma
 from mtl_keras.studies.cross_validation import CrossValidation
 from mtl_keras.studies.runs import Run
 from mtl_keras.studies.settings import Experiment
-from mtl_keras.tasks import AGE, AGE_REGRESSION, GENDER
+from mtl_keras.tasks import AGE, AGE_REGRESSION, GENDER, HEAD_POSE, Task
 
 
 @pytest.fixture
@@ -33,6 +33,20 @@ def test_majority_answers_the_training_median_and_class(parts, age):
     assert row["age.mae"] == pytest.approx(5, abs=0.01) and row["age.n"] == 2
     assert row["gender.accuracy"] == pytest.approx(2 / 3) and row["stage"] == "baseline"
     assert row["gender.accuracy.low"] <= row["gender.accuracy"] <= row["gender.accuracy.high"]
+
+
+@pytest.mark.parametrize(
+    ("tasks", "name"),
+    [
+        ([AGE, GENDER], "most frequent class, median age"),
+        ([GENDER, AGE, Task("mood", "regression")], "most frequent class, median age, median mood"),
+        ([GENDER], "most frequent class"),
+        ([HEAD_POSE], "median head pose"),
+    ],
+)
+def test_majority_is_named_by_what_its_tasks_get(parts, tasks, name):
+    more = dict.fromkeys(["mood", *HEAD_POSE.columns], 1.0)
+    assert majority(tuple(part.assign(**more) for part in parts), tasks)["run"] == name
 
 
 def run(stage, name, test, female):

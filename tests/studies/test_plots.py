@@ -12,7 +12,7 @@ from PIL import Image
 from mtl_keras import colors
 from mtl_keras.errors import UserError
 from mtl_keras.studies import plots
-from mtl_keras.tasks import AGE, ETHNICITY, GENDER, HEAD_POSE
+from mtl_keras.tasks import AGE, ETHNICITY, GENDER, HEAD_POSE, Task
 
 FACES = [np.full((24, 24, 3), 40 * shade, np.uint8) for shade in range(6)]
 
@@ -231,6 +231,16 @@ def test_captions_say_what_is_wrong():
     assert captions[1] == [("age 36 (30)", False), ("male (female)", False)]
     assert captions[2] == [("age 20", None), ("female", None)]
     assert captions[3] == [("age 30", True)]
+
+
+def test_captions_judge_a_number_by_its_task_alone():
+    table = pd.DataFrame({"mood": [3.0, 3.0], "mood.value": [3.4, 9.0]})
+    lines = {
+        within: [line for (line,) in plots.face_captions(table, [Task("mood", "regression", within=within)])]
+        for within in (None, 1.0)
+    }
+    assert lines[1.0] == [("mood 3", True), ("mood 9 (3)", False)]
+    assert lines[None] == [("mood 3", None), ("mood 9 (3)", None)]
 
 
 def test_face_grid_marks_wrong_answers_by_color_sign_and_frame(tmp_path, drawn):

@@ -243,10 +243,10 @@ def test_runs_are_grouped_by_stage_and_number_of_tasks(tmp_path):
 
 
 def test_other_tasks_get_columns_by_their_kind(tmp_path):
-    results.write_runs([row("pose", "head_pose") | {"head_pose.mae": 3.456, "head_pose.rmse": 5.0}], tmp_path)
+    results.write_runs([row("pose", "head_pose") | {"head_pose.mae": 3.456, "head_pose.roll_mae": 5.0}], tmp_path)
     text = results.write_table(tmp_path, [HEAD_POSE])
     cells = table_cells(text, "run")["pose"]
-    assert cells["head pose MAE"] == "**3.46**" and cells["head pose RMSE"] == "**5.00**"
+    assert cells["head pose MAE"] == "**3.46**" and cells["head pose roll MAE"] == "**5.00**"
     assert "head pose in degrees" in text
 
 
@@ -283,7 +283,7 @@ def test_a_bar_or_line_break_in_a_name_does_not_break_the_table(tmp_path):
 def test_a_table_without_runs_says_what_to_do(tmp_path):
     with pytest.raises(UserError, match="runs.csv.*run the experiment first"):
         results.write_table(tmp_path, TASKS)
-    with pytest.raises(UserError, match="speed.*expected one of rmse, mae"):
+    with pytest.raises(UserError, match="speed.*expected one of mae, rmse"):
         results.metric_of("age.speed")
 
 

@@ -1,5 +1,7 @@
 """How an experiment's parts fit together."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +12,7 @@ from mtl_keras.portraits.writer import write_utkface
 from mtl_keras.studies.runs import write_run
 from mtl_keras.studies.settings import Experiment
 from mtl_keras.studies.study import build, labelled, opened, train, used, with_balance
-from mtl_keras.tasks import HEAD_POSE, SMILE
+from mtl_keras.tasks import HEAD_POSE, SMILE, TASKS, Task
 from mtl_keras.training import model_folder
 
 
@@ -42,6 +44,21 @@ def test_a_finished_run_counts_without_its_model_unless_that_is_needed(tmp_path)
     (tmp_path / "models" / folder.name).mkdir(parents=True)
     assert again(needed=True).model == tmp_path / "models" / folder.name
     assert again(resume=False) is None and again() is None
+
+
+def test_the_definition_of_a_task_of_ones_own_tells_runs_apart(tmp_path, no_new_tasks):
+    table = pd.DataFrame({"path": ["a"], "source": "mine", "mood": 0.5, "smile": "smiling"})
+
+    def settings(*tasks):
+        folder, _ = opened(Experiment(tasks=tasks), "trained", (table,) * 3, tmp_path, True, False)
+        return json.loads((folder / "settings.json").read_text())
+
+    first = settings("smile", Task("mood", "regression", scale=0.5))
+    del TASKS["mood"]
+    second = settings("smile", Task("mood", "regression", scale=0.25))
+    assert [noted["own_tasks"][0].pop("scale") for noted in (first, second)] == [0.5, 0.25]
+    assert first == second and len(first["own_tasks"]) == 1
+    assert "own_tasks" not in settings("smile")
 
 
 def test_angles_of_heads_tell_only_runs_apart_that_learn_them():

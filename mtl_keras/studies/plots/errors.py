@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, LogNorm
 
 from mtl_keras.colors import BLUE, INK, PALE, SKY, VERMILION
+from mtl_keras.kinds import SCORES, kind_of, metric_of
 from mtl_keras.studies.plots.style import FEW, canvas, figure_name, heatmap, note_at, panels
-from mtl_keras.studies.results import metric_of
 from mtl_keras.tasks import TASKS, Task
 
 
@@ -55,9 +55,9 @@ def _decades(axis: Axes, errors: Iterable[tuple[int, pd.Series]]) -> None:
 
 
 def confusion_matrices(predictions: pd.DataFrame, tasks: Iterable[Task], path: Path | str) -> None:
-    """Draw a matrix a categorical task: how many percent of a label's images (a row) got each answer, and how many."""
+    """Draw a matrix a task of classes: how many percent of a label's images (a row) got each answer, and how many."""
     tables = {}
-    for task in (task for task in tasks if task.kind == "categorical"):
+    for task in (task for task in tasks if kind_of(task).names):
         rows = predictions.reindex(columns=[task.name, f"{task.name}.class"]).dropna()
         counts = pd.crosstab(rows[task.name], rows[f"{task.name}.class"])
         tables[task] = counts.reindex(index=task.classes, columns=task.classes, fill_value=0)
@@ -81,7 +81,7 @@ def fairness(groups: pd.DataFrame, path: Path | str) -> None:
     figures such as `age.mae`, `gender.accuracy`. Cells of fewer than 10 images are hatched and do not set the colors.
     """
     keys = [key for key in ("gender", "ethnicity") if key in groups] or ["everybody"]
-    figures = [name for name in groups if name.endswith((".mae", ".accuracy")) and groups[name].notna().any()]
+    figures = [name for name in groups if name.rpartition(".")[2] in SCORES and groups[name].notna().any()]
     across = "labeled age (years)" if "age_band" in groups else ""
     bands = groups.get("age_band", pd.Series("all ages", groups.index)).astype(str)
     groups = groups.assign(everybody="everybody", age_band=bands)

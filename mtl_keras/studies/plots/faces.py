@@ -9,16 +9,16 @@ import pandas as pd
 
 from mtl_keras.colors import INK, VERMILION
 from mtl_keras.studies.plots.style import canvas, panels
-from mtl_keras.tasks import Task
+from mtl_keras.tasks import AGE, Task
 
 Caption = list[tuple[str, bool | None]]  # an answer a line, and whether it is right (None: it has no label)
-FAR_OFF = 5  # units; the bound of the cumulative score by which age estimation is judged
 
 
 def face_captions(predictions: pd.DataFrame, tasks: Iterable[Task]) -> list[Caption]:
     """Return for each row the lines that `face_grid` writes: each task's answer, and if it is right (None: no label).
 
-    A label that differs stands in brackets. An age, or any other number, is wrong if it is more than 5 units off.
+    A label that differs stands in brackets. A number is wrong if it is further off than its task's `within`, and
+    neither right nor wrong for a task without.
     """
     captions = []
     for _, row in predictions.iterrows():
@@ -27,10 +27,14 @@ def face_captions(predictions: pd.DataFrame, tasks: Iterable[Task]) -> list[Capt
             label, answer = row.get(task.name), row.get(f"{task.name}.class", row.get(f"{task.name}.value"))
             if answer is None or pd.isna(answer):
                 continue
-            right = None if pd.isna(label) else answer == label if task.classes else abs(answer - label) <= FAR_OFF
+            right = None
+            if pd.notna(label) and task.classes:
+                right = answer == label
+            elif pd.notna(label) and task.within is not None:
+                right = abs(answer - label) <= task.within
             shown, truth = (str(name) if task.classes else f"{name:.0f}" for name in (answer, label))
             text = shown if task.classes else f"{task.name} {shown}"
-            lines.append((text if right is None or shown == truth else f"{text} ({truth})", right))
+            lines.append((text if pd.isna(label) or shown == truth else f"{text} ({truth})", right))
         captions.append([(text.replace("_", " "), right) for text, right in lines])
     return captions
 
@@ -39,7 +43,7 @@ def face_grid(images: Sequence[np.ndarray], captions: Sequence[Caption], path: P
     """Draw faces (H, W, 3), uint8, over their captions: a wrong answer is orange with a cross, and frames its face."""
     across = min(6, max(3, len(images)))
     height = 1.95 + 0.2 * max((len(caption) for caption in captions), default=0)
-    note = f"answer (label, where it differs); framed and crossed: wrong, or over {FAR_OFF} years off"
+    note = f"answer (label, where it differs); framed and crossed: wrong, or over {AGE.within:g} years off"
     with canvas(path, 2 * across, 0.6 + height * math.ceil(max(1, len(images)) / across), note) as figure:
         for axis, image, caption in zip(panels(figure, len(images), across), images, captions, strict=True):
             axis.imshow(image, cmap="gray", vmin=0, vmax=255)

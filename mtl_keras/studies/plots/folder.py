@@ -11,6 +11,7 @@ from mtl_keras.datasets.rendered import rendered
 from mtl_keras.evaluation.features import ImagesOnly
 from mtl_keras.evaluation.groups import by_group
 from mtl_keras.evaluation.predictions import predictions
+from mtl_keras.kinds import kind_of
 from mtl_keras.portraits import LAYOUTS
 from mtl_keras.portraits.writer import write_faces
 from mtl_keras.studies import plots, results
@@ -35,7 +36,7 @@ def draw(runs: dict[str, Run], best: Run, experiment: Experiment, out: Path) -> 
     plots.compare_runs(results.read_runs(out), out / "runs.png")
     if "age" in experiment.tasks:
         plots.age_scatter(best.predictions, out / "age.png")
-    classified = [task for task in tasks if task.kind == "categorical"]
+    classified = [task for task in tasks if kind_of(task).names]
     if classified:
         plots.confusion_matrices(best.predictions, classified, out / "confusion.png")
     groups = by_group(best.predictions, tasks)

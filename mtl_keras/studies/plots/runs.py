@@ -10,8 +10,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from mtl_keras.colors import BLUE, COLORS, GRAY, INK, VERMILION
+from mtl_keras.kinds import SCORES, SHOWN, metric_of
 from mtl_keras.studies.plots.style import canvas, figure_name, note_at, panels
-from mtl_keras.studies.results import GROUPS, group_of, metric_of
+from mtl_keras.studies.results import GROUPS, group_of
 from mtl_keras.tasks import TASKS
 
 LOOKS = dict(zip(GROUPS, (("s", GRAY), ("D", INK), ("o", BLUE), ("^", VERMILION)), strict=True))
@@ -24,14 +25,17 @@ def learning_curves(histories: dict[str, pd.DataFrame], path: Path | str) -> Non
     """
     histories = {run: history for run, history in histories.items() if len(history)}
     names = dict.fromkeys(name for history in histories.values() for name in history if not name.startswith("val_"))
-    curves = ["loss", *(name for name in names if name.endswith(("_accuracy", "_mae")))] if histories else []
+    scores = tuple(f"_{score}" for score in SCORES)
+    curves = ["loss", *(name for name in names if name.endswith(scores))] if histories else []
     last = max((history["epoch"].max() for history in histories.values()), default=0)
     # The colors come again after seven runs, then dash-dotted.
     looks = [(COLORS[i % len(COLORS)], ("-", "-.")[i // len(COLORS) % 2]) for i in range(len(histories))]
     with canvas(path, 11, 1.2 + 3 * math.ceil(len(curves) / 2)) as figure:
         for axis, name in zip(panels(figure, len(curves), 2), curves, strict=True):
             column = ".".join(name.rsplit("_", 1))
-            factor, lower = (1, True) if name == "loss" else metric_of(column)[1:]
+            factor, lower = 1, True
+            if name != "loss":
+                factor, lower = metric_of(column).factor, metric_of(column).lower_is_better
             settled = []
             for (color, line), history in zip(looks, histories.values(), strict=True):
                 scaled = factor * history.set_index("epoch").reindex(columns=[name, f"val_{name}"]).astype(float)
@@ -63,7 +67,7 @@ def compare_runs(runs: pd.DataFrame, path: Path | str) -> None:
 
     The panels zoom in on the trained and reported runs; the number of a baseline outside of them stands at the edge.
     """
-    columns = [name for name in runs if name.endswith((".rmse", ".mae", ".accuracy")) and runs[name].notna().any()]
+    columns = [name for name in runs if name.rpartition(".")[2] in SHOWN and runs[name].notna().any()]
     columns = sorted(columns, key=lambda name: [*TASKS, name.partition(".")[0]].index(name.partition(".")[0]))
     runs = runs.assign(group=pd.Categorical([group_of(run) for _, run in runs.iterrows()], GROUPS))
     runs = runs.sort_values("group", kind="stable", ignore_index=True)
@@ -77,7 +81,7 @@ def compare_runs(runs: pd.DataFrame, path: Path | str) -> None:
 
 
 def _compare(axis: Axes, runs: pd.DataFrame, column: str) -> None:
-    factor, lower = metric_of(column)[1:]
+    factor, lower = metric_of(column).factor, metric_of(column).lower_is_better
     points = factor * runs.reindex(columns=[column, f"{column}.low", f"{column}.high"]).astype(float)
     points = points.T.fillna(points[column]).T.dropna()  # without bounds, an interval of no width
     near = points[runs["group"].loc[points.index] != "baseline"]

@@ -15,7 +15,7 @@ from matplotlib.patches import Rectangle
 
 from mtl_keras.colors import GRAY, INK, PALE
 from mtl_keras.files import replacing
-from mtl_keras.studies.results import metric_of
+from mtl_keras.kinds import metric_of
 from mtl_keras.tasks import TASKS
 
 FEW = 10  # a figure of fewer images says little
@@ -56,10 +56,9 @@ def panels(figure: Figure, number: int, columns: int) -> list[Axes]:
 
 def figure_name(column: str) -> str:
     """Name of a figure with its unit: "Age MAE (years)" for "age.mae", "Gender accuracy (%)" for "gender.accuracy"."""
-    task, _, metric = column.rpartition(".")
-    unit = "%" if metric_of(column).factor == 100 else TASKS[task].unit if task in TASKS else ""
-    shown = metric.upper() if metric in ("mae", "rmse") else metric
-    return f"{task.replace('_', ' ').capitalize()} {shown}" + (f" ({unit})" if unit else "")
+    task, metric = column.rpartition(".")[0], metric_of(column)
+    unit = metric.unit or (TASKS[task].unit if task in TASKS else "")
+    return f"{task.replace('_', ' ').capitalize()} {metric.title}" + (f" ({unit})" if unit else "")
 
 
 def note_at(axis: Axes, text: str, place: tuple, shift: tuple, color: str = INK, size: int = 9) -> None:

@@ -1,0 +1,76 @@
+"""A number as the expected value of a softmax over bins (Rothe et al., DEX, 2015), such as an age."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from mtl_keras.errors import UserError
+from mtl_keras.kinds.categorical import soft_cross_entropy
+from mtl_keras.kinds.kind import Kind
+
+
+class Expectation(Kind):
+    """A task whose answer is a number; outputs are the probabilities (B, K) of the K bins `values`."""
+
+    ANSWERS = (".value", ".std")
+
+    def check(self) -> None:
+        """Refuse a task with fewer than two bins or an unknown readout."""
+        self._need("values", self.task.values)
+        if self.task.readout not in ("mean", "argmax"):
+            raise UserError(
+                f"task {self.task.name!r}: readout {self.task.readout!r} is unknown; expected mean or argmax"
+            )
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """From the first bin to the last."""
+        return self.task.range or (min(self.task.values), max(self.task.values))
+
+    def last_layers(self, features, initializer):
+        """Return probabilities (B, K)."""
+        scores = self.scores(features, self.task.size, initializer)
+        return keras.layers.Softmax(name=self.task.name, dtype="float32")(scores)
+
+    def loss(self, labels, outputs):
+        """Return the cross-entropy (B,) against each label's distribution, plus `error_weight` times the error."""
+        task, outputs = self.task, ops.cast(outputs, "float32")
+        loss = soft_cross_entropy(label_distribution(labels, task.values, task.label_std), outputs)
+        return loss + task.error_weight * expectation_error(labels, task.values, outputs) if task.error_weight else loss
+
+    def answers(self, outputs):
+        """Return the expected value (B,), or the most probable bin where the task reads out that."""
+        values = ops.convert_to_tensor(self.task.values, "float32")
+        if self.task.readout == "argmax":
+            return ops.take(values, ops.argmax(outputs, axis=-1))
+        return ops.matmul(outputs, values)
+
+    def answer_columns(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
+        """Return each answer (N,), and the standard deviation (N,) of its distribution."""
+        values = np.asarray(self.task.values)
+        variance = outputs @ values**2 - (outputs @ values) ** 2
+        return {**super().answer_columns(outputs), f"{self.task.name}.std": np.sqrt(np.maximum(variance, 0))}
+
+    def constant(self, labels: np.ndarray) -> np.ndarray:
+        """Return all the probability (K,) in the bin of the median, whose expected value is the median itself."""
+        return np.eye(self.task.size)[np.argmin(np.abs(np.asarray(self.task.values) - np.median(labels)))]
+
+
+def label_distribution(labels, values, std):
+    """Return Gaussians (B, K) of standard deviation `std` around labels (B,) on the bins `values` (K,); 0 is one-hot.
+
+    Source: Gao et al., Deep label distribution learning with label ambiguity, 2017.
+    """
+    values = ops.convert_to_tensor(values, "float32")
+    distance = ops.expand_dims(labels, -1) - values  # (B, K)
+    if not std:
+        return ops.one_hot(ops.argmin(ops.abs(distance), axis=-1), values.shape[0])
+    return ops.softmax(-0.5 * ops.square(distance / std), axis=-1)
+
+
+def expectation_error(labels, values, probabilities):
+    """Return |expected value - label| (B,) of probabilities (B, K) of the bins `values` (K,), in the bins' unit.
+
+    Source: Gao et al., Age estimation using expectation of label distribution learning, 2018.
+    """
+    return ops.abs(ops.matmul(probabilities, ops.convert_to_tensor(values, "float32")) - labels)

@@ -1,0 +1,12 @@
+"""Sums over the examples that have a label."""
+
+from keras import ops
+
+
+def masked_sum(values, mask):
+    """Return the sum of values (B,) where mask (B,) is 1, and how many those are.
+
+    Not (values * mask): a masked example whose value is not finite must still count as removed.
+    """
+    mask = ops.cast(mask, "float32")
+    return ops.sum(ops.where(mask > 0, values, 0.0) * mask), ops.sum(mask)

@@ -1,0 +1,43 @@
+"""Angles: errors go the shorter way around the circle."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+
+from mtl_keras.kinds import kind_of
+from mtl_keras.tasks import HEAD_POSE
+
+LABELS = np.array([[179.0, -90.0, 10.0], [-170.0, 0.0, 359.0]], "float32")
+ANSWERS = np.array([[-179.0, -80.0, 10.0], [170.0, 180.0, 0.0]], "float32")
+ERRORS = np.array([[2.0, 10.0, 0.0], [20.0, 180.0, 1.0]])
+
+
+def test_the_error_between_179_and_minus_179_is_2():
+    kind = kind_of(HEAD_POSE)
+    np.testing.assert_allclose(kind.loss(LABELS, ANSWERS), np.mean((ERRORS / 30) ** 2, axis=-1), rtol=1e-6)
+    np.testing.assert_allclose(kind.score(LABELS, ANSWERS), ERRORS.mean(-1), rtol=1e-6)
+    found = kind.measure(LABELS, ANSWERS, np.ones(2))
+    assert found["mae"] == pytest.approx(ERRORS.mean())
+    assert found["rmse"] == pytest.approx(np.sqrt(np.mean(ERRORS**2)))
+    for number, output in enumerate(HEAD_POSE.outputs):
+        assert found[f"{output}_mae"] == pytest.approx(ERRORS[:, number].mean())
+        assert found[f"{output}_rmse"] == pytest.approx(np.sqrt(np.mean(ERRORS[:, number] ** 2)))
+
+
+def test_what_is_shown_of_a_head_pose_is_the_error_of_each_angle():
+    shown = [metric.name for metric in kind_of(HEAD_POSE).shown]
+    assert shown == ["mae", "yaw_mae", "pitch_mae", "roll_mae"]
+
+
+def test_the_gradient_turns_an_answer_the_shorter_way():
+    answers = tf.constant([[-179.0, 0.0, 0.0]])
+    with tf.GradientTape() as tape:
+        tape.watch(answers)
+        loss = kind_of(HEAD_POSE).loss(np.array([[179.0, 0.0, 0.0]], "float32"), answers)
+    # -179 is 181: down from there to 179.
+    np.testing.assert_allclose(tape.gradient(loss, answers), [[2 * 2 / 900 / 3, 0, 0]], rtol=1e-5)
+
+
+def test_any_finite_number_of_degrees_is_a_label():
+    assert kind_of(HEAD_POSE).numbers(pd.Series([-400.0, 359.0, np.inf])).notna().tolist() == [True, True, False]
