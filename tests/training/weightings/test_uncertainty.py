@@ -50,6 +50,16 @@ def test_a_step_follows_the_gradient_of_the_papers_loss_in_everything_that_is_tr
     assert logs["age_loss"] == pytest.approx(float(age), rel=1e-5)
 
 
+def test_momentum_does_not_move_the_state_of_a_task_without_a_label():
+    model = network()
+    model.compile(keras.optimizers.Adam(0.1), "uncertainty")
+    model.train_on_batch(FEATURES, LABELS, MASKS)
+    before = model.weighting_state.weights[0].numpy()
+    model.train_on_batch(FEATURES, LABELS, MASKS | {"age": np.zeros(6, "float32")})
+    after = model.weighting_state.weights[0].numpy()
+    assert before[0] == after[0] and abs(before[1] - after[1]) > 0.01
+
+
 def test_at_the_end_a_loss_weighs_one_half_whatever_its_size():
     model = network(rate=0.5)
     for layer in model.layers:
