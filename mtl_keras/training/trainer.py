@@ -43,10 +43,10 @@ class Trainer(keras.Model):
         """Choose the optimizer, the weighting of the tasks, and what a task's loss is averaged over.
 
         `weighting` is a name of WEIGHTINGS, {task: weight}, or a `Weighting` (a model compiled with one is saved
-        uncompiled). `loss_mean` "labelled" divides a task's summed loss by
-        the number of its labelled examples, "batch" by the number of all examples, counted over all replicas. `l2`
-        times half the squared norm of all trained kernels is minimized as well; the log shows it as `l2`, beside the
-        `loss` of the tasks. What layers add by `add_loss` is minimized too.
+        uncompiled). `loss_mean` "labelled" divides a task's summed loss by the number of its labelled examples, "batch"
+        by the number of all examples, counted over all replicas. `l2` times half the squared norm of all trained
+        kernels is minimized as well; the log shows it as `l2`, beside the `loss` of the tasks. What layers add by
+        `add_loss` is minimized too.
         """
         if loss_mean not in LOSS_MEANS:
             raise UserError(f"unknown loss_mean {loss_mean!r}; expected one of {', '.join(LOSS_MEANS)}")
