@@ -44,10 +44,10 @@ class Trainer(keras.Model):
         """Choose the optimizer, the weighting of the tasks, and what a task's loss is averaged over.
 
         `weighting` is a name of WEIGHTINGS, {task: weight}, or a `Weighting` (a model compiled with one is saved
-        uncompiled). `loss_mean` "labelled" divides a task's summed loss by
-        the number of its labelled examples, "batch" by the number of all examples, counted over all replicas. `l2`
-        times half the squared norm of all trained kernels is minimized as well; the log shows it as `l2`, beside the
-        `loss` of the tasks. What layers add by `add_loss` is minimized too.
+        uncompiled). `loss_mean` "labelled" divides a task's summed loss by the number of its labelled examples, "batch"
+        by the number of all examples, counted over all replicas. `l2` times half the squared norm of all trained
+        kernels is minimized as well; the log shows it as `l2`, beside the `loss` of the tasks. What layers add by
+        `add_loss` is minimized too.
         """
         if loss_mean not in LOSS_MEANS:
             raise UserError(f"unknown loss_mean {loss_mean!r}; expected one of {', '.join(LOSS_MEANS)}")
@@ -94,7 +94,8 @@ class Trainer(keras.Model):
             outputs = self(images, training=True)
             # At once: as soon as replicas exchange numbers, another one's forward pass has replaced them.
             added = self.losses
-            sums, counts = self._sums(outputs, labels, masks)
+            each, counts = self._sums(outputs, labels, masks)
+            sums = tf.stack(each)
             # The only numbers that replicas exchange before the gradients: (T,) sums and (T,) counts.
             present, divisors = self._present(counts, images)
             means = self._over_replicas(sums) / divisors
@@ -109,7 +110,9 @@ class Trainer(keras.Model):
             scale = self.optimizer.scale_loss
             losses_of_tasks = [scale(tf.reduce_sum(parts) + rest)]
             if weighting.needs != "losses":
-                losses_of_tasks = [*map(scale, tf.unstack(parts)), *([scale(rest)] if tf.is_tensor(rest) else [])]
+                # Not of `parts`, through which every task would seem to reach every variable.
+                losses_of_tasks = [scale(total / divisors[task]) for task, total in enumerate(each)]
+                losses_of_tasks += [scale(rest)] if tf.is_tensor(rest) else []
         gradients = [tape.gradient(loss, variables) for loss in losses_of_tasks]
         if weighting.needs == "losses":
             gradients = self._over_replicas(filled(gradients[0], variables))
@@ -125,7 +128,8 @@ class Trainer(keras.Model):
     def test_step(self, data):
         images, labels, masks = data
         outputs = self(images, training=False)
-        sums, counts = self._sums(outputs, labels, masks)
+        each, counts = self._sums(outputs, labels, masks)
+        sums = tf.stack(each)
         present, divisors = self._present(counts, images)
         means = self._over_replicas(sums) / divisors
         weights, regularizer = self._weights(means, present)
@@ -178,12 +182,12 @@ class Trainer(keras.Model):
         return 1 if context is None else context.num_replicas_in_sync
 
     def _sums(self, outputs, labels, masks):
-        """Return the tasks' summed losses (T,) and numbers of labelled examples (T,) on this replica."""
+        """Return a list of the T tasks' summed losses and their numbers of labelled examples (T,) on this replica."""
         pairs = []
         for task in self.tasks:
             values = kind_of(task).loss(labels[task.name], outputs[task.name])  # (B,)
             pairs.append(masked_sum(values, masks[task.name]))
-        return tf.stack([pair[0] for pair in pairs]), tf.stack([pair[1] for pair in pairs])
+        return [pair[0] for pair in pairs], tf.stack([pair[1] for pair in pairs])
 
     def _present(self, counts, images):
         """Return which tasks have a label on any replica (T,) and what each task's sum is divided by (T,).

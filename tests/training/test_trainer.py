@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from mtl_keras.data.pipeline import batches
 from mtl_keras.errors import UserError
-from mtl_keras.tasks import AGE, AGE_REGRESSION, ETHNICITY, GENDER, HEAD_POSE
+from mtl_keras.tasks import AGE, AGE_REGRESSION, ETHNICITY, GENDER, HEAD_POSE, SMILE
 from mtl_keras.training.model import MultiTaskModel
 
 TASKS = [AGE, GENDER, HEAD_POSE]
@@ -115,6 +115,59 @@ def test_a_task_of_weight_0_is_not_learned():
     for layer in model.layers:
         for old, new in zip(before[layer.name], layer.get_weights(), strict=True):
             assert np.array_equal(old, new) == layer.name.startswith("gender_")
+
+
+def combined_by_hand(weighting: str, gradients: np.ndarray) -> np.ndarray:
+    """The shared gradient (P,) of two tasks' (2, P), by the methods' closed forms for two."""
+    first, second = gradients
+    if weighting == "pcgrad":
+        against = min(first @ second, 0.0)
+        return first + second - against * (second / (second @ second) + first / (first @ first))
+    weight = np.clip((second - first) @ second / ((first - second) @ (first - second)), 0, 1)
+    return weight * first + (1 - weight) * second
+
+
+@pytest.mark.parametrize("weighting", ["mgda", "pcgrad"])
+@pytest.mark.parametrize("l2", [0.0, 0.1])
+def test_gradients_are_combined_where_tasks_share_and_stay_as_they_are_elsewhere(weighting, l2):
+    features, labels, masks = rows()
+    # The same features for both, one to be raised and one to be lowered: their gradients are in conflict.
+    model = network([GENDER, SMILE])
+    labels, masks = ({"gender": table["gender"], "smile": table["gender"]} for table in (labels, masks))
+    labels["smile"] = 1 - labels["smile"]
+    for layer in ("dense_0", "scores"):
+        model.get_layer(f"smile_{layer}").set_weights(model.get_layer(f"gender_{layer}").get_weights())
+    model.compile(keras.optimizers.SGD(0.1), weighting, l2=l2)
+    with tf.GradientTape(persistent=True) as tape:
+        outputs = model(features)
+        losses = [
+            -tf.reduce_sum(tf.math.log(tf.gather(outputs[name], labels[name], batch_dims=1)) * masks[name])
+            / masks[name].sum()
+            for name in ("gender", "smile")
+        ]
+    variables = model.trainable_variables
+    by_task = [tape.gradient(loss, variables) for loss in losses]
+    shared = [index for index, variable in enumerate(variables) if variable.path.startswith("shared")]
+    assert len(shared) == 2
+    flat = np.stack([np.concatenate([np.ravel(row[index]) for index in shared]) for row in by_task])
+    assert flat[0] @ flat[1] < 0
+    combined = combined_by_hand(weighting, flat.astype("float64"))
+    pieces = np.split(combined, [variables[shared[0]].numpy().size])
+    expected = []
+    for index, variable in enumerate(variables):
+        own = sum(np.asarray(row[index]) for row in by_task if row[index] is not None)
+        gradient = pieces[shared.index(index)].reshape(variable.shape) if index in shared else own
+        decay = l2 * variable.numpy() if variable.path.endswith("kernel") else 0.0
+        expected.append(variable.numpy() - 0.1 * (gradient + decay))
+    model.train_on_batch(features, labels, masks)
+    for variable, value in zip(variables, expected, strict=True):
+        np.testing.assert_allclose(variable.numpy(), value, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("weighting", ["mgda", "pcgrad"])
+def test_one_task_alone_learns_as_ever_where_gradients_are_weighed(weighting):
+    for equal, combined in zip(moved("labelled"), moved("labelled", weighting), strict=True):
+        np.testing.assert_allclose(equal, combined, atol=1e-6)
 
 
 def test_training_lowers_every_loss():

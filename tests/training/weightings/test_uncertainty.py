@@ -50,6 +50,18 @@ def test_a_step_follows_the_gradient_of_the_papers_loss_in_everything_that_is_tr
     assert logs["age_loss"] == pytest.approx(float(age), rel=1e-5)
 
 
+def test_a_task_without_a_label_is_no_part_of_the_loss_and_momentum_does_not_move_its_state():
+    model = network()
+    model.compile(keras.optimizers.Adam(0.1), "uncertainty")
+    model.train_on_batch(FEATURES, LABELS, MASKS)
+    before = model.weighting_state.weights[0].numpy()
+    logs = model.train_on_batch(FEATURES, LABELS, MASKS | {"age": np.zeros(6, "float32")}, return_dict=True)
+    assert before[0] != 0
+    assert logs["loss"] == pytest.approx(np.exp(-before[1]) * logs["gender_loss"] + before[1] / 2, rel=1e-5)
+    after = model.weighting_state.weights[0].numpy()
+    assert before[0] == after[0] and abs(before[1] - after[1]) > 0.01
+
+
 def test_at_the_end_a_loss_weighs_one_half_whatever_its_size():
     model = network(rate=0.5)
     for layer in model.layers:
