@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from mtl_keras.data.table import complete
 from mtl_keras.datasets.class_folders import class_folders
 from mtl_keras.errors import UserError
+from mtl_keras.tasks import Task, add_task
 
 
 def write(folder, *names):
@@ -38,6 +39,12 @@ def test_levels_are_split_and_tasks(tmp_path):
         "3.png": ["validation", "female", "eyeglasses"],
     }
     assert len(complete(table)) == 3 and table["group"].tolist() == [0, 1, 2]
+
+
+def test_a_level_may_be_a_task_of_ones_own(tmp_path, no_new_tasks):
+    add_task(Task("haircut", "ordinal", classes=("short", "long")))
+    table = class_folders(write(tmp_path, "male/Short/1.jpg", "female/long/2.jpg"))
+    assert rows(table, "gender", "haircut") == {"1.jpg": ["male", "short"], "2.jpg": ["female", "long"]}
 
 
 def test_contempt_makes_it_the_task_of_eight_expressions(tmp_path):

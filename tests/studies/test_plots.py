@@ -241,6 +241,9 @@ def test_captions_judge_a_number_by_its_task_alone():
     }
     assert lines[1.0] == [("mood 3", True), ("mood 9 (3)", False)]
     assert lines[None] == [("mood 3", None), ("mood 9 (3)", None)]
+    # Rendered faces have no label of a task of one's own.
+    unlabelled = pd.DataFrame({"mood.value": [0.346]})
+    assert plots.face_captions(unlabelled, [Task("mood", "regression", range=(0, 1))]) == [[("mood 0.35", None)]]
 
 
 def test_face_grid_marks_wrong_answers_by_color_sign_and_frame(tmp_path, drawn):

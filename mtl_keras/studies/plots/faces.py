@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mtl_keras.colors import INK, VERMILION
+from mtl_keras.kinds import kind_of
 from mtl_keras.studies.plots.style import canvas, panels
 from mtl_keras.tasks import AGE, Task
 
@@ -27,16 +28,21 @@ def face_captions(predictions: pd.DataFrame, tasks: Iterable[Task]) -> list[Capt
             label, answer = row.get(task.name), row.get(f"{task.name}.class", row.get(f"{task.name}.value"))
             if answer is None or pd.isna(answer):
                 continue
-            right = None
-            if pd.notna(label) and task.classes:
-                right = answer == label
-            elif pd.notna(label) and task.within is not None:
-                right = abs(answer - label) <= task.within
-            shown, truth = (str(name) if task.classes else f"{name:.0f}" for name in (answer, label))
+            shown, right = _words(task, answer), None
             text = shown if task.classes else f"{task.name} {shown}"
-            lines.append((text if pd.isna(label) or shown == truth else f"{text} ({truth})", right))
+            if pd.notna(label):
+                truth = _words(task, label)
+                text += f" ({truth})" if truth != shown else ""
+                if task.classes or task.within is not None:
+                    right = answer == label if task.classes else abs(answer - label) <= task.within
+            lines.append((text, right))
         captions.append([(text.replace("_", " "), right) for text, right in lines])
     return captions
+
+
+def _words(task: Task, answer: str | float) -> str:
+    """Return a class name, or a number with as many decimals as its range asks for."""
+    return str(answer) if task.classes else f"{answer:.{0 if kind_of(task).bin_width >= 1 else 2}f}"
 
 
 def face_grid(images: Sequence[np.ndarray], captions: Sequence[Caption], path: Path | str) -> None:
