@@ -61,7 +61,7 @@ def test_the_reader_of_the_set_gives_back_every_label(folders, name):
 
 @every_layout
 def test_the_same_settings_give_the_same_bytes_also_from_two_processes(folders, name, tmp_path, monkeypatch):
-    monkeypatch.setattr(sys.modules[rendered.__module__], "MANY", 1)
+    monkeypatch.setattr(sys.modules[write_faces.__module__], "MANY", 1)
     assert contents(draw(tmp_path / "again", name)) == contents(folders[name])
 
 
