@@ -22,7 +22,7 @@ from mtl_keras.portraits.writer import sample_portraits, write_utkface
 from mtl_keras.tasks import TASKS
 
 # The package binds the name of this module to its function of the same name.
-module = sys.modules[write_utkface.__module__]
+module = sys.modules[sample_portraits.__module__]
 UTKFACE_NAME = re.compile(r"(\d{1,3})_([01])_([0-4])_\d{17}\.jpg\.chip\.jpg")
 # Rows and columns of a frontal face of 64 pixels; the eyes are at 0.425 of the height.
 REGIONS = {
