@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mtl_keras.portraits import LAYOUTS
-from mtl_keras.portraits.writer import write_faces, write_utkface
+from mtl_keras.portraits.writer import write_faces
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -34,7 +34,7 @@ every_page = pytest.mark.parametrize("page", TEXTS)
 def folder(tmp_path_factory):
     """Drawn faces in the folders that the code blocks name."""
     folder = tmp_path_factory.mktemp("readme")
-    write_utkface(folder / "UTKFace", 40, seed=3, size=64)
+    write_faces(folder / "UTKFace", LAYOUTS["utkface"], 40, seed=3, size=64)
     for name, layout in (("GENKI-4K", "genki4k"), ("FER2013", "fer2013")):
         write_faces(folder / name, LAYOUTS[layout], 40, seed=4)
     return folder

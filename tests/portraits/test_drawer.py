@@ -109,10 +109,16 @@ def test_a_face_without_eyeglasses_draws_none(monkeypatch):
 # === What is mistaken for eyeglasses ===
 
 
-@pytest.mark.parametrize("name", DISTRACTORS)
-def test_distractors_fall_on_some_faces_whatever_their_label(name, monkeypatch):
+@pytest.fixture(scope="module")
+def people():
+    """Some people, and the pictures of them with and without eyeglasses."""
     people = [Portrait(seed=seed, age=45) for seed in range(40)]
-    before = {label: [eyes_and_more(person, label) for person in people] for label in ("eyeglasses", "no_eyeglasses")}
+    return people, {label: [eyes_and_more(p, label) for p in people] for label in ("eyeglasses", "no_eyeglasses")}
+
+
+@pytest.mark.parametrize("name", DISTRACTORS)
+def test_distractors_fall_on_some_faces_whatever_their_label(name, people, monkeypatch):
+    people, before = people
     monkeypatch.setattr(eye_area, name, lambda *_: None)
     changed = {
         label: [not np.array_equal(eyes_and_more(p, label), b) for p, b in zip(people, before[label], strict=True)]

@@ -22,7 +22,6 @@ from mtl_keras.portraits.look import CHOICES, LIMITS, Look, Portrait
 from mtl_keras.portraits.writer import sample_portraits, write_utkface
 from mtl_keras.tasks import TASKS
 
-module = writer
 UTKFACE_NAME = re.compile(r"(\d{1,3})_([01])_([0-4])_\d{17}\.jpg\.chip\.jpg")
 # Rows and columns of a frontal face of 64 pixels; the eyes are at 0.425 of the height.
 REGIONS = {
