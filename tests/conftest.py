@@ -16,7 +16,7 @@ from hypothesis import settings
 from mtl_keras.commands import main
 from mtl_keras.datasets.rendered import rendered
 from mtl_keras.models.backbones import BACKBONES, Backbone
-from mtl_keras.portraits.writer import write_utkface
+from mtl_keras.portraits.writer import UTKFACE, write_faces
 from mtl_keras.tasks import AGE, ETHNICITY, GENDER, HEAD_POSE
 from mtl_keras.training import model_folder
 from mtl_keras.training.trainer import MultiTaskModel
@@ -45,7 +45,7 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def faces_folder(tmp_path_factory) -> Path:
     """30 rendered faces, 64 x 64 pixels, in UTKFace's layout."""
-    return write_utkface(tmp_path_factory.mktemp("rendered") / "faces", 30, seed=5, size=64)
+    return write_faces(tmp_path_factory.mktemp("rendered") / "faces", UTKFACE, 30, seed=5, size=64)
 
 
 @pytest.fixture(scope="session")

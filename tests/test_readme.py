@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mtl_keras.portraits.layouts import LAYOUTS
-from mtl_keras.portraits.writer import write_faces, write_utkface
+from mtl_keras.portraits.writer import UTKFACE, write_faces
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -22,7 +22,7 @@ SHELL = [line for block in re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL) for l
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("readme")
-    write_utkface(folder / "UTKFace", 60, seed=3, size=96)
+    write_faces(folder / "UTKFace", UTKFACE, 60, seed=3, size=96)
     for name, layout in (("GENKI-4K", "genki4k"), ("FER2013", "fer2013")):
         write_faces(folder / name, LAYOUTS[layout], 40, seed=4)
     return folder

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-import numpy as np
 import pandas as pd
 import tyro
 from tqdm import tqdm
@@ -23,7 +22,7 @@ from mtl_keras.evaluation.groups import GROUPS, by_group
 from mtl_keras.evaluation.metrics import as_table, figures
 from mtl_keras.evaluation.predictions import VIEWS, predictions
 from mtl_keras.faces.cut import settings_for
-from mtl_keras.files import replacing
+from mtl_keras.files import plain, replacing
 from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.models.sharing import SHARING
 from mtl_keras.serving.drawing import describe, drawings, write_drawing
@@ -92,7 +91,7 @@ class Evaluate(data.Reads):
         model = model_folder.load(self.model)
         table = derived(complete(data.read(self.dataset, self.data, self.strict)), model.tasks)
         # Now already, since to look for faces takes long.
-        labelled(table, model.tasks, f"{self.data}:")
+        labelled_tasks(table, model.tasks, f"{self.data}:")
         if not detect:
             self.measure(model, check_images(table))
             return
@@ -106,7 +105,7 @@ class Evaluate(data.Reads):
 
     def measure(self, model: MultiTaskModel, table: pd.DataFrame) -> None:
         """Measure a model on a table of face crops, print the figures and write the JSON file."""
-        tasks = labelled(table, model.tasks, f"{self.data}: what can be used of it")
+        tasks = labelled_tasks(table, model.tasks, f"{self.data}: what can be used of it")
         # Keras draws its progress bar where the figures are to stand alone.
         with redirect_stdout(sys.stderr):
             answers = predictions(model, table, views=self.views)
@@ -218,7 +217,7 @@ def as_lines(result: dict) -> list[str]:
 # === What is measured and written ===
 
 
-def labelled(table: pd.DataFrame, tasks: list[Task], where: str) -> list[Task]:
+def labelled_tasks(table: pd.DataFrame, tasks: list[Task], where: str) -> list[Task]:
     """Return those of the tasks that a table has labels of; where there are none is an error that says `where`."""
     found = [task for task in tasks if encode(table, task)[1].any()]
     if not found:
@@ -254,16 +253,6 @@ def write_json(value: object, path: Path) -> None:
     """Write a JSON file; an old one stays whole until the new one is complete."""
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(plain(value), indent=2) + "\n", encoding="utf-8")
-
-
-def plain(value: object) -> object:
-    """Turn a value into what JSON can hold: no numpy, and null for a number that is not finite."""
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    value = value.item() if isinstance(value, np.generic) else value
-    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from mtl_keras.datasets import fer2013, genki4k, utkface
 from mtl_keras.datasets.recognition import first_that_reads
 from mtl_keras.faces.mtcnn import FaceDetector
 from mtl_keras.portraits.layouts import LAYOUTS
-from mtl_keras.portraits.writer import write_faces, write_utkface
+from mtl_keras.portraits.writer import UTKFACE, write_faces
 
 ROOT = Path(__file__).parents[1]
 TINY = ["--image-size", "32", "--epochs", "1", "--frozen-epochs", "2", "--batch-size", "16", "--small", "None"]
@@ -42,7 +42,7 @@ def experiment(monkeypatch, capsys):
 
 @pytest.mark.slow
 def test_facenet_utk_from_command_to_table(experiment, tiny_backbone, tmp_path):
-    write_utkface(tmp_path / "faces", 60, seed=2, size=96)
+    write_faces(tmp_path / "faces", UTKFACE, 60, seed=2, size=96)
     (tmp_path / "faces" / "notes.jpg").write_bytes(b"no picture")
     (tmp_path / "faces" / "30_1_2_20170101120000000.jpg").write_bytes(b"")
     tiny = ["--data", "faces", "--out", "out", "--backbone", tiny_backbone, *TINY]
@@ -143,7 +143,7 @@ def test_without_a_check_damaged_images_stay_in_the_table(tmp_path, capsys, monk
     monkeypatch.setattr(
         "mtl_keras.commands.experiment.compare", lambda *given: seen.update(table=given[2][0]) or "the table"
     )
-    write_utkface(tmp_path / "faces", 12, size=64)
+    write_faces(tmp_path / "faces", UTKFACE, 12, size=64)
     (tmp_path / "faces" / "30_1_2_20170101120000000.jpg").write_bytes(b"")
     for check, rows in ((True, 12), (False, 13)):
         run_experiment(Arguments(data=(tmp_path / "faces",), out=tmp_path / "out", check=check), utkface)

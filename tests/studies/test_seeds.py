@@ -1,6 +1,6 @@
 """Mean and standard deviation over seeds."""
 
-from mtl_keras.studies.seeds import spread
+from mtl_keras.studies.seeds import seed_statistics
 
 
 def test_runs_of_several_seeds_have_a_line_with_mean_and_deviation():
@@ -11,7 +11,7 @@ def test_runs_of_several_seeds_have_a_line_with_mean_and_deviation():
         {"run": "age alone", "age.mae": 5.5},
         {"run": "once", "age.mae": 1.0, "gender.accuracy": 1.0},
     ]
-    lines = spread(rows, ["age.mae", "gender.accuracy"])
+    lines = seed_statistics(rows, ["age.mae", "gender.accuracy"])
     assert lines[-4:] == [
         "| run | seeds | age MAE | gender % |",
         "|---|---:|---:|---:|",
@@ -21,4 +21,4 @@ def test_runs_of_several_seeds_have_a_line_with_mean_and_deviation():
 
 
 def test_without_a_second_seed_there_is_no_table():
-    assert spread([{"run": "once", "age.mae": 1.0}], ["age.mae"]) == [] == spread([], ["age.mae"])
+    assert seed_statistics([{"run": "once", "age.mae": 1.0}], ["age.mae"]) == [] == seed_statistics([], ["age.mae"])

@@ -1,85 +1,83 @@
-"""How an experiment's parts fit together."""
+"""How a study finds its runs, and what it computes once."""
 
-import keras
-import numpy as np
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
 from mtl_keras.datasets.rendered import rendered
 from mtl_keras.errors import UserError
-from mtl_keras.models.backbones import BACKBONES
-from mtl_keras.portraits.writer import write_utkface
-from mtl_keras.studies.runs import write_run
+from mtl_keras.portraits.writer import UTKFACE, write_faces
+from mtl_keras.studies import study as study_module
+from mtl_keras.studies.runs import place_for_model, plain_name, write_run
 from mtl_keras.studies.settings import Experiment
-from mtl_keras.studies.study import freeze_stem, labelled, opened, take_over, train, used, with_balance
-from mtl_keras.tasks import GENDER, HEAD_POSE, SMILE
+from mtl_keras.studies.stages import Stage
+from mtl_keras.studies.study import Study, run
+from mtl_keras.tasks import GENDER
+from mtl_keras.training import model_folder
 from mtl_keras.training.trainer import MultiTaskModel
 
-
-def heads(tasks):
-    return MultiTaskModel(tasks, "features", image_size=5, shared_units=(4,), head_units=(3,))
-
-
-def test_heads_are_taken_over_and_the_trunk_is_not():
-    source, target = heads([GENDER, SMILE]), heads([GENDER, SMILE])
-    inputs = np.ones((2, 5), "float32")
-    assert not np.allclose(source(inputs)["smile"], target(inputs)["smile"])
-    take_over(source, target)
-    for task in ("gender", "smile"):
-        np.testing.assert_array_equal(source(inputs)[task], target(inputs)[task])
+ROWS = pd.DataFrame({"path": ["a", "b"], "source": "celeba", "gender": ["male", None]})
+GENDER_ALONE = Experiment(tasks=("gender",), frozen_epochs=0)
 
 
-def test_stem_stays_as_it_is_and_the_rest_learns():
-    model = MultiTaskModel([GENDER], "facenet_small", image_size=75)
-    everything = len(model.trunk.trainable_variables)
-    freeze_stem(model, BACKBONES["facenet_small"].stem_end)
-    frozen = [layer.name for layer in model.trunk.layers if layer.weights and not layer.trainable]
-    assert len(frozen) == 12 and all(name.startswith("Conv2d_") for name in frozen)
-    assert len(model.trunk.trainable_variables) == everything - 12
-    keras.backend.clear_session()
-
-
-def test_no_stem_freezes_nothing():
-    model = heads([GENDER])
-    freeze_stem(model, "")
-    assert all(layer.trainable for layer in model.trunk.layers)
-
-
-def test_a_task_alone_sees_its_rows_as_often_and_a_wrong_source_is_an_error():
-    table = pd.DataFrame(
-        {"path": list("abc"), "source": ["utkface", "genki4k", "genki4k"], "smile": [None, "smiling", None]}
-    )
-    rows = labelled(with_balance(Experiment(balance="genki4k=10"), table), [SMILE])
-    assert rows["path"].tolist() == ["b"] and rows["times"].tolist() == [10]
-    assert "times" not in with_balance(Experiment(), table)
-    with pytest.raises(UserError, match="no source 'genki'"):
-        with_balance(Experiment(balance="genki=10"), table)
+def finished(study, settings=GENDER_ALONE):
+    """Note a finished run of these settings, without a model, and return its folder and its answers."""
+    answers = ROWS[:1].assign(**{"gender.class": ["female"], "gender.probability": [0.75]})
+    folder = study.start_run(settings, Stage.TRAINED)
+    write_run(folder, {"run": "a"}, answers)
+    return folder, answers
 
 
 def test_a_finished_run_counts_without_its_model_unless_that_is_needed(tmp_path):
-    rows = pd.DataFrame({"path": ["a", "b"], "source": "celeba", "gender": ["male", None]})
-    experiment, parts = Experiment(tasks=("gender",), frozen_epochs=0), (rows, rows, rows)
-    folder, known = opened(experiment, "trained", parts, tmp_path, True, needed=False)
-    assert known is None
-    answers = rows[:1].assign(**{"gender.class": ["female"], "gender.probability": [0.75]})
-    write_run(folder, {"run": "a"}, answers)
-
-    def again(resume=True, needed=False):
-        return opened(experiment, "trained", parts, tmp_path, resume, needed)[1]
-
+    study = Study((ROWS, ROWS, ROWS), tmp_path, resume=True)
+    assert study.find_run(GENDER_ALONE, Stage.TRAINED) is None
+    folder, answers = finished(study)
     # Of the rows only those that its task labels were asked about.
-    assert again().predictions.equals(answers)
-    assert again(needed=True) is None
-    (tmp_path / "models" / folder.name).mkdir(parents=True)
-    assert again(needed=True).model == tmp_path / "models" / folder.name
-    assert again(resume=False) is None and again() is None
+    assert study.find_run(GENDER_ALONE, Stage.TRAINED).predictions.equals(answers)
+    assert study.find_run(GENDER_ALONE, Stage.TRAINED, needs_model=True) is None
+    model = MultiTaskModel([GENDER], "features", image_size=5, shared_units=(4,), head_units=(3,))
+    model_folder.save(model, place_for_model(folder), run=folder.name)
+    known = study.find_run(GENDER_ALONE, Stage.TRAINED, needs_model=True)
+    assert known.model == tmp_path / "models" / plain_name(folder)
 
 
-def test_angles_of_heads_tell_only_runs_apart_that_learn_them():
-    table = pd.DataFrame({"path": ["a"], "source": "genki4k", "smile": "smiling", "head_pose.yaw": 1.5})
-    table[["head_pose.pitch", "head_pose.roll"]] = 0.5
-    assert used(table, [SMILE]).columns.tolist() == ["path", "source", "smile"]
-    assert used(table, [SMILE, HEAD_POSE]).equals(table)
+def test_without_resume_only_runs_of_the_study_itself_are_taken_and_nothing_is_deleted(tmp_path):
+    first = Study((ROWS, ROWS, ROWS), tmp_path)
+    folder, answers = finished(first)
+    assert first.find_run(GENDER_ALONE, Stage.TRAINED) and first.is_new(first.find_run(GENDER_ALONE, Stage.TRAINED))
+    second = Study((ROWS, ROWS, ROWS), tmp_path)
+    assert second.find_run(GENDER_ALONE, Stage.TRAINED) is None
+    resumed = Study((ROWS, ROWS, ROWS), tmp_path, resume=True)
+    known = resumed.find_run(GENDER_ALONE, Stage.TRAINED)
+    assert known.predictions.equals(answers) and not resumed.is_new(known)
+    changed = replace(GENDER_ALONE, learning_rate=1e-4)
+    assert resumed.find_run(changed, Stage.TRAINED) is None
+    assert resumed.start_run(changed, Stage.TRAINED) != folder and resumed.find_run(GENDER_ALONE, Stage.TRAINED)
+
+
+def test_what_is_the_same_for_all_runs_is_computed_once(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(study_module, "data_fingerprint", lambda part: seen.append("data") or "0")
+    monkeypatch.setattr(study_module, "sha256", lambda path: seen.append("weights") or "1")
+    monkeypatch.setattr(study_module, "find_weights", lambda name: name)
+    study = Study((ROWS, ROWS, ROWS), tmp_path)
+    for epochs in range(1, 5):
+        settings = replace(GENDER_ALONE, epochs=epochs, weights="file.h5")
+        study.find_run(settings, Stage.FINE_TUNED)
+        study.on((ROWS, ROWS, ROWS)).weights_of(settings)
+    assert seen == ["weights", "data", "data", "data"]
+
+
+def test_one_task_of_an_experiment_is_its_single_task_baseline(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(Study, "run", lambda study, settings: seen.append(settings) or [])
+    several = Experiment(tasks=["age", "gender"], loss_weights=[1.0, 2.0], frozen_epochs=0, seed=3)
+    table = pd.DataFrame({"path": [f"{i}.jpg" for i in range(20)], "age": 3.0})
+    assert run(several, table, tmp_path, tasks=["age"]) == []
+    assert seen == [Experiment(tasks=("age",), frozen_epochs=0, seed=3)]
+    with pytest.raises(UserError, match="task 'smile': expected some of the experiment's: age, gender"):
+        run(several, table, tmp_path, tasks=["smile"])
 
 
 def test_refit_trains_as_long_as_was_best_on_the_validation_rows_as_well(tmp_path, monkeypatch):
@@ -91,14 +89,14 @@ def test_refit_trains_as_long_as_was_best_on_the_validation_rows_as_well(tmp_pat
         folder.mkdir(parents=True, exist_ok=True)
         pd.DataFrame({"val_loss": [0.9, 0.4, 0.7], "seconds": 1.0}).to_csv(folder / "history.csv", index=False)
 
-    monkeypatch.setattr("mtl_keras.studies.study.fit", recorded)
-    faces = rendered(write_utkface(tmp_path / "set", 24, seed=3, size=32))
+    monkeypatch.setattr("mtl_keras.studies.network.fit", recorded)
+    faces = rendered(write_faces(tmp_path / "set", UTKFACE, 24, seed=3, size=32))
     parts = tuple(faces.iloc[rows].reset_index(drop=True) for rows in (range(12), range(12, 20), range(20, 24)))
     tiny = Experiment(
         tasks=("gender",), backbone="gender_eyeglasses", image_size=12, frozen_epochs=0, epochs=9, refit=True
     )
-    found = train(tiny, parts, tmp_path)[0]
-    assert calls == [(12, True, 9, "gender_eyeglasses-gender-trained"), (20, False, 2, "refit")]
+    found = Study(parts, tmp_path).run(tiny)[0]
+    assert calls == [(12, True, 9, found.folder.name), (20, False, 2, "refit")]
     assert found.row["gender.accuracy"] >= 0 and len(found.predictions) == 4
     # What served to train it is gone, its curve is that of the training that was validated.
     assert len(found.history) == 3 and not list(tmp_path.glob("checkpoints/*/refit"))
