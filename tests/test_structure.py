@@ -29,7 +29,14 @@ NEIGHBORS = {
 ENTRANCES = ("__init__", "__main__")
 
 # Tests that mirror no module, and what tests share.
-FREE_TESTS = {"conftest.py", "laws.py", "test_readme.py", "test_structure.py", "studies/test_plots.py"}
+FREE_TESTS = {
+    "conftest.py",
+    "laws.py",
+    "test_readme.py",
+    "test_structure.py",
+    "studies/test_plots.py",
+    "studies/test_settings_change_training.py",
+}
 MIRRORED = {"experiments": "experiments", "data_tools": "data_tools"}
 MAXIMUM_LINES = 300
 

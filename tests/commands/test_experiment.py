@@ -18,7 +18,7 @@ from mtl_keras.faces.mtcnn import FaceDetector
 from mtl_keras.portraits.layouts import LAYOUTS
 from mtl_keras.portraits.writer import UTKFACE, write_faces
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 TINY = ["--image-size", "32", "--epochs", "1", "--frozen-epochs", "2", "--batch-size", "16", "--small", "None"]
 
 
