@@ -9,9 +9,9 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
+from mtl_keras import colors
 from mtl_keras.errors import UserError
 from mtl_keras.studies import plots
-from mtl_keras.studies.plots import style
 from mtl_keras.tasks import AGE, ETHNICITY, GENDER, HEAD_POSE
 
 FACES = [np.full((24, 24, 3), 40 * shade, np.uint8) for shade in range(6)]
@@ -80,7 +80,7 @@ def test_learning_curves_show_each_run_in_its_color_and_mark_its_best_epoch(tmp_
     assert dots == [(2, 3.0)]
     dots = [(line.get_xdata()[0], line.get_ydata()[0]) for line in accuracy.lines if line.get_marker() == "o"]
     assert dots == [(1, 70.0)], "accuracy is in percent and its best is its highest"
-    assert {line.get_color() for line in accuracy.lines if len(line.get_xdata())} == {style.VERMILION}
+    assert {line.get_color() for line in accuracy.lines if len(line.get_xdata())} == {colors.VERMILION}
     legend = [text.get_text() for text in drawn[0].legends[0].get_texts()]
     assert legend == ["both", "gender", "training", "validation, dot at its best"]
 
@@ -115,6 +115,21 @@ def test_age_scatter_gives_mae_and_rmse_of_rows_that_have_both(tmp_path, drawn):
     assert [bar.get_height() for bar in decades.patches] == [2, 0, 4]
     assert [label.get_text() for label in decades.get_xticklabels()] == ["10–19", "20–29", "30–39"]
     assert all(bar.get_hatch() for bar in decades.patches), "decades of so few images are hatched"
+
+
+def test_the_intervals_of_errors_by_age_are_those_of_their_means(drawn, tmp_path):
+    random = np.random.default_rng(1)
+    errors = {5.0: random.gamma(2, 2, 400), 25.0: np.full(50, 3.0)}
+    rows = [{"age": age, "age.value": age + error} for age, each in errors.items() for error in each]
+    plots.age_scatter(pd.DataFrame(rows), tmp_path / "age.png")
+    decades = drawn[0].axes[1]
+    bars = [bar.get_height() for bar in decades.patches]
+    (first, second) = (line.get_ydata() for line in decades.lines)
+    mean, reach = errors[5.0].mean(), 1.96 * errors[5.0].std() / 20
+    assert bars == pytest.approx([mean, 3.0])
+    # The percentiles of 1,000 bootstrap means lie within a tenth of the normal interval's reach.
+    assert first == pytest.approx([mean - reach, mean + reach], abs=0.1 * reach)
+    assert second == pytest.approx([3.0, 3.0])
 
 
 def test_age_scatter_counts_and_brackets_each_decade(tmp_path, drawn):
@@ -241,7 +256,7 @@ def test_face_grid_marks_wrong_answers_by_color_sign_and_frame(tmp_path, drawn):
     right, wrong = drawn[0].axes[:2]
     assert [text.get_text() for text in right.texts] == ["male"]
     assert [text.get_text() for text in wrong.texts] == ["✗ age 20 (40)", "female"]
-    assert [text.get_color() for text in wrong.texts] == [style.VERMILION, style.INK]
+    assert [text.get_color() for text in wrong.texts] == [colors.VERMILION, colors.INK]
     assert wrong.spines["top"].get_linewidth() > right.spines["top"].get_linewidth()
     assert np.array_equal(wrong.images[0].get_array(), FACES[1])
 
@@ -274,8 +289,8 @@ def test_compare_runs_draws_points_with_intervals_by_group(tmp_path, drawn):
     assert [label.get_text() for label in age.get_yticklabels()] == ["guess", "article", "age alone", "both"]
     assert "lower is better" in age.get_xlabel() and "higher is better" in gender.get_xlabel()
     points = {(line.get_ydata()[0], line.get_marker()): line for line in age.lines}
-    assert list(points[3, "^"].get_xdata()) == [4.0] and points[3, "^"].get_color() == style.VERMILION
-    assert list(points[2, "o"].get_xdata()) == [4.5] and points[2, "o"].get_color() == style.BLUE
+    assert list(points[3, "^"].get_xdata()) == [4.0] and points[3, "^"].get_color() == colors.VERMILION
+    assert list(points[2, "o"].get_xdata()) == [4.5] and points[2, "o"].get_color() == colors.BLUE
     assert list(points[3, "None"].get_xdata()) == [3.8, 4.3]
     assert "15.00 →" in texts(drawn[0]) and age.get_xlim()[1] < 15, "a far baseline does not squeeze the others"
     assert "94.80" in texts(drawn[0]) and "← 52.00" in texts(drawn[0])
