@@ -19,7 +19,7 @@ from mtl_keras.data.table import complete, encode
 from mtl_keras.datasets import DATASETS, PHOTOS
 from mtl_keras.errors import UserError, guarded, shown
 from mtl_keras.evaluation.groups import GROUPS, by_group
-from mtl_keras.evaluation.metrics import as_table, figures
+from mtl_keras.evaluation.metrics import as_table, metrics_with_intervals
 from mtl_keras.evaluation.predictions import VIEWS, predictions
 from mtl_keras.faces.cut import settings_for
 from mtl_keras.files import plain, replacing
@@ -109,7 +109,7 @@ class Evaluate(data.Reads):
         # Keras draws its progress bar where the figures are to stand alone.
         with redirect_stdout(sys.stderr):
             answers = predictions(model, table, views=self.views)
-        found, skipped = figures(answers, tasks), table.attrs.get("skipped", [])
+        found, skipped = metrics_with_intervals(answers, tasks), table.attrs.get("skipped", [])
         groups = {" x ".join(keys): by_group(answers, tasks, keys) for keys in grouped_by(answers)}
         for item in skipped:
             print(f"skipped {shown(item['path'])}: {item['reason']}", file=sys.stderr)

@@ -6,7 +6,6 @@ from dataclasses import replace
 from mtl_keras.evaluation.predictions import predictions
 from mtl_keras.studies.runs import Run
 from mtl_keras.studies.settings import Experiment
-from mtl_keras.studies.stages import Stage
 from mtl_keras.studies.study import Study
 from mtl_keras.training import model_folder
 
@@ -22,12 +21,12 @@ def average_weights(study: Study, experiment: Experiment, multi: list[Run], need
     Source: Wortsman et al., Robust fine-tuning of zero-shot models, 2022, https://arxiv.org/abs/2109.01903.
     """
     settings = replace(experiment, variant=AVERAGED)
-    known = study.find_run(settings, Stage.FINE_TUNED, needs_model)
+    known = study.find_run(settings, needs_model)
     if known and not study.is_new(*multi):
         return known
-    folder, started = study.start_run(settings, Stage.FINE_TUNED), time.time()
+    folder, started = study.start_run(settings), time.time()
     before, after = (model_folder.load(run.model) for run in multi)
     pairs = zip(before.get_weights(), after.get_weights(), strict=True)
     after.set_weights([(1 - TUNED_SHARE) * old + TUNED_SHARE * new for old, new in pairs])
     answers = predictions(after, study.parts[2])
-    return study.save_and_measure(settings, Stage.FINE_TUNED, after, answers, folder, started)
+    return study.save_and_measure(settings, after, answers, folder, started)

@@ -15,8 +15,8 @@ from mtl_keras.data.sampling import parse_composition
 from mtl_keras.data.split import split
 from mtl_keras.data.table import encode
 from mtl_keras.errors import UserError
-from mtl_keras.evaluation.metrics import differences, figures
-from mtl_keras.evaluation.predictions import answered
+from mtl_keras.evaluation.metrics import differences, metrics_with_intervals
+from mtl_keras.evaluation.predictions import with_predictions
 from mtl_keras.studies import provenance, results
 from mtl_keras.studies.averaging import AVERAGED, average_weights
 from mtl_keras.studies.costs import compare_costs
@@ -110,7 +110,7 @@ def train_multi_task(
     final = replace(experiment, variant=AVERAGED) if both else experiment
     # What was measured and drawn before needs no model: on another machine there may be none.
     complete = study.resume and elsewhere is None and all_drawn(study.out) and all_augmented(study, final)
-    complete = complete and (not both or bool(study.find_run(final, Stage.FINE_TUNED)))
+    complete = complete and (not both or bool(study.find_run(final)))
     multi = study.run(experiment, needs_model=not complete)
     # Only now: a first run that fails must not cost the table of an earlier call.
     report.start([majority(study.parts, report.tasks), *reported])
@@ -220,7 +220,7 @@ def majority(parts: tuple[pd.DataFrame, ...], tasks: list[Task]) -> dict:
         else:
             constant = np.eye(task.size)[np.bincount(labels).argmax()]
         outputs[task.name] = np.tile(constant, (len(parts[2]), 1))
-    found = figures(answered(parts[2], tasks, outputs), tasks)
+    found = metrics_with_intervals(with_predictions(parts[2], tasks, outputs), tasks)
     names = ", ".join(task.name for task in tasks)
     numbers = "" if all(task.kind == "categorical" for task in tasks) else ", median age"
     return {"run": f"most frequent class{numbers}", "tasks": names, "backbone": "", "stage": Stage.BASELINE, **found}

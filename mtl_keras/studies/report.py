@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from mtl_keras.evaluation.metrics import figures
+from mtl_keras.evaluation.metrics import metrics_with_intervals
 from mtl_keras.evaluation.predictions import predictions
 from mtl_keras.studies import results
 from mtl_keras.studies.costs import cost_lines
@@ -52,7 +52,7 @@ class Report:
         self.write(run.row for run in runs)
         for run in runs if elsewhere is not None else []:
             model = model_folder.load(run.model)
-            found = figures(predictions(model, elsewhere), model.tasks)
+            found = metrics_with_intervals(predictions(model, elsewhere), model.tasks)
             name = f"{run.row['run']}, tested on {', '.join(sorted(set(elsewhere['source'])))}"
             self.write([{**described(run, name), **found}])
         return runs

@@ -11,8 +11,8 @@ import pandas as pd
 
 from mtl_keras.data.augment import AUGMENTATION
 from mtl_keras.data.split import split
-from mtl_keras.evaluation.metrics import figures
-from mtl_keras.evaluation.predictions import answered, predictions
+from mtl_keras.evaluation.metrics import metrics_with_intervals
+from mtl_keras.evaluation.predictions import predictions, with_predictions
 from mtl_keras.faces.geometry import CROPS
 from mtl_keras.models.weights import find_weights, sha256
 from mtl_keras.studies import runs
@@ -20,9 +20,8 @@ from mtl_keras.studies.network import FROZEN_BATCH, build, precision, take_over,
 from mtl_keras.studies.provenance import data_fingerprint
 from mtl_keras.studies.rows import label_part, labelled_rows
 from mtl_keras.studies.runs import HISTORY, Run
-from mtl_keras.studies.settings import Experiment, check, label_of, name_of, whole_stage, with_tasks
+from mtl_keras.studies.settings import Experiment, check, label_of, last_stage, name_of, with_tasks
 from mtl_keras.studies.shared_features import SharedFeatures, network_name, shared_features
-from mtl_keras.studies.stages import Stage
 from mtl_keras.training import distribute, model_folder
 from mtl_keras.training.resume import seconds_before
 from mtl_keras.training.trainer import MultiTaskModel
@@ -84,18 +83,18 @@ class Study:
         with computing_in(precision(settings.precision)), distribute.strategy(settings.strategy).scope():
             if settings.frozen_epochs:
                 self.frozen_trunks[network_name(settings)] = None
-                tuned = settings.epochs and self.find_run(settings, whole_stage(settings), needs_model)
+                tuned = settings.epochs and self.find_run(settings, needs_model)
                 # What is still to be fine-tuned starts from the model of the frozen stage.
                 starts = settings.epochs > 0 and not tuned
                 frozen = replace(settings, **UNUSED_BY_FROZEN)
-                found.append(self._finished(frozen, Stage.FROZEN, needs_model or starts, self._train_frozen))
+                found.append(self._finished(frozen, needs_model or starts, self._train_frozen))
             if settings.epochs:
-                found.append(self._finished(settings, whole_stage(settings), needs_model, self._fine_tune))
+                found.append(self._finished(settings, needs_model, self._fine_tune))
         return found
 
-    def find_run(self, settings: Experiment, stage: Stage, needs_model: bool = False) -> Run | None:
-        """Return the finished run of a stage: of this study, or with `resume` an earlier one. Nothing is changed."""
-        folder = self._folder(settings, stage)
+    def find_run(self, settings: Experiment, needs_model: bool = False) -> Run | None:
+        """Return the finished run of the settings' last stage, also an earlier one with `resume`."""
+        folder = self._folder(settings)
         if not folder or not (self.resume or folder in self.trained):
             return None
         known = runs.read_run(folder, self.parts[2])
@@ -105,15 +104,15 @@ class Study:
         """Return whether this study has trained one of these runs: what was measured of it before is outdated."""
         return any(run.folder in self.trained for run in several)
 
-    def start_run(self, settings: Experiment, stage: Stage) -> Path:
-        """Return the folder for a stage's run: with `resume` that of one that was broken off, else an empty one."""
-        known, place = self._folder(settings, stage), self.out / "checkpoints"
-        folder = runs.start_run(place, name_of(settings, stage), self.noted(settings), known, self.resume)
+    def start_run(self, settings: Experiment) -> Path:
+        """Return the folder for a run of the settings' last stage: that of a broken-off one, or an empty one."""
+        place, name = self.out / "checkpoints", name_of(settings, last_stage(settings))
+        folder = runs.start_run(place, name, self.noted(settings), self._folder(settings), self.resume)
         self.trained.add(folder)
         return folder
 
-    def _folder(self, settings: Experiment, stage: Stage) -> Path | None:
-        place, name = self.out / "checkpoints", name_of(settings, stage)
+    def _folder(self, settings: Experiment) -> Path | None:
+        place, name = self.out / "checkpoints", name_of(settings, last_stage(settings))
         return runs.find_folder(place, name, self.noted(settings), asdict(Experiment()))
 
     def noted(self, settings: Experiment) -> dict:
@@ -151,13 +150,11 @@ class Study:
 
     # === Training ===
 
-    def _finished(
-        self, settings: Experiment, stage: Stage, needs_model: bool, train: Callable[[Experiment, Path], Run]
-    ) -> Run:
-        """Return a stage's run, trained now if it is not there."""
-        known = self.find_run(settings, stage, needs_model)
-        print(f"{label_of(settings, stage)}: {'finished before' if known else 'training'}")
-        return known or train(settings, self.start_run(settings, stage))
+    def _finished(self, settings: Experiment, needs_model: bool, train: Callable[[Experiment, Path], Run]) -> Run:
+        """Return the run of the settings' last stage, trained now if it is not there."""
+        known = self.find_run(settings, needs_model)
+        print(f"{label_of(settings, last_stage(settings))}: {'finished before' if known else 'training'}")
+        return known or train(settings, self.start_run(settings))
 
     def _train_frozen(self, settings: Experiment, folder: Path) -> Run:
         """Train the heads on features of the frozen trunk, also on those of the mirrored images."""
@@ -169,8 +166,8 @@ class Study:
         exact = model_folder.in_float32(model)
         take_over(heads, exact)
         outputs = model_folder.in_float32(heads).predict(features.test, batch_size=FROZEN_BATCH, verbose=0)
-        answers = answered(self.parts[2], exact.tasks, outputs)
-        return self.save_and_measure(settings, Stage.FROZEN, exact, answers, folder, started)
+        answers = with_predictions(self.parts[2], exact.tasks, outputs)
+        return self.save_and_measure(settings, exact, answers, folder, started)
 
     def _fine_tune(self, settings: Experiment, folder: Path) -> Run:
         """Train the whole network, and once more on the validation rows as well where the settings say so."""
@@ -179,20 +176,18 @@ class Study:
         heads = None
         if settings.frozen_epochs:
             frozen = replace(settings, **UNUSED_BY_FROZEN)
-            heads = model_folder.load(runs.find_model(self._folder(frozen, Stage.FROZEN)))
+            heads = model_folder.load(runs.find_model(self._folder(frozen)))
         model, seen = train_network(settings, (train, validation), heads, folder, settings.epochs)
         if settings.refit:
             best = 1 + int(pd.read_csv(folder / HISTORY)["val_loss"].argmin())
             everything = pd.concat([train, validation], ignore_index=True)
             model, _ = train_network(settings, (everything, None), heads, refit, best)
         exact = model_folder.in_float32(model)
-        answers, stage = predictions(exact, test), whole_stage(settings)
-        return self.save_and_measure(settings, stage, exact, answers, folder, started, seen)
+        return self.save_and_measure(settings, exact, predictions(exact, test), folder, started, seen)
 
     def save_and_measure(
         self,
         settings: Experiment,
-        stage: Stage,
         model: MultiTaskModel,
         answers: pd.DataFrame,
         folder: Path,
@@ -200,6 +195,7 @@ class Study:
         seen: int = 0,
     ) -> Run:
         """Save a trained model, measure its answers, and note both; `seen` is the number of images of an epoch."""
+        stage = last_stage(settings)
         saved = model_folder.save(model, runs.place_for_model(folder), CROPS[settings.crop], folder.name)
         row = {
             "run": label_of(settings, stage),
@@ -211,7 +207,7 @@ class Study:
             "images_per_second": images_per_second(folder / HISTORY, seen),
             "parameters": model.count_params(),
             "megabytes": round(model_folder.megabytes(saved), 1),
-            **figures(answers, model.tasks),
+            **metrics_with_intervals(answers, model.tasks),
         }
         return runs.write_run(folder, row, labelled_rows(answers, model.tasks))
 

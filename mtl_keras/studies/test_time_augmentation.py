@@ -5,7 +5,7 @@ They outlive the model.
 
 from dataclasses import replace
 
-from mtl_keras.evaluation.metrics import figures
+from mtl_keras.evaluation.metrics import metrics_with_intervals
 from mtl_keras.evaluation.predictions import predictions
 from mtl_keras.studies import results, runs
 from mtl_keras.studies.rows import labelled_rows
@@ -20,22 +20,24 @@ NAMES = {"mirror": "with mirror image", "six": "six views"}
 
 def augment_tests(study: Study, experiment: Experiment, best: Run) -> list[Run]:
     """Return the runs of a trained network's answers over each kind of views; its model is asked for what is new."""
-    found, model, stage = [], None, last_stage(experiment)
+    found, model = [], None
     for views, settings in _settings(experiment).items():
-        known = study.find_run(settings, stage)
+        known = study.find_run(settings)
         if not known or study.is_new(best):
             model = model or model_folder.load(best.model)
             answers = predictions(model, study.parts[2], views=views)
-            row = {**described(best, label_of(settings, stage)), **figures(answers, model.tasks)}
-            known = runs.write_run(study.start_run(settings, stage), row, labelled_rows(answers, model.tasks))
+            row = {
+                **described(best, label_of(settings, last_stage(settings))),
+                **metrics_with_intervals(answers, model.tasks),
+            }
+            known = runs.write_run(study.start_run(settings), row, labelled_rows(answers, model.tasks))
         found.append(known)
     return found
 
 
 def all_augmented(study: Study, experiment: Experiment) -> bool:
     """Return whether all kinds of views were measured before, with the same settings and data."""
-    stage = last_stage(experiment)
-    return all(study.find_run(settings, stage) for settings in _settings(experiment).values())
+    return all(study.find_run(settings) for settings in _settings(experiment).values())
 
 
 def described(run: Run, name: str) -> dict:

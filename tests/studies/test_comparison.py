@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from mtl_keras.errors import UserError
-from mtl_keras.evaluation.predictions import answered
+from mtl_keras.evaluation.predictions import with_predictions
 from mtl_keras.studies.comparison import (
     Comparison,
     check_sampling,
@@ -46,7 +46,7 @@ def test_majority_answers_the_training_median_and_class(parts, age):
 
 def run(stage, name, test, female):
     outputs = {"gender": np.stack([1 - np.array(female), female], axis=-1)}
-    return Run({"run": name, "stage": stage}, answered(test, [GENDER], outputs), pd.DataFrame())
+    return Run({"run": name, "stage": stage}, with_predictions(test, [GENDER], outputs), pd.DataFrame())
 
 
 def test_differences_pair_runs_of_one_stage(parts):

@@ -382,6 +382,14 @@ def test_the_fingerprint_depends_on_names_and_labels_alone():
     assert len({fingerprint, *map(provenance.data_fingerprint, others)}) == len(others) + 1
 
 
+def test_the_fingerprint_stays_what_it_was():
+    # Finished runs have it in their settings, by which they are known again.
+    table = pd.DataFrame({"path": ['here/"a" é.jpg', "b.jpg", "c.jpg"], "source": "x", "age": [25.0, None, -0.0]})
+    table = table.assign(smile=["smiling", None, 'not "so"'], image=[1, 2, 3])
+    table["head_pose.yaw"] = [0.0, -0.0, 12.3456789]
+    assert provenance.data_fingerprint(table) == "8581a09c29228dd0b2c99cbbd2aa7143f49c615e96c9389eb528bd893aa25b88"
+
+
 # === skipped.csv ===
 
 

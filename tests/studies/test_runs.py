@@ -1,6 +1,9 @@
 """A run that was broken off and resumed is the run that was not."""
 
+import json
 import re
+from dataclasses import asdict
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -10,6 +13,7 @@ import pytest
 from mtl_keras.data.pipeline import feature_batches
 from mtl_keras.errors import UserError
 from mtl_keras.studies import runs
+from mtl_keras.studies.settings import Experiment
 from mtl_keras.tasks import ETHNICITY, GENDER
 from mtl_keras.training import model_folder, resume
 from mtl_keras.training.optimizers import LayerwiseAdamW, cosine
@@ -250,6 +254,18 @@ def test_a_model_that_does_not_say_its_run_is_found_and_never_lost(tiny_model, t
     assert runs.find_model(folder) == tmp_path / "models" / "net-age"
     assert runs.place_for_model(folder) == tmp_path / "models" / "net-age"
     assert [path.name for path in (tmp_path / "models").iterdir()] == ["net-age-earlier"]
+
+
+def test_published_runs_are_known_by_their_settings():
+    folders = [noted.parent for noted in Path(__file__).parents[2].glob("results/*/checkpoints/*/settings.json")]
+    assert folders
+    for folder in folders:
+        settings = json.loads((folder / "settings.json").read_text())
+        assert runs.find_folder(folder.parent, runs.plain_name(folder), settings) == folder
+        # Settings that came later had their defaults.
+        later = {**asdict(Experiment()), **settings}
+        del later["variant"]
+        assert runs.find_folder(folder.parent, runs.plain_name(folder), later, asdict(Experiment())) == folder
 
 
 def table_of(ages):

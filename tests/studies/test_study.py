@@ -11,7 +11,6 @@ from mtl_keras.portraits.writer import UTKFACE, write_faces
 from mtl_keras.studies import study as study_module
 from mtl_keras.studies.runs import place_for_model, plain_name, write_run
 from mtl_keras.studies.settings import Experiment
-from mtl_keras.studies.stages import Stage
 from mtl_keras.studies.study import Study, run
 from mtl_keras.tasks import GENDER
 from mtl_keras.training import model_folder
@@ -24,36 +23,36 @@ GENDER_ALONE = Experiment(tasks=("gender",), frozen_epochs=0)
 def finished(study, settings=GENDER_ALONE):
     """Note a finished run of these settings, without a model, and return its folder and its answers."""
     answers = ROWS[:1].assign(**{"gender.class": ["female"], "gender.probability": [0.75]})
-    folder = study.start_run(settings, Stage.TRAINED)
+    folder = study.start_run(settings)
     write_run(folder, {"run": "a"}, answers)
     return folder, answers
 
 
 def test_a_finished_run_counts_without_its_model_unless_that_is_needed(tmp_path):
     study = Study((ROWS, ROWS, ROWS), tmp_path, resume=True)
-    assert study.find_run(GENDER_ALONE, Stage.TRAINED) is None
+    assert study.find_run(GENDER_ALONE) is None
     folder, answers = finished(study)
     # Of the rows only those that its task labels were asked about.
-    assert study.find_run(GENDER_ALONE, Stage.TRAINED).predictions.equals(answers)
-    assert study.find_run(GENDER_ALONE, Stage.TRAINED, needs_model=True) is None
+    assert study.find_run(GENDER_ALONE).predictions.equals(answers)
+    assert study.find_run(GENDER_ALONE, needs_model=True) is None
     model = MultiTaskModel([GENDER], "features", image_size=5, shared_units=(4,), head_units=(3,))
     model_folder.save(model, place_for_model(folder), run=folder.name)
-    known = study.find_run(GENDER_ALONE, Stage.TRAINED, needs_model=True)
+    known = study.find_run(GENDER_ALONE, needs_model=True)
     assert known.model == tmp_path / "models" / plain_name(folder)
 
 
 def test_without_resume_only_runs_of_the_study_itself_are_taken_and_nothing_is_deleted(tmp_path):
     first = Study((ROWS, ROWS, ROWS), tmp_path)
     folder, answers = finished(first)
-    assert first.find_run(GENDER_ALONE, Stage.TRAINED) and first.is_new(first.find_run(GENDER_ALONE, Stage.TRAINED))
+    assert first.find_run(GENDER_ALONE) and first.is_new(first.find_run(GENDER_ALONE))
     second = Study((ROWS, ROWS, ROWS), tmp_path)
-    assert second.find_run(GENDER_ALONE, Stage.TRAINED) is None
+    assert second.find_run(GENDER_ALONE) is None
     resumed = Study((ROWS, ROWS, ROWS), tmp_path, resume=True)
-    known = resumed.find_run(GENDER_ALONE, Stage.TRAINED)
+    known = resumed.find_run(GENDER_ALONE)
     assert known.predictions.equals(answers) and not resumed.is_new(known)
     changed = replace(GENDER_ALONE, learning_rate=1e-4)
-    assert resumed.find_run(changed, Stage.TRAINED) is None
-    assert resumed.start_run(changed, Stage.TRAINED) != folder and resumed.find_run(GENDER_ALONE, Stage.TRAINED)
+    assert resumed.find_run(changed) is None
+    assert resumed.start_run(changed) != folder and resumed.find_run(GENDER_ALONE)
 
 
 def test_what_is_the_same_for_all_runs_is_computed_once(tmp_path, monkeypatch):
@@ -64,7 +63,7 @@ def test_what_is_the_same_for_all_runs_is_computed_once(tmp_path, monkeypatch):
     study = Study((ROWS, ROWS, ROWS), tmp_path)
     for epochs in range(1, 5):
         settings = replace(GENDER_ALONE, epochs=epochs, weights="file.h5")
-        study.find_run(settings, Stage.FINE_TUNED)
+        study.find_run(settings)
         study.on((ROWS, ROWS, ROWS)).weights_of(settings)
     assert seen == ["weights", "data", "data", "data"]
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from mtl_keras.evaluation.metrics import figures
+from mtl_keras.evaluation.metrics import metrics_with_intervals
 from mtl_keras.evaluation.predictions import predictions
 from mtl_keras.studies.runs import Run
 from mtl_keras.studies.settings import Experiment
@@ -28,7 +28,7 @@ def test_views_are_measured_once_and_outlive_the_model(experiment, tiny_model, t
     assert mirrored.row["run"] == "tiny, trained, with mirror image" and six.row["run"] == "tiny, trained, six views"
     # What it cost to train stands in the row of the run itself.
     assert mirrored.row["parameters"] == 7 and mirrored.row["seconds"] is None
-    expected = figures(predictions(tiny_model, faces[:9], views="mirror"), tiny_model.tasks)
+    expected = metrics_with_intervals(predictions(tiny_model, faces[:9], views="mirror"), tiny_model.tasks)
     assert {name: mirrored.row[name] for name in expected} == pytest.approx(expected, abs=1e-4)
     assert mirrored.row["age.mae"] != six.row["age.mae"]
     assert all_augmented(resumed, experiment) and not all_augmented(Study(parts, out), experiment)
