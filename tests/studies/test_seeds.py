@@ -1,6 +1,9 @@
 """Mean and standard deviation over seeds."""
 
-from mtl_keras.studies.seeds import seed_statistics
+from types import SimpleNamespace
+
+from mtl_keras.studies.seeds import more_seeds, seed_statistics
+from mtl_keras.studies.settings import Experiment, label_of
 
 
 def test_runs_of_several_seeds_have_a_line_with_mean_and_deviation():
@@ -18,6 +21,25 @@ def test_runs_of_several_seeds_have_a_line_with_mean_and_deviation():
         "| both | 2 | 5.00 ± 1.41 | 91.00 ± 1.41 |",
         "| age alone | 2 | 5.25 ± 0.35 | – |",
     ]
+
+
+def test_each_of_several_settings_is_trained_with_each_seed():
+    asked = []
+
+    class Recorded:
+        def run(self, settings):
+            asked.append((settings.tasks, settings.seed, settings.variant))
+            return [SimpleNamespace(row={"run": label_of(settings, "trained"), "seed": settings.seed})]
+
+    several = [Experiment(tasks=("age", "gender"), seed=4), Experiment(tasks=("age",), seed=4)]
+    rows = list(more_seeds(Recorded(), several, 2))
+    assert asked == [
+        (("age", "gender"), 4, ""), (("age", "gender"), 5, "seed 5"), (("age",), 4, ""), (("age",), 5, "seed 5"),
+    ]  # fmt: skip
+    assert [(row["run"], row["seed"]) for row in rows] == [
+        ("facenet, trained", 4), ("facenet, trained", 5),
+        ("facenet, age alone, trained", 4), ("facenet, age alone, trained", 5),
+    ]  # fmt: skip
 
 
 def test_without_a_second_seed_there_is_no_table():

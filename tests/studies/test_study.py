@@ -55,6 +55,31 @@ def test_without_resume_only_runs_of_the_study_itself_are_taken_and_nothing_is_d
     assert resumed.start_run(changed) != folder and resumed.find_run(GENDER_ALONE)
 
 
+def test_other_labels_are_another_run_and_rows_of_other_tasks_are_none(tmp_path):
+    finished(Study((ROWS, ROWS, ROWS), tmp_path, resume=True))
+    smiles = pd.DataFrame({"path": ["c"], "source": "genki4k", "smile": "smiling"})
+    more = pd.concat([ROWS, smiles], ignore_index=True)
+    assert Study((more, ROWS, ROWS), tmp_path, resume=True).find_run(GENDER_ALONE)
+    other = ROWS.assign(gender=["female", None])
+    for parts in ((other, ROWS, ROWS), (ROWS, other, ROWS), (ROWS, ROWS, other)):
+        assert Study(parts, tmp_path, resume=True).find_run(GENDER_ALONE) is None
+
+
+def test_what_only_the_second_stage_uses_does_not_change_the_first(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(Study, "_finished", lambda study, settings, *rest: asked.append(settings))
+    study, both = Study((ROWS, ROWS, ROWS), tmp_path), replace(GENDER_ALONE, frozen_epochs=2)
+    others = {"epochs": 9, "refit": True, "trunk_rate": 0.1, "freeze_stem": False, "augment": False, "ema": 0.5}
+    others |= {"batch_size": 3, "composition": "celeba=2"}
+    for change in ({}, *({name: value} for name, value in others.items())):
+        study.run(replace(both, **change))
+    frozen, tuned = asked[::2], asked[1::2]
+    assert [settings.epochs for settings in frozen] == [0] * 9 and len({*frozen}) == 1
+    assert len({*tuned}) == 9
+    study.run(replace(both, dropout=0.1))
+    assert asked[-2] != frozen[0]
+
+
 def test_what_is_the_same_for_all_runs_is_computed_once(tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr(study_module, "data_fingerprint", lambda part: seen.append("data") or "0")

@@ -11,6 +11,7 @@ from mtl_keras.studies.runs import Run
 from mtl_keras.studies.settings import Experiment
 from mtl_keras.studies.study import Study
 from mtl_keras.studies.test_time_augmentation import all_augmented, augment_tests
+from mtl_keras.training import model_folder
 
 
 @pytest.fixture
@@ -35,3 +36,9 @@ def test_views_are_measured_once_and_outlive_the_model(experiment, tiny_model, t
     again = augment_tests(resumed, experiment, replace(best, model=None))
     assert [run.row for run in again] == [mirrored.row, six.row]
     assert not all_augmented(resumed, replace(experiment, seed=1))
+    # Those of a network that was trained anew are measured anew.
+    retrained = replace(best, folder=out / "checkpoints" / "anew")
+    resumed.trained.add(retrained.folder)
+    tiny_model.set_weights([2 * weight for weight in tiny_model.get_weights()])
+    model_folder.save(tiny_model, tiny_folder)
+    assert augment_tests(resumed, experiment, retrained)[0].row["age.mae"] != mirrored.row["age.mae"]
