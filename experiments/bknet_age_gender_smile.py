@@ -13,11 +13,10 @@ python experiments/bknet_age_gender_smile.py --data UTKFace GENKI-4K FER2013
     The article's own training: --epochs 80 --batch-size 256 --schedule constant --ema 0 --balance genki4k=10
 """
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
-from mtl_keras.commands.experiment import Arguments, parse, run_experiment
+from mtl_keras.commands.experiment import Arguments, has_data, parse, run_experiment
 from mtl_keras.datasets import fer2013, genki4k, imdb_wiki, utkface
 from mtl_keras.datasets.recognition import first_that_reads
 from mtl_keras.errors import guarded
@@ -66,7 +65,7 @@ VARIANTS = {
 
 def main() -> None:
     """Run with the command line's arguments, over the defaults for real or for rendered faces."""
-    real = any(argument.split("=")[0] == "--data" for argument in sys.argv)
+    real = has_data()
     name = "bknet_age_gender_smile"
     default = Arguments(
         out=Path("results") / (name if real else f"{name}_rendered"),

@@ -33,6 +33,7 @@ from mtl_keras.data.table import combine, write_table
 from mtl_keras.datasets import csv_file, utkface
 from mtl_keras.errors import UserError, guarded
 from mtl_keras.files import replacing
+from mtl_keras.studies.markdown import table_lines
 from mtl_keras.studies.plots.style import canvas, panels
 from mtl_keras.studies.provenance import write_run_json
 from mtl_keras.tasks import AGE, GENDER
@@ -101,7 +102,8 @@ def memory(name: str) -> float:
 def write_markdown(runs: pd.DataFrame, path: Path) -> None:
     """Write a line for each step and number of rows, the exponents of its time and memory behind the largest."""
     heads = ["step", "rows", "seconds", "rows a second", "peak memory (MiB)", "bytes a row", "time a row, first = 1"]
-    lines = [[*heads, "exponent of time", "of memory"], ["---", *["---:"] * 8]]
+    heads += ["exponent of time", "of memory"]
+    lines = []
     for step, part in runs.groupby("step", sort=False):
         first = part["seconds"].iloc[0] / part["rows"].iloc[0]
         logs = np.log(part[["rows", "seconds", "peak_mib"]])
@@ -111,7 +113,7 @@ def write_markdown(runs: pd.DataFrame, path: Path) -> None:
             growth = exponents if rows == part["rows"].max() else ["", ""]
             lines.append([step, *numbers, f"{seconds / rows / first:.2f}", *growth])
     with replacing(path) as temporary:
-        temporary.write_text("".join(f"| {' | '.join(line)} |\n" for line in lines), encoding="utf-8")
+        temporary.write_text("\n".join(table_lines(heads, lines)) + "\n", encoding="utf-8")
 
 
 def draw(runs: pd.DataFrame, path: Path) -> None:

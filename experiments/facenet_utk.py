@@ -10,10 +10,9 @@ python experiments/facenet_utk.py --data UTKFace --weights 20180408-102900
     --resume goes on after an interruption.
 """
 
-import sys
 from pathlib import Path
 
-from mtl_keras.commands.experiment import Arguments, parse, run_experiment
+from mtl_keras.commands.experiment import Arguments, has_data, parse, run_experiment
 from mtl_keras.datasets import utkface
 from mtl_keras.errors import guarded
 from mtl_keras.studies.comparison import Comparison
@@ -49,7 +48,7 @@ RENDERED = Experiment(
 
 def main() -> None:
     """Run with the command line's arguments, over the defaults for real or for rendered faces."""
-    real = any(argument.split("=")[0] == "--data" for argument in sys.argv)
+    real = has_data()
     default = Arguments(
         out=Path("results/facenet_utk" if real else "results/facenet_utk_rendered"),
         experiment=REAL if real else RENDERED,

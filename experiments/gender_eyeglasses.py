@@ -17,11 +17,10 @@ python experiments/gender_eyeglasses.py --data CelebA
     goes on after an interruption.
 """
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
-from mtl_keras.commands.experiment import Arguments, parse, run_experiment
+from mtl_keras.commands.experiment import Arguments, has_data, parse, run_experiment
 from mtl_keras.datasets import celeba, class_folders, csv_file
 from mtl_keras.datasets.recognition import first_that_reads
 from mtl_keras.errors import guarded
@@ -55,7 +54,7 @@ AUGMENTED = {"augment": True, "epochs": 40, "schedule": "cosine", "patience": 40
 
 def main() -> None:
     """Run with the command line's arguments, over the defaults for real or for rendered faces."""
-    real = any(argument.split("=")[0] == "--data" for argument in sys.argv)
+    real = has_data()
     name = "gender_eyeglasses"
     folds = CrossValidation(folds=10, stop_on_fold=True)
     default = Arguments(

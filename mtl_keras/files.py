@@ -1,13 +1,16 @@
 """Files of our own: written whole or not at all, read with a check; and the image files of a folder."""
 
+import dataclasses
+import math
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from mtl_keras.errors import UserError
@@ -71,18 +74,17 @@ def folder_of(path: str | Path, what: str) -> Path:
 
 @contextmanager
 def replacing_folder(folder: Path) -> Iterator[Path]:
-    """Give a temporary folder next to `folder` to fill; on success it takes the place of `folder`."""
+    """Give a temporary folder next to `folder` to fill; on success it takes the place of `folder`.
+
+    After a failure what was at `folder` is still there; a full disk or a forbidden place is a `UserError`.
+    """
     temporary = None
     try:
         folder.absolute().parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.absolute().parent))
         yield temporary
         temporary.chmod(0o755)  # mkdtemp makes a folder that only its owner may read
-        if folder.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old.", dir=folder.absolute().parent))
-            os.replace(folder, old)
-            shutil.rmtree(old, ignore_errors=True)
-        os.replace(temporary, folder)
+        _take_place(temporary, folder)
     except OSError as error:
         raise UserError(
             f"{folder}: cannot be written ({error.strerror or error}); make room or name another place"
@@ -90,6 +92,24 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _take_place(new: Path, folder: Path) -> None:
+    """Move a folder to another's place; if that fails, the other one is back where it was."""
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(None, "a file is there")
+    old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old.", dir=folder.absolute().parent))
+    try:
+        if folder.exists():
+            os.replace(folder, old)
+        try:
+            os.replace(new, folder)
+        except OSError:
+            if any(old.iterdir()):
+                os.replace(old, folder)
+            raise
+    finally:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def write_rows(rows: list[dict], columns: list[str], path: Path) -> None:
@@ -123,3 +143,19 @@ def without_folders(text: str) -> str:
         return flag + (Path(value).name or value)
     inside = rf"(?<![^\s=,;:\"'(\[]){start}(?!/)[^\s,;:\"')\]]+"
     return flag + re.sub(inside, lambda found: Path(found[0]).name, value)
+
+
+def plain(value: object, shown: Callable[[str], str] = str) -> object:
+    """Turn a value into what JSON can hold: no numpy, no folders of a path, and null for a number that is not finite.
+
+    `shown` says how texts are written.
+    """
+    value = dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value
+    if isinstance(value, dict):
+        return {str(key): plain(item, shown) for key, item in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [plain(item, shown) for item in value]
+    value = value.item() if isinstance(value, np.generic) else value
+    if value is None or isinstance(value, int | float):
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+    return value.name if isinstance(value, Path) else shown(str(value))

@@ -19,7 +19,7 @@ from mtl_keras.datasets.rendered import rendered
 from mtl_keras.errors import UserError
 from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.models.backbones.backbone import Backbone
-from mtl_keras.portraits.writer import write_utkface
+from mtl_keras.portraits.writer import UTKFACE, write_faces
 from mtl_keras.tasks import AGE, ETHNICITY, GENDER, HEAD_POSE, TASKS
 from mtl_keras.training import model_folder
 from mtl_keras.training.model import MultiTaskModel
@@ -54,7 +54,7 @@ def real_data() -> Path:
 @pytest.fixture(scope="session")
 def faces_folder(tmp_path_factory) -> Path:
     """30 rendered faces, 64 x 64 pixels, in UTKFace's layout."""
-    return write_utkface(tmp_path_factory.mktemp("rendered") / "faces", 30, seed=5, size=64)
+    return write_faces(tmp_path_factory.mktemp("rendered") / "faces", UTKFACE, 30, seed=5, size=64)
 
 
 @pytest.fixture(scope="session")

@@ -38,6 +38,7 @@ FREE_TESTS = {
     "test_structure.py",
     "datasets/test_laws.py",
     "studies/test_plots.py",
+    "studies/test_settings_change_training.py",
 }
 MIRRORED = {"experiments": "experiments", "data_tools": "data_tools"}
 MAXIMUM_LINES, MEDIAN_LINES, MAXIMUM_FUNCTION, MAXIMUM_ARGUMENTS = 300, 100, 60, 7

@@ -14,7 +14,7 @@ from mtl_keras.data.table import complete, encode
 from mtl_keras.datasets import PHOTOS
 from mtl_keras.errors import UserError, shown
 from mtl_keras.evaluation.groups import GROUPS, by_group
-from mtl_keras.evaluation.metrics import figures
+from mtl_keras.evaluation.metrics import metrics_with_intervals
 from mtl_keras.evaluation.predictions import predictions
 from mtl_keras.faces.cut import settings_for
 from mtl_keras.tasks import HEAD_POSE, Task
@@ -32,7 +32,7 @@ def evaluate(options: Evaluate) -> None:
     model = model_folder.load(options.model)
     table = derived(complete(read(options.dataset, options.data, options.strict)), model.tasks)
     # Now already, since to look for faces takes long.
-    labelled(table, model.tasks, f"{options.data}:")
+    labelled_tasks(table, model.tasks, f"{options.data}:")
     if not detect:
         measure(options, model, check_images(table))
         return
@@ -47,11 +47,11 @@ def evaluate(options: Evaluate) -> None:
 
 def measure(options: Evaluate, model: MultiTaskModel, table: pd.DataFrame) -> None:
     """Measure a model on a table of face crops, print the figures and write the JSON file."""
-    tasks = labelled(table, model.tasks, f"{options.data}: what can be used of it")
+    tasks = labelled_tasks(table, model.tasks, f"{options.data}: what can be used of it")
     # Keras draws its progress bar where the figures are to stand alone.
     with redirect_stdout(sys.stderr):
         answers = predictions(model, table, views=options.views)
-    found, skipped = figures(answers, tasks), table.attrs.get("skipped", [])
+    found, skipped = metrics_with_intervals(answers, tasks), table.attrs.get("skipped", [])
     groups = {" x ".join(keys): by_group(answers, tasks, keys) for keys in grouped_by(answers)}
     for item in skipped:
         print(f"skipped {shown(item['path'])}: {item['reason']}", file=sys.stderr)
@@ -66,7 +66,7 @@ def measure(options: Evaluate, model: MultiTaskModel, table: pd.DataFrame) -> No
         write_json({**about, "tasks": nested(found), "groups": by_name}, options.json)
 
 
-def labelled(table: pd.DataFrame, tasks: list[Task], where: str) -> list[Task]:
+def labelled_tasks(table: pd.DataFrame, tasks: list[Task], where: str) -> list[Task]:
     """Return those of the tasks that a table has labels of; where there are none is an error that says `where`."""
     found = [task for task in tasks if encode(table, task)[1].any()]
     if not found:

@@ -1,5 +1,6 @@
 """The command line that every experiment has in common."""
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,10 +13,15 @@ import tyro
 from mtl_keras.data.audit import check_images, conflicts, resolve_conflicts, write_skipped
 from mtl_keras.data.derive import derived
 from mtl_keras.data.folds import with_test
+from mtl_keras.data.manifest import MANIFEST
+from mtl_keras.data.shards import read_shards
 from mtl_keras.data.split import split
 from mtl_keras.data.table import combine, write_table
+from mtl_keras.data.unpacking import unpack_shards
 from mtl_keras.datasets import PHOTOS
 from mtl_keras.faces.crop import crop_faces
+from mtl_keras.faces.cut import settings_for
+from mtl_keras.faces.geometry import CROPS, UTKFACE_CROP
 from mtl_keras.models.weights import find_weights
 from mtl_keras.portraits import LAYOUTS
 from mtl_keras.portraits.writer import write_faces
@@ -29,7 +35,8 @@ FLAT = tyro.conf.OmitArgPrefixes
 class Arguments:
     """What an experiment reads, trains and writes."""
 
-    # Folders of the data sets. Without any, the experiment renders faces of its own.
+    # Folders of the data sets, or of shards that `mtl-keras pack` made of them. Without any, the experiment renders
+    # faces of its own.
     data: tuple[Path, ...] = ()
     # Folders of data sets on which what was trained is tested as well, on their test images.
     test_data: tuple[Path, ...] = ()
@@ -49,6 +56,11 @@ class Arguments:
     experiment: FLAT[Experiment] = field(default_factory=Experiment)
     # What it is compared with.
     comparison: FLAT[Comparison] = field(default_factory=Comparison)
+
+
+def has_data() -> bool:
+    """Return whether the command line names data, on which the defaults of an experiment depend."""
+    return any(argument.split("=")[0] == "--data" for argument in sys.argv[1:])
 
 
 def parse(default: Arguments, description: str) -> Arguments:
@@ -77,8 +89,8 @@ def run_experiment(
     folders = arguments.data or [rendered_folder(arguments, layout, n) for n, layout in enumerate(layouts)]
 
     def labels(folders: Iterable[Path]) -> pd.DataFrame:
-        tables = [read(folder, arguments.strict) for folder in folders]
-        tables = [crops_of(table, out) if set(table["source"]) & {*PHOTOS} else table for table in tables]
+        tables = [read_folder(folder, read, arguments) for folder in folders]
+        tables = [crops_of(table, out, experiment) if set(table["source"]) & {*PHOTOS} else table for table in tables]
         return with_test(derived(combine(tables), experiment.chosen_tasks()), experiment.seed)
 
     table = labels(folders)
@@ -104,10 +116,26 @@ def rendered_folder(arguments: Arguments, layout: str, number: int) -> Path:
     return write_faces(arguments.out / "data" / f"rendered-{layout}-{count}-seed-{seed}", LAYOUTS[layout], count, seed)
 
 
-def crops_of(photos: pd.DataFrame, out: Path) -> pd.DataFrame:
-    """Return the table of the faces cut out of photos; the crops of an earlier call are kept."""
-    source = photos["source"].iloc[0]
-    crops = crop_faces(photos, out / "cache" / f"crops-{source}")
+def read_folder(folder: Path, read: Callable[..., pd.DataFrame], arguments: Arguments) -> pd.DataFrame:
+    """Return the label table of a data set's folder; shards are unpacked first, once."""
+    if not (folder / MANIFEST).is_file():
+        return read(folder, arguments.strict)
+    table = unpack_shards(read_shards(folder), arguments.out / "cache")
+    print(f"{folder}: {len(table)} images unpacked from shards")
+    return table
+
+
+def crops_of(photos: pd.DataFrame, out: Path, experiment: Experiment) -> pd.DataFrame:
+    """Return the table of the faces cut out of photos as the network is to see them; those of an earlier call are kept.
+
+    Photos of the trained model are cut in the same way when it answers about them.
+    """
+    source, geometry = photos["source"].iloc[0], CROPS[experiment.crop]
+    settings = settings_for(experiment.chosen_tasks(), geometry)
+    # Crops of other settings in one folder would take each other's place.
+    other = [] if geometry == UTKFACE_CROP else [geometry.kind]
+    name = "-".join(["crops", source, *other, *(["not-turned"] if settings.keep_roll else [])])
+    crops = crop_faces(photos, out / "cache" / name, settings)
     print(f"{source}: {len(crops)} faces cut out of {len(photos)} photos")
     return crops
 

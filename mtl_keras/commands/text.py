@@ -3,12 +3,11 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from mtl_keras.errors import shown
 from mtl_keras.evaluation.metrics import as_table
-from mtl_keras.files import replacing
+from mtl_keras.files import plain, replacing
 from mtl_keras.kinds import SCORES, metric_of
 from mtl_keras.serving.drawing import describe
 from mtl_keras.studies.results import MISSING, heading
@@ -50,13 +49,3 @@ def write_json(value: object, path: Path) -> None:
     """Write a JSON file; an old one stays whole until the new one is complete."""
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(plain(value), indent=2) + "\n", encoding="utf-8")
-
-
-def plain(value: object) -> object:
-    """Turn a value into what JSON can hold: no numpy, and null for a number that is not finite."""
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    value = value.item() if isinstance(value, np.generic) else value
-    return None if isinstance(value, float) and not np.isfinite(value) else value

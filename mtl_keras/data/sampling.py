@@ -42,16 +42,24 @@ def balanced(table: pd.DataFrame, balance: str | dict[str, float]) -> pd.DataFra
 
 def parse_balance(text: str) -> str | dict[str, float] | None:
     """Return what `balanced` takes from text: "sources", a task's name, "genki4k=10,fer2013=0.5", or "" for nothing."""
-    if "=" not in text:
-        return text or None
-    times = {}
+    return _by_source(text, "balance", "TIMES", float) if "=" in text else text or None
+
+
+def parse_composition(text: str) -> dict[str, int]:
+    """Return the rows of each source in a batch, from text such as "utkface=32,genki4k=16"; {} from ""."""
+    return _by_source(text, "composition", "ROWS", int) if text else {}
+
+
+def _by_source(text: str, what: str, unit: str, number: type) -> dict:
+    """Return {source: number} from text such as "genki4k=10,fer2013=1"."""
+    found = {}
     for part in text.split(","):
-        source, _, number = part.partition("=")
+        source, _, value = part.partition("=")
         try:
-            times[source.strip()] = float(number)
+            found[source.strip()] = number(value)
         except ValueError:
-            raise UserError(f"balance {text!r}: {part!r} is not SOURCE=TIMES, such as genki4k=10") from None
-    return times
+            raise UserError(f"{what} {text!r}: {part!r} is not SOURCE={unit}, such as genki4k=10") from None
+    return found
 
 
 def times_of(table: pd.DataFrame) -> np.ndarray:

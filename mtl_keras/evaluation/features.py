@@ -4,10 +4,13 @@ import hashlib
 import json
 from pathlib import Path
 
+import keras
 import numpy as np
 import pandas as pd
+import PIL
 import tensorflow as tf
 
+from mtl_keras import __version__
 from mtl_keras.data.augment import view
 from mtl_keras.data.pipeline import batches
 from mtl_keras.files import replacing
@@ -29,13 +32,12 @@ def image_batches(
     return read.map(lambda images, labels, masks: view(images, flip, zoom))
 
 
-def trunk_features(
-    model: MultiTaskModel, table: pd.DataFrame, cache: Path, weights: str, flip: bool = False
-) -> np.ndarray:
-    """Return the features (N, D) float32 of the table's images, from `cache` (a folder) where they are there already.
+def features_path(model: MultiTaskModel, table: pd.DataFrame, cache: Path, weights: str, flip: bool = False) -> Path:
+    """Return the file in `cache` where `trunk_features` keeps what it returns for the same arguments.
 
     `weights` tells apart trunks of one name: the sha256 of a weights file, or how the trunk was initialized.
-    Features are kept by that, the backbone, its precision, the crop, and every file's path, size and time of change.
+    The file's name hashes that, the backbone, its precision, the crop, every file's path, size and time of change, and
+    the versions of what computes features and decodes images.
     """
     files = [(path, Path(path).stat()) for path in table["path"]]
     settings = model.get_config()
@@ -43,13 +45,24 @@ def trunk_features(
         "backbone": settings["backbone"],
         "image_size": model.image_size,
         "border": settings["border"],
+        "resize_method": model.resize_method,
         "precision": model.dtype_policy.name,
         "weights": weights,
         "flip": flip,
+        "versions": [__version__, keras.__version__, tf.__version__, PIL.__version__],
         "files": [(str(Path(path).resolve()), stat.st_size, stat.st_mtime_ns) for path, stat in files],
     }
-    name = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:24]
-    path = cache / f"features-{name}.npy"
+    return cache / f"features-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:24]}.npy"
+
+
+def trunk_features(
+    model: MultiTaskModel, table: pd.DataFrame, cache: Path, weights: str, flip: bool = False
+) -> np.ndarray:
+    """Return the features (N, D) float32 of the table's images, from `cache` (a folder) where they are there already.
+
+    `features_path` says what they depend on.
+    """
+    path = features_path(model, table, cache, weights, flip)
     if path.exists():
         return np.load(path, allow_pickle=False)
     # Only the trunk runs: the heads may not be trained yet.

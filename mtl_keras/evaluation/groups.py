@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from mtl_keras.evaluation.metrics import figures
+from mtl_keras.evaluation.metrics import metrics_with_intervals
 from mtl_keras.tasks import Task
 
 AGE_BANDS = (0, 10, 20, 30, 40, 50, 60, 117)
@@ -25,7 +25,7 @@ def by_group(answered_table: pd.DataFrame, tasks: Iterable[Task], keys: Iterable
         return pd.DataFrame(columns=["n"])
     rows = []
     for group, members in table.groupby(keys, sort=True):
-        plain = figures(members, tasks, resamples=0)
+        plain = metrics_with_intervals(members, tasks, resamples=0)
         rows.append(
             {
                 **dict(zip(keys, group, strict=True)),

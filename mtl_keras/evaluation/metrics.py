@@ -15,7 +15,9 @@ from mtl_keras.training.model import MultiTaskModel
 RESAMPLES = 1000
 
 
-def figures(answered_table: pd.DataFrame, tasks: Iterable[Task], resamples: int = RESAMPLES) -> dict[str, float]:
+def metrics_with_intervals(
+    answered_table: pd.DataFrame, tasks: Iterable[Task], resamples: int = RESAMPLES
+) -> dict[str, float]:
     """Return {"age.mae": ..., "age.mae.low": ..., "age.mae.high": ..., "age.n": ...}: metrics with 95 % intervals.
 
     The bounds are percentiles over bootstrap samples of the images (Efron, 1979), the same samples at each call.
@@ -68,11 +70,11 @@ def evaluate(model: MultiTaskModel, table: pd.DataFrame, views: str = "one") -> 
     if not labelled:
         names = ", ".join(task.name for task in model.tasks)
         raise UserError(f"no row of the table has a label of any task of this model ({names}); expected at least one")
-    return as_table(figures(predictions(model, table, views=views), labelled))
+    return as_table(metrics_with_intervals(predictions(model, table, views=views), labelled))
 
 
 def as_table(found: dict[str, float]) -> pd.DataFrame:
-    """Return what `figures` gives as a table with a row a metric: `n`, `value`, `low`, `high`."""
+    """Return what `metrics_with_intervals` gives as a table with a row a metric: `n`, `value`, `low`, `high`."""
     rows = {
         name: {
             "n": int(found[f"{name.split('.')[0]}.n"]),

@@ -26,10 +26,11 @@ def predictions(model: MultiTaskModel, table: pd.DataFrame, batch_size: int = 64
         model.predict(image_batches(model, table, batch_size, flip, zoom), verbose="auto")
         for flip, zoom in VIEWS[views]
     ]
-    return answered(table, model.tasks, {name: np.mean([one[name] for one in seen], axis=0) for name in seen[0]})
+    outputs = {name: np.mean([one[name] for one in seen], axis=0) for name in seen[0]}
+    return with_predictions(table, model.tasks, outputs)
 
 
-def answered(table: pd.DataFrame, tasks: Iterable[Task], outputs: dict[str, np.ndarray]) -> pd.DataFrame:
+def with_predictions(table: pd.DataFrame, tasks: Iterable[Task], outputs: dict[str, np.ndarray]) -> pd.DataFrame:
     """Return a copy of the table with the answers that the heads' outputs {task: (N, K)} stand for."""
     table = table.reset_index(drop=True)
     for task in tasks:

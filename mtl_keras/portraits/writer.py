@@ -147,14 +147,6 @@ def write_faces(folder: str | Path, layout: Layout, count: int, seed: int = 0, s
     return folder
 
 
-def write_utkface(folder: str | Path, count: int, seed: int = 0, size: int = 200) -> Path:
-    """Draw `count` faces into a folder laid out and named as UTKFace's aligned crops, and return the folder.
-
-    `size` is the side of the images in pixels; see `write_faces`.
-    """
-    return write_faces(folder, UTKFACE, count, seed, size)
-
-
 def _utkface(count: int, seed: int, width: int) -> Plan:
     """Plan [age]_[gender]_[race]_[yyyymmddHHMMSSFFF].jpg.chip.jpg; every index has a time of its own."""
     shots = []

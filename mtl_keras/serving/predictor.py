@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from mtl_keras.data.images import read_image, resize
 from mtl_keras.errors import UserError
-from mtl_keras.evaluation.predictions import answered
+from mtl_keras.evaluation.predictions import with_predictions
 from mtl_keras.faces.cut import settings_for
 from mtl_keras.faces.geometry import UTKFACE_CROP, Face
 from mtl_keras.faces.mtcnn import FaceDetector
@@ -85,7 +85,7 @@ class Predictor:
     def _answers(self, crops: np.ndarray) -> Iterator[dict]:
         """Yield {task: answer} for each of some face crops (B, S, S, 3) uint8."""
         outputs = self.model.predict(crops, batch_size=64, verbose=0)
-        table = answered(pd.DataFrame(index=range(len(crops))), self.model.tasks, outputs)
+        table = with_predictions(pd.DataFrame(index=range(len(crops))), self.model.tasks, outputs)
         for _, row in table.iterrows():
             yield {task.name: kind_of(task).as_json(row) for task in self.model.tasks}
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from mtl_keras.data.table import write_table
 from mtl_keras.files import read_csv
-from mtl_keras.studies.results import table_line
+from mtl_keras.studies.markdown import table_lines
 from mtl_keras.training.model import MultiTaskModel
 
 ROUNDS, BATCH = 30, 32
@@ -54,13 +54,10 @@ def cost_lines(out: Path) -> list[str]:
     if not (out / "costs.csv").exists():
         return []
     table = read_csv(out / "costs.csv", COLUMNS[:1])
-    lines = [
-        "",
-        f"What an answer costs in float32, one image at a time and in batches of {BATCH}:",
-        "",
+    rows = [
+        (name, f"{count / 1e6:.2f}", f"{alone:.2f}", f"{batched:.2f}") for name, count, alone, batched in table.values
     ]
-    lines += ["| | parameters (millions) | ms alone | ms an image in batches |", "|---|---:|---:|---:|"]
-    for _, row in table.iterrows():
-        lines.append(table_line(row.iloc[0], f"{row.iloc[1] / 1e6:.2f}", *(f"{time:.2f}" for time in row.iloc[2:])))
     shares = (f"{table[column].iloc[0] / table[column].iloc[1]:.0%}" for column in COLUMNS[1:])
-    return [*lines, table_line("one takes, of several", *shares)]
+    headings = ("", "parameters (millions)", "ms alone", "ms an image in batches")
+    title = f"What an answer costs in float32, one image at a time and in batches of {BATCH}:"
+    return ["", title, "", *table_lines(headings, [*rows, ("one takes, of several", *shares)])]

@@ -4,7 +4,6 @@ import gc
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -17,10 +16,10 @@ from mtl_keras.data.split import split
 from mtl_keras.data.table import encode, write_table
 from mtl_keras.errors import UserError
 from mtl_keras.kinds import kind_of
-from mtl_keras.studies.results import table_line
+from mtl_keras.studies.markdown import table_lines
 from mtl_keras.studies.runs import Run
-from mtl_keras.studies.settings import Experiment
-from mtl_keras.studies.study import train
+from mtl_keras.studies.settings import Experiment, with_tasks
+from mtl_keras.studies.study import Study
 
 # Of each row of folds.csv: means over the measured tasks, at the epoch of the lowest validation loss.
 FIGURES = ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy")
@@ -31,9 +30,9 @@ ONE, SEVERAL = "one network of all tasks", "one network a task"
 class CrossValidation:
     """How a table is cross-validated."""
 
-    # So many folds; 0 for no cross-validation.
+    # Number of folds; 0 for no cross-validation.
     folds: int = 0
-    # So many times, each with other folds and initial weights.
+    # Number of cross-validations, each with other folds and initial weights.
     repeats: int = 1
     # Deal only the rows of this source to folds, and train on all others every time; measured are this source's tasks.
     fold_source: str = ""
@@ -65,24 +64,23 @@ def check_folds(experiment: Experiment, table: pd.DataFrame, how: CrossValidatio
 
 
 def cross_validate(
+    study: Study,
     experiment: Experiment,
     table: pd.DataFrame,
     how: CrossValidation,
-    out: Path,
-    resume: bool = False,
     after_fold: Callable[[], object] = lambda: None,
 ) -> None:
-    """Train on each fold's other rows, all tasks together and each alone, and write `folds.csv` in `out`.
+    """Train on each fold's other rows, all tasks together and each alone, and write the study's `folds.csv`.
 
     A row has the repeat, the fold, the networks, figures that are means over the tasks that the dealt rows label, and
-    each such task's accuracy on the fold. One fold is trained after another, nothing of it stays in memory, and with
-    `resume` finished ones are taken from `out`. Only tasks of classes are cross-validated. `after_fold` is called
-    whenever `folds.csv` has grown.
+    each such task's accuracy on the fold. One fold is trained after another, nothing of it stays in memory, and a
+    resumed study takes the finished ones as they are. Only tasks of classes are cross-validated. `after_fold` is
+    called whenever `folds.csv` has grown.
     """
     check_folds(experiment, table, how)
     tasks = experiment.chosen_tasks()
     measured = measured_tasks(experiment, table, how)
-    singles = [replace(experiment, tasks=(name,), loss_weights=()) for name in measured] if len(tasks) > 1 else []
+    singles = [with_tasks(experiment, (name,)) for name in measured] if len(tasks) > 1 else []
     stratify = tuple(task.name for task in tasks if task.name in table)
     rows, total = [], how.repeats * how.folds
     with tqdm(total=total, desc="cross-validation", unit="fold", disable=total < 2) as bar:
@@ -96,10 +94,10 @@ def cross_validate(
                     # Fitted to the validation rows, it must not be measured on them.
                     refit = experiment.refit and not how.stop_on_fold
                     changed = [replace(member, seed=seed, variant=variant, refit=refit) for member in members]
-                    runs = [of_one_fold(member, parts, out, resume) for member in changed]
+                    runs = [of_one_fold(study.on(parts), member) for member in changed]
                     if runs:
                         rows.append({**place, "networks": networks, "images": len(held), **summed(runs, measured)})
-                write_table(pd.DataFrame(rows), out / "folds.csv")
+                write_table(pd.DataFrame(rows), study.out / "folds.csv")
                 after_fold()
                 bar.update()
 
@@ -110,9 +108,9 @@ def measured_tasks(experiment: Experiment, table: pd.DataFrame, how: CrossValida
     return [task.name for task in experiment.chosen_tasks() if encode(dealt, task)[1].any()]
 
 
-def of_one_fold(experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: Path, resume: bool) -> Run:
+def of_one_fold(study: Study, settings: Experiment) -> Run:
     """Train one network on one fold; of all that is kept only what the table needs, not the model."""
-    run = train(experiment, parts, out, resume)[-1]
+    run = study.run(settings)[-1]
     if run.model:
         shutil.rmtree(run.model)
     # Or each of some hundred networks would stay in Keras' global state.
@@ -162,21 +160,22 @@ def fold_lines(rows: pd.DataFrame, how: CrossValidation) -> list[str]:
     done, total = len(rows[["repeat", "fold"]].drop_duplicates()), how.repeats * how.folds
     so_far = f" ({done} of {total} so far)" if done < total else ""
     title = f"Cross-validation, {how.repeats} x {how.folds} folds{so_far}{where}, {kept}; mean ± deviation over folds:"
-    lines = ["", title, "", table_line("networks", *map(_heading, figures), "parameters (millions)", "seconds a fold")]
-    lines.append("|---|" + "---:|" * (len(figures) + 2))
+    means = []
     for networks, members in rows.groupby("networks", sort=False):
         shown = [f"{_scaled(members, name).mean():.4g} ± {_scaled(members, name).std():.2g}" for name in figures]
         costs = (f"{members['parameters'].iloc[0] / 1e6:.2f}", f"{members['seconds'].mean():.0f}")
-        lines.append(table_line(networks, *shown, *costs))
+        means.append((networks, *shown, *costs))
+    headings = ("networks", *map(_heading, figures), "parameters (millions)", "seconds a fold")
+    lines = ["", title, "", *table_lines(headings, means)]
     if rows["networks"].nunique() < 2:
         return lines
-    lines += ["", f"Paired differences over folds, {ONE} minus {SEVERAL} (corrected resampled t test):", ""]
-    lines += [table_line("figure", "difference", "95 % interval", "p"), "|---|---:|---:|---:|"]
+    paired = []
     for name in figures:
         pairs = rows.assign(**{name: _scaled(rows, name)}).pivot(index=["repeat", "fold"], columns="networks")[name]
         mean, low, high, p = corrected_interval((pairs[ONE] - pairs[SEVERAL]).to_numpy(), 1 / how.folds)
-        lines.append(table_line(_heading(name), f"{mean:+.4f}", f"[{low:+.4f}, {high:+.4f}]", f"{p:.3f}"))
-    return lines
+        paired.append((_heading(name), f"{mean:+.4f}", f"[{low:+.4f}, {high:+.4f}]", f"{p:.3f}"))
+    title = f"Paired differences over folds, {ONE} minus {SEVERAL} (corrected resampled t test):"
+    return [*lines, "", title, "", *table_lines(("figure", "difference", "95 % interval", "p"), paired)]
 
 
 def _scaled(rows: pd.DataFrame, name: str) -> pd.Series:

@@ -1,10 +1,8 @@
 """How figures came about: `run.json` with command, commit, packages, machine and data."""
 
-import dataclasses
 import hashlib
 import importlib.metadata
 import json
-import math
 import os
 import platform
 import re
@@ -17,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mtl_keras.files import replacing, without_folders
+from mtl_keras.files import plain, replacing, without_folders
 
 PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "scikit-learn", "mtl_keras")
 
@@ -32,12 +30,26 @@ def data_fingerprint(table: pd.DataFrame) -> str:
     of empty cells is the same as none, and 25 the same as 25.0.
     """
     labels = sorted(table.columns.difference(["path", "source", "split", "group", "photo", "faces", "confidence"]))
-    rows = []
-    for path, *cells in table[["path", *labels]].itertuples(index=False, name=None):
-        filled = [(label, cell) for label, cell in zip(labels, cells, strict=True) if not pd.isna(cell)]
-        shown = {label: cell if isinstance(cell, str) else f"{float(cell):g}" for label, cell in filled}
-        rows.append(json.dumps([Path(path).name, shown]))
+    names = [json.dumps(os.path.basename(path)) for path in table["path"]]
+    cells = zip(*(_as_members(table[label]) for label in labels), strict=True) if labels else [()] * len(names)
+    # Each row as JSON writes [name, {label: cell}].
+    rows = [f"[{name}, {{{', '.join(filter(None, row))}}}]" for name, row in zip(names, cells, strict=True)]
     return hashlib.sha256("\n".join(sorted(rows)).encode()).hexdigest()
+
+
+def _as_members(column: pd.Series) -> list[str]:
+    """Return each cell of a column as a member of a JSON object, "" for an empty one; labels repeat, so each once."""
+    if pd.api.types.is_numeric_dtype(column):
+        # By their bits, in which -0 is another number than 0.
+        codes, bits = pd.factorize(column.to_numpy(np.float64, na_value=np.nan).view(np.int64))
+        values = bits.view(np.float64)
+    else:
+        codes, values = pd.factorize(column.astype(object))
+    name = json.dumps(column.name)
+    shown = (json.dumps(value) if isinstance(value, str) else f'"{float(value):g}"' for value in values)
+    # An empty cell has the code -1, and so the last of these; as a float it is unlike itself.
+    members = [f"{name}: {text}" if value == value else "" for value, text in zip(values, shown, strict=True)] + [""]
+    return [members[code] for code in codes.tolist()]
 
 
 def write_run_json(folder: Path | str, info: dict) -> Path:
@@ -54,7 +66,7 @@ def write_run_json(folder: Path | str, info: dict) -> Path:
     record = {"commit": _commit(root), "packages": {"python": platform.python_version(), **packages}}
     record |= {"machine": _machine(), **info}
     # The script's own folder within the project stays.
-    text = json.dumps({"command": command, **_plain(record)}, indent=2, ensure_ascii=False)
+    text = json.dumps({"command": command, **plain(record, without_folders)}, indent=2, ensure_ascii=False)
     with replacing(path := Path(folder) / "run.json") as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
     return path
@@ -77,16 +89,3 @@ def _machine() -> dict[str, object]:
         machine["processor"] = (re.findall(r"model name\s*: (.+)", cpuinfo.read_text()) or [machine["processor"]])[0]
         machine["memory_gib"] = round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
     return machine
-
-
-def _plain(value: object) -> object:
-    """Turn a value into what JSON can hold: no numpy, no folders, and null for a number that is not finite."""
-    value = dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | np.ndarray):
-        return [_plain(item) for item in value]
-    value = value.item() if isinstance(value, np.generic) else value
-    if value is None or isinstance(value, int | float):
-        return None if isinstance(value, float) and not math.isfinite(value) else value
-    return value.name if isinstance(value, Path) else without_folders(str(value))

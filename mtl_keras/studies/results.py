@@ -9,11 +9,12 @@ import pandas as pd
 from mtl_keras.errors import UserError
 from mtl_keras.files import read_csv, replacing, write_rows
 from mtl_keras.kinds import kind_of, metric_of
+from mtl_keras.studies.markdown import table_lines
+from mtl_keras.studies.stages import Group, Stage, group_of
 from mtl_keras.tasks import Task
 
 RUN_COLUMNS = ("run", "tasks", "backbone", "stage", "seed", "seconds", "images_per_second", "parameters", "megabytes")
 DIFFERENCE_COLUMNS = ("run", "baseline", "metric", "difference", "low", "high")
-GROUPS = ("baseline", "reported elsewhere", "single-task", "multi-task")
 MISSING = "–"
 
 
@@ -75,14 +76,7 @@ def heading(column: str) -> str:
     return f"{column.rpartition('.')[0].replace('_', ' ')} {metric_of(column).heading}"
 
 
-def group_of(run: pd.Series) -> str:
-    """Group of a run in tables and figures, one of `GROUPS`: by its stage, or else by how many tasks it has."""
-    if run["stage"] in ("baseline", "reported"):
-        return GROUPS[0] if run["stage"] == "baseline" else GROUPS[1]
-    return GROUPS[3] if len(re.findall(r"\w+", str(run["tasks"]))) > 1 else GROUPS[2]
-
-
-def write_table(folder: Path | str, tasks: list[Task], notes: Iterable[str] = (), more: Iterable[str] = ()) -> str:
+def write_markdown(folder: Path | str, tasks: list[Task], notes: Iterable[str] = (), more: Iterable[str] = ()) -> str:
     """Write `table.md` from `runs.csv` and, if there, `differences.csv` of this folder; return its Markdown text.
 
     The first table has a row a run. The best figure of a column is bold; figures reported elsewhere do not compete.
@@ -91,34 +85,29 @@ def write_table(folder: Path | str, tasks: list[Task], notes: Iterable[str] = ()
     runs, columns = read_runs(folder), figure_columns(tasks)
     bounds = [f"{column}.{bound}" for column in columns for bound in ("low", "high")]
     runs = runs.reindex(columns=dict.fromkeys([*runs, *RUN_COLUMNS, *columns, *bounds]))
-    own = runs[runs["stage"] != "reported"].agg({c: "min" if metric_of(c).lower_is_better else "max" for c in columns})
+    own = runs[runs["stage"] != Stage.REPORTED].agg(
+        {c: "min" if metric_of(c).lower_is_better else "max" for c in columns}
+    )
     # The best is compared as it is shown: of two figures that read the same, both are bold.
     best = {column: _figure([own[column]] * 3, metric_of(column).factor)[0] for column in columns}
-    lines = [
-        table_line("run", "tasks", *map(heading, columns), "parameters (millions)", "size (MB)", "seconds", "images/s")
-    ]
-    lines.append("|---|---|" + "---:|" * (len(columns) + 4))
-    groups = pd.Categorical([group_of(run) for _, run in runs.iterrows()], GROUPS)
+    headings = ["run", "tasks", *map(heading, columns), "parameters (millions)", "size (MB)", "seconds", "images/s"]
+    rows, groups = [], pd.Categorical([group_of(run) for _, run in runs.iterrows()], list(Group))
     for group, members in runs.groupby(groups, observed=True):
-        lines.append(table_line(f"*{group}*", *[""] * (len(columns) + 5)))
-        lines += [_run_line(run, best) for _, run in members.iterrows()]
+        rows.append([f"*{group}*", *[""] * (len(headings) - 1)])
+        rows += [_run_cells(run, best) for _, run in members.iterrows()]
+    lines = table_lines(headings, rows, text=(0, 1))
     units = [f"{task.name.replace('_', ' ')} in {task.unit}; " for task in tasks if task.unit and not task.classes]
     units += [f"[95 % bootstrap interval]; **best of its column**, reported figures aside; {MISSING}: not measured."]
     lines += ["", "".join(units)]
     if (path := Path(folder) / "differences.csv").exists():
         lines += ["", "Paired differences on the same images, multi-task minus single-task [95 % interval]:", ""]
-        lines += [table_line("run", "against", "figure", "difference", "multi-task is"), "|---|---|---|---:|---|"]
-        lines += [_difference_line(row) for _, row in read_csv(path, DIFFERENCE_COLUMNS[:3]).iterrows()]
+        found = [_difference_cells(row) for _, row in read_csv(path, DIFFERENCE_COLUMNS[:3]).iterrows()]
+        lines += table_lines(("run", "against", "figure", "difference", "multi-task is"), found, text=(0, 1, 2, 4))
     lines += [*more, ""] + [f"- {' '.join(note.split())}" for note in notes]
     text = "\n".join(lines).rstrip() + "\n"
     with replacing(Path(folder) / "table.md") as temporary:
         temporary.write_text(text, encoding="utf-8")
     return text
-
-
-def table_line(*cells: object) -> str:
-    """Return the cells as a line of a Markdown table."""
-    return "| " + " | ".join(" ".join(str(cell).split()).replace("|", r"\|") for cell in cells) + " |"
 
 
 def _figure(numbers: Iterable[float], factor: float = 1, form: str = ",.2f") -> tuple[str, str]:
@@ -127,11 +116,11 @@ def _figure(numbers: Iterable[float], factor: float = 1, form: str = ",.2f") -> 
     return value, "" if MISSING in (value, low, high) else f" [{low}, {high}]"
 
 
-def _run_line(run: pd.Series, best: dict[str, str]) -> str:
+def _run_cells(run: pd.Series, best: dict[str, str]) -> list[str]:
     cells = [run["run"], _text(run["tasks"]) or MISSING]
     for column, best_value in best.items():
         value, interval = _figure(run[[column, f"{column}.low", f"{column}.high"]], metric_of(column).factor)
-        bold = value == best_value != MISSING and run["stage"] != "reported"
+        bold = value == best_value != MISSING and run["stage"] != Stage.REPORTED
         cells.append((f"**{value}**" if bold else value) + interval)
     costs = (
         ("parameters", 1e-6, ",.2f"),
@@ -139,13 +128,13 @@ def _run_line(run: pd.Series, best: dict[str, str]) -> str:
         ("seconds", 1, ",.0f"),
         ("images_per_second", 1, ",.0f"),
     )
-    return table_line(*cells, *[_figure([run[column]] * 3, factor, form)[0] for column, factor, form in costs])
+    return [*cells, *[_figure([run[column]] * 3, factor, form)[0] for column, factor, form in costs]]
 
 
-def _difference_line(row: pd.Series) -> str:
+def _difference_cells(row: pd.Series) -> list[str]:
     metric = metric_of(row["metric"])
     value, interval = _figure(row[["difference", "low", "high"]], metric.factor, "+.2f")
     verdict = "neither, clearly" if interval else MISSING
     if row["low"] > 0 or row["high"] < 0:
         verdict = "better" if (row["high"] < 0) == metric.lower_is_better else "worse"
-    return table_line(row["run"], row["baseline"], heading(row["metric"]), value + interval, verdict)
+    return [row["run"], row["baseline"], heading(row["metric"]), value + interval, verdict]

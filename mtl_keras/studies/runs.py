@@ -1,8 +1,14 @@
-"""One training run on disk: its settings, its learning curve, where it stopped, and what came of it."""
+"""Training runs on disk: where each lies, its settings, its learning curve, where it stopped, and what came of it.
+
+A run has a folder of its own below `checkpoints/`, named by what is trained and a hash of the settings, such as
+`bknet-age-gender-trained-1a2b3c4d`: a run with other settings leaves it alone. Its model lies in `models/`, under the
+name without the hash if it is the newest of that name; the model's `model.json` says which run it is of.
+"""
 
 import hashlib
 import json
 import os
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,39 +17,93 @@ import numpy as np
 import pandas as pd
 
 from mtl_keras.data.table import write_table
+from mtl_keras.errors import UserError
 from mtl_keras.files import replacing
 from mtl_keras.kinds import ANSWERS
+from mtl_keras.training import model_folder
+
+SETTINGS, ROW, PREDICTIONS, HISTORY = "settings.json", "row.json", "predictions.csv", "history.csv"
+HASH_LENGTH = 8
 
 
 @dataclass
 class Run:
-    """A finished run: its row for runs.csv, its answers on the test split, its learning curve, its model's folder."""
+    """A finished run: its row for runs.csv, its answers on the test split, its learning curve, its folders."""
 
     row: dict
     predictions: pd.DataFrame
     history: pd.DataFrame
     model: Path | None = None
+    folder: Path | None = None
 
 
-def prepare(folder: Path, settings: dict, resume: bool, defaults: dict | None = None) -> Path:
-    """Make a run's folder ready and return it: emptied, unless a run with the same settings is to be resumed.
+# === Where a run lies ===
+
+
+def find_folder(checkpoints: Path, name: str, settings: dict, defaults: dict | None = None) -> Path | None:
+    """Return the folder of the run of this name with these settings, finished or not; None if there is none.
 
     A setting that a run does not know of, because it is newer than the run, is taken to have had its value of
     `defaults`.
     """
-    text = json.dumps(settings, indent=2, sort_keys=True, default=str)
-    noted = folder / "settings.json"
-    newer = {name: value for name, value in (defaults or {}).items() if name in settings}
-    if not (resume and {**_as_read(newer), **_noted(noted)} == json.loads(text)):
-        shutil.rmtree(folder, ignore_errors=True)
-        with replacing(noted) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+    wanted = json.loads(_text(settings))
+    newer = json.loads(_text({key: value for key, value in (defaults or {}).items() if key in settings}))
+    for folder in sorted(checkpoints.glob(f"{name}-*")):
+        own = re.fullmatch(rf"{re.escape(name)}-[0-9a-f]{{{HASH_LENGTH}}}", folder.name)
+        if own and (noted := _noted(folder / SETTINGS)) and {**newer, **noted} == wanted:
+            return folder
+    return None
+
+
+def start_run(checkpoints: Path, name: str, settings: dict, known: Path | None, resume: bool) -> Path:
+    """Return a folder to train in: the `known` one with these settings, emptied unless it goes on, or a new one."""
+    if known and resume:
+        return known
+    text = _text(settings)
+    folder = known or checkpoints / f"{name}-{fingerprint(text)[:HASH_LENGTH]}"
+    shutil.rmtree(folder, ignore_errors=True)
+    with replacing(folder / SETTINGS) as temporary:
+        temporary.write_text(text, encoding="utf-8")
     return folder
 
 
-def _as_read(settings: dict) -> dict:
-    """Return settings as JSON gives them back."""
-    return json.loads(json.dumps(settings, default=str))
+def find_model(folder: Path) -> Path | None:
+    """Return the folder of the model of the run in this folder; None where there is none (any more)."""
+    models = folder.parents[1] / "models"
+    for place in (models / folder.name, models / plain_name(folder)):
+        if place.is_dir() and _run_of(place, folder.name) == folder.name:
+            return place
+    return None
+
+
+def place_for_model(folder: Path) -> Path:
+    """Return where the model of the run in this folder is to be saved: a model of another run there is moved aside."""
+    place = folder.parents[1] / "models" / plain_name(folder)
+    owner = _run_of(place, "") if place.is_dir() else folder.name
+    if owner != folder.name:
+        # A model that does not say its run is of an earlier version.
+        aside = place.with_name(owner or f"{place.name}-earlier")
+        shutil.rmtree(aside, ignore_errors=True)
+        os.replace(place, aside)
+    shutil.rmtree(place.with_name(folder.name), ignore_errors=True)
+    return place
+
+
+def plain_name(folder: Path) -> str:
+    """Return the name of a run's folder without the hash."""
+    return folder.name[: -HASH_LENGTH - 1]
+
+
+def _run_of(model: Path, unknown: str) -> str:
+    """Return the name of the run that a model is of; `unknown` for a model that does not say it."""
+    try:
+        return model_folder.read_sidecar(model).get("run", unknown)
+    except UserError:
+        return ""
+
+
+def _text(settings: dict) -> str:
+    return json.dumps(settings, indent=2, sort_keys=True, default=str)
 
 
 def _noted(path: Path) -> dict:
@@ -54,24 +114,27 @@ def _noted(path: Path) -> dict:
         return {}
 
 
+# === What came of it ===
+
+
 def read_run(folder: Path, table: pd.DataFrame) -> Run | None:
     """Return the finished run of this folder with its answers on the rows of `table`, or None if it is not finished.
 
     Rows that it was not asked about are left out.
     """
-    noted, answers = folder / "row.json", folder / "predictions.csv"
+    noted, answers = folder / ROW, folder / PREDICTIONS
     if not (noted.is_file() and answers.is_file()):
         return None
     labels = table[[column for column in table if not column.endswith(ANSWERS)]]
     kept = pd.read_csv(answers, dtype={"image": str}).set_index(["image", "number"])
-    history = folder / "history.csv"
+    history = folder / HISTORY
     curve = pd.read_csv(history) if history.is_file() else pd.DataFrame()
-    model = folder.parents[1] / "models" / folder.name
     return Run(
         json.loads(noted.read_text(encoding="utf-8")),
         labels.assign(**_keys(labels)).join(kept, on=list(kept.index.names), how="inner")[[*labels, *kept]],
         curve,
-        model if model.is_dir() else None,
+        find_model(folder),
+        folder,
     )
 
 
@@ -82,8 +145,8 @@ def write_run(folder: Path, row: dict, predictions: pd.DataFrame) -> Run:
     """
     answers = predictions[[column for column in predictions if column.endswith(ANSWERS)]]
     answers = pd.DataFrame(_keys(predictions)).join(answers.reset_index(drop=True).round(6))
-    write_table(answers, folder / "predictions.csv")
-    with replacing(folder / "row.json") as temporary:
+    write_table(answers, folder / PREDICTIONS)
+    with replacing(folder / ROW) as temporary:
         temporary.write_text(json.dumps(row, indent=2) + "\n", encoding="utf-8")
     for name in ("backup", "refit"):
         shutil.rmtree(folder / name, ignore_errors=True)

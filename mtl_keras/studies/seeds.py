@@ -1,14 +1,30 @@
-"""How much figures depend on the seed: mean and standard deviation over runs that differ in nothing else."""
+"""How much figures depend on the seed: further runs, and mean and standard deviation over all of them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import pandas as pd
 
 from mtl_keras.kinds import metric_of
-from mtl_keras.studies.results import MISSING, heading, table_line
+from mtl_keras.studies.markdown import table_lines
+from mtl_keras.studies.results import MISSING, heading
+from mtl_keras.studies.settings import Experiment
+from mtl_keras.studies.study import Study
 
 
-def spread(rows: Iterable[dict], columns: list[str]) -> list[str]:
+def more_seeds(study: Study, several: Iterable[Experiment], seeds: int) -> Iterator[dict]:
+    """Train each of the settings with further seeds, and give the rows of all seeds, under one name for all of them.
+
+    The split stays that of the first seed.
+    """
+    for settings in several:
+        for seed in range(settings.seed, settings.seed + seeds):
+            other = settings if seed == settings.seed else replace(settings, seed=seed, variant=f"seed {seed}")
+            for run in study.run(other):
+                yield {**run.row, "run": run.row["run"].removesuffix(f", seed {seed}")}
+
+
+def seed_statistics(rows: Iterable[dict], columns: list[str]) -> list[str]:
     """Return the lines of a Markdown table with mean ± standard deviation for each `run` that has several rows.
 
     `columns` are those of `runs.csv` that are shown. The standard deviation is that of a sample (divided by n - 1).
@@ -17,13 +33,13 @@ def spread(rows: Iterable[dict], columns: list[str]) -> list[str]:
     groups = [(name, run) for name, run in runs.groupby("run", sort=False) if len(run) > 1]
     if not groups:
         return []
-    lines = ["", "Mean and standard deviation over runs with different seeds, on the same split:", ""]
-    lines += [table_line("run", "seeds", *map(heading, columns)), "|---|---:|" + "---:|" * len(columns)]
-    for name, run in groups:
-        shown = (_shown(metric_of(column).factor * run[column].astype(float)) for column in columns)
-        lines.append(table_line(name, len(run), *shown))
-    return lines
+    lines = [
+        (name, len(run), *(_shown(metric_of(column).factor * run[column].astype(float)) for column in columns))
+        for name, run in groups
+    ]
+    title = "Mean and standard deviation over runs with different seeds, on the same split:"
+    return ["", title, "", *table_lines(("run", "seeds", *map(heading, columns)), lines)]
 
 
-def _shown(figures: pd.Series) -> str:
-    return MISSING if figures.isna().any() else f"{figures.mean():.2f} ± {figures.std():.2f}"
+def _shown(values: pd.Series) -> str:
+    return MISSING if values.isna().any() else f"{values.mean():.2f} ± {values.std():.2f}"

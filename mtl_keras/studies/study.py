@@ -1,263 +1,230 @@
-"""An experiment's two stages: heads on the frozen trunk's features, then the whole network; each run stays on disk."""
+"""A study: the runs of one split of a label table, each in two stages, and what is the same for all of them."""
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import keras
-import numpy as np
 import pandas as pd
 
 from mtl_keras.data.augment import AUGMENTATION
-from mtl_keras.data.pipeline import batches, feature_batches
-from mtl_keras.data.sampling import balanced, length, parse_balance, times_of
 from mtl_keras.data.split import split
-from mtl_keras.data.table import encode
-from mtl_keras.errors import UserError
-from mtl_keras.evaluation.features import trunk_features
-from mtl_keras.evaluation.metrics import figures
-from mtl_keras.evaluation.predictions import answered, predictions
+from mtl_keras.evaluation.metrics import metrics_with_intervals
+from mtl_keras.evaluation.predictions import predictions, with_predictions
 from mtl_keras.faces.geometry import CROPS
-from mtl_keras.models.weights import find_weights, load_facenet_weights, sha256
+from mtl_keras.models.weights import find_weights, sha256
+from mtl_keras.studies import runs
+from mtl_keras.studies.network import FROZEN_BATCH, build, precision, train_heads, train_network
 from mtl_keras.studies.provenance import data_fingerprint
-from mtl_keras.studies.runs import Run, fingerprint, prepare, read_run, write_run
-from mtl_keras.studies.settings import Experiment, check, label_of, name_of, precision, whole_stage
-from mtl_keras.tasks import BUILT_IN, HEAD_POSE, Task
+from mtl_keras.studies.rows import label_part, labelled_rows
+from mtl_keras.studies.runs import HISTORY, Run
+from mtl_keras.studies.settings import Experiment, check, label_of, last_stage, name_of, with_tasks
+from mtl_keras.studies.shared_features import SharedFeatures, network_name, shared_features
+from mtl_keras.tasks import BUILT_IN
 from mtl_keras.training import distribute, model_folder
 from mtl_keras.training.model import MultiTaskModel
-from mtl_keras.training.optimizers import Harmonic, LayerwiseAdamW, cosine
-from mtl_keras.training.resume import fit, seconds_before
+from mtl_keras.training.resume import seconds_before
 
-# The heads alone want larger batches than a whole network; the rate was chosen on the validation split.
-FROZEN_BATCH, FROZEN_RATE = 256, 5e-4
+# What of the settings only the other stage uses: changing it must not make the frozen one start anew.
+UNUSED_BY_FROZEN = {
+    "epochs": 0, "refit": False, "trunk_rate": 0.0, "freeze_stem": True, "augment": False, "ema": 0.0,
+    "batch_size": FROZEN_BATCH, "composition": "",
+}  # fmt: skip
 
 
 def run(
-    experiment: Experiment, table: pd.DataFrame, out: Path | str = "results/run", resume: bool = False
+    experiment: Experiment,
+    table: pd.DataFrame,
+    out: Path | str = "results/run",
+    resume: bool = False,
+    tasks: tuple[str, ...] | None = None,
 ) -> list[dict]:
     """Train as the experiment says and return a row of test figures for each stage.
 
-    `table` is split 80/10/10 where its `split` column is empty. Below `out` lie `models/`, `checkpoints/` and
-    `cache/`; with `resume`, finished stages are taken from there and one that was broken off goes on.
+    With `tasks`, only these of the experiment's are learned: one of them gives its single-task baseline. `table` is
+    split 80/10/10 where its `split` column is empty. Below `out` lie `models/`, `checkpoints/` and `cache/`; with
+    `resume`, finished stages are taken from there and one that was broken off goes on.
     """
-    return [stage.row for stage in train(experiment, split(table, seed=experiment.seed), Path(out), resume)]
+    settings = experiment if tasks is None else with_tasks(experiment, tuple(tasks))
+    return [stage.row for stage in Study(split(table, seed=settings.seed), out, resume).run(settings)]
 
 
-def train(
-    experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: Path, resume: bool = False, model: bool = False
-) -> list[Run]:
-    """Train on the parts (training, validation, test) and return the run of each stage that the experiment asks for.
+class Study:
+    """The runs on one split of a label table, and what is the same for all of them, which is computed once.
 
-    With `resume` a run that was finished before is taken as it is; if its `model` is needed, only where that is there.
+    `parts` are the rows to train, to validate and to test on. Below `out` lie `models/`, `checkpoints/` and `cache/`.
+    With `resume`, a run that was finished before is taken as it is, and one that was broken off goes on; without it,
+    every run is trained anew, once.
     """
-    check(experiment)
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(precision(experiment.precision))
-    try:
-        with distribute.strategy(experiment.strategy).scope():
-            frozen = []
-            if experiment.frozen_epochs:
-                tuned = experiment.epochs and opened(experiment, whole_stage(experiment), parts, out, resume, model)[1]
+
+    def __init__(self, parts: tuple[pd.DataFrame, ...], out: Path | str, resume: bool = False):
+        self.parts, self.out, self.resume = parts, Path(out), resume
+        # The folders of what this study has trained, and the names of the frozen trunks that its runs share.
+        self.trained: set[Path] = set()
+        self.frozen_trunks: dict[str, None] = {}
+        self._data: dict[tuple[str, ...], str] = {}
+        self._weights: dict[str, str] = {}
+        self._features: dict[tuple, SharedFeatures] = {}
+
+    def on(self, parts: tuple[pd.DataFrame, ...]) -> "Study":
+        """Return a study of other rows that has the same folder."""
+        other = Study(parts, self.out, self.resume)
+        other._weights = self._weights
+        return other
+
+    def run(self, settings: Experiment, needs_model: bool = False) -> list[Run]:
+        """Return the run of each stage that the settings ask for, and train those that are not there.
+
+        Where the model of the last one is needed, a run counts as finished only if its model is there.
+        """
+        check(settings)
+        found = []
+        with computing_in(precision(settings.precision)), distribute.strategy(settings.strategy).scope():
+            if settings.frozen_epochs:
+                self.frozen_trunks[network_name(settings)] = None
+                tuned = settings.epochs and self.find_run(settings, needs_model)
                 # What is still to be fine-tuned starts from the model of the frozen stage.
-                needed = model or (experiment.epochs > 0 and not tuned)
-                frozen = [train_frozen(experiment, parts, out, resume, needed)]
-            tuned = [fine_tune(experiment, parts, out, resume, model)] if experiment.epochs else []
+                starts = settings.epochs > 0 and not tuned
+                frozen = replace(settings, **UNUSED_BY_FROZEN)
+                found.append(self._finished(frozen, needs_model or starts, self._train_frozen))
+            if settings.epochs:
+                found.append(self._finished(settings, needs_model, self._fine_tune))
+        return found
+
+    def find_run(self, settings: Experiment, needs_model: bool = False) -> Run | None:
+        """Return the finished run of the settings' last stage, also an earlier one with `resume`."""
+        folder = self._folder(settings)
+        if not folder or not (self.resume or folder in self.trained):
+            return None
+        known = runs.read_run(folder, self.parts[2])
+        return known if known and (known.model or not needs_model) else None
+
+    def is_new(self, *several: Run) -> bool:
+        """Return whether this study has trained one of these runs: what was measured of it before is outdated."""
+        return any(run.folder in self.trained for run in several)
+
+    def start_run(self, settings: Experiment) -> Path:
+        """Return the folder for a run of the settings' last stage: that of a broken-off one, or an empty one."""
+        place, name = self.out / "checkpoints", name_of(settings, last_stage(settings))
+        folder = runs.start_run(place, name, self.noted(settings), self._folder(settings), self.resume)
+        self.trained.add(folder)
+        return folder
+
+    def _folder(self, settings: Experiment) -> Path | None:
+        place, name = self.out / "checkpoints", name_of(settings, last_stage(settings))
+        return runs.find_folder(place, name, self.noted(settings), asdict(Experiment()))
+
+    def noted(self, settings: Experiment) -> dict:
+        """Return what tells a run apart from others of its name: settings, initial weights and data."""
+        weights, data = self.weights_of(settings), self.data_of(settings)
+        noted = {**asdict(settings), "weights": weights, "data": data, "strategy": "", "precision": ""}
+        if own := [asdict(task) for task in settings.chosen_tasks() if task.name not in BUILT_IN]:
+            noted["own_tasks"] = own
+        noted["augment"] = asdict(AUGMENTATION) if settings.augment else None
+        del noted["variant"]  # stands in the folder's name
+        return noted
+
+    def weights_of(self, settings: Experiment) -> str:
+        """Return what tells the initial trunk apart from others: its weights file's sha256, or its random seed."""
+        if not settings.weights:
+            return f"random, seed {settings.seed}"
+        if settings.weights not in self._weights:
+            self._weights[settings.weights] = sha256(find_weights(settings.weights))
+        return self._weights[settings.weights]
+
+    def data_of(self, settings: Experiment) -> str:
+        """Return the fingerprint of what the parts tell networks of these tasks."""
+        if settings.tasks not in self._data:
+            tasks = settings.chosen_tasks()
+            fingerprints = (data_fingerprint(label_part(part, tasks)) for part in self.parts)
+            self._data[settings.tasks] = runs.fingerprint(*fingerprints)
+        return self._data[settings.tasks]
+
+    def features_of(self, settings: Experiment, model: MultiTaskModel) -> SharedFeatures:
+        """Return the features of the model's trunk, which are computed once for all runs of the same trunk."""
+        weights, name = self.weights_of(settings), network_name(settings)
+        key = (name, weights, model.dtype_policy.name)
+        if key not in self._features:
+            # Only those in use now: the others can be read again.
+            self._features = {key: shared_features(model, self.parts, self.out, weights, name)}
+        return self._features[key]
+
+    # === Training ===
+
+    def _finished(self, settings: Experiment, needs_model: bool, train: Callable[[Experiment, Path], Run]) -> Run:
+        """Return the run of the settings' last stage, trained now if it is not there."""
+        known = self.find_run(settings, needs_model)
+        print(f"{label_of(settings, last_stage(settings))}: {'finished before' if known else 'training'}")
+        return known or train(settings, self.start_run(settings))
+
+    def _train_frozen(self, settings: Experiment, folder: Path) -> Run:
+        """Train the heads on features of the frozen trunk, also on those of the mirrored images."""
+        model = build(settings)
+        features = self.features_of(settings, model)
+        started = time.time() - seconds_before(folder)
+        train_heads(settings, model, features, self.parts[:2], folder)
+        exact = model_folder.in_float32(model)  # with what its heads have learned
+        outputs = exact.heads_network().predict(features.test, batch_size=FROZEN_BATCH, verbose=0)
+        answers = with_predictions(self.parts[2], exact.tasks, outputs)
+        return self.save_and_measure(settings, exact, answers, folder, started)
+
+    def _fine_tune(self, settings: Experiment, folder: Path) -> Run:
+        """Train the whole network, and once more on the validation rows as well where the settings say so."""
+        (train, validation, test), refit = self.parts, folder / "refit"
+        started = time.time() - seconds_before(folder) - seconds_before(refit)
+        start = None
+        if settings.frozen_epochs:
+            frozen = replace(settings, **UNUSED_BY_FROZEN)
+            start = model_folder.load(runs.find_model(self._folder(frozen)))
+        model, seen = train_network(settings, (train, validation), start, folder, settings.epochs)
+        if settings.refit:
+            best = 1 + int(pd.read_csv(folder / HISTORY)["val_loss"].argmin())
+            everything = pd.concat([train, validation], ignore_index=True)
+            model, _ = train_network(settings, (everything, None), start, refit, best)
+        exact = model_folder.in_float32(model)
+        return self.save_and_measure(settings, exact, predictions(exact, test), folder, started, seen)
+
+    def save_and_measure(
+        self,
+        settings: Experiment,
+        model: MultiTaskModel,
+        answers: pd.DataFrame,
+        folder: Path,
+        started: float,
+        seen: int = 0,
+    ) -> Run:
+        """Save a trained model, measure its answers, and note both; `seen` is the number of images of an epoch."""
+        stage = last_stage(settings)
+        saved = model_folder.save(model, runs.place_for_model(folder), CROPS[settings.crop], folder.name)
+        row = {
+            "run": label_of(settings, stage),
+            "tasks": ", ".join(settings.tasks),
+            "backbone": settings.backbone,
+            "stage": stage,
+            "seed": settings.seed,
+            "seconds": round(time.time() - started, 1),
+            "images_per_second": images_per_second(folder / HISTORY, seen),
+            "parameters": model.count_params(),
+            "megabytes": round(model_folder.megabytes(saved), 1),
+            **metrics_with_intervals(answers, model.tasks),
+        }
+        return runs.write_run(folder, row, labelled_rows(answers, model.tasks))
+
+
+@contextmanager
+def computing_in(policy: str) -> Iterator[None]:
+    """Let Keras compute in a dtype policy, and in the earlier one afterwards."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
     finally:
         keras.config.set_dtype_policy(before)
-    return frozen + tuned
-
-
-def build(experiment: Experiment) -> MultiTaskModel:
-    """Return the experiment's network with the weights that it names."""
-    keras.utils.set_random_seed(experiment.seed)
-    model = MultiTaskModel(
-        experiment.chosen_tasks(),
-        backbone=experiment.backbone,
-        sharing=experiment.sharing,
-        image_size=experiment.image_size,
-        border=experiment.border,
-        dropout=experiment.dropout,
-    )
-    if experiment.weights:
-        for trunk in model.trunks:
-            load_facenet_weights(trunk, find_weights(experiment.weights))
-    return model
-
-
-def train_frozen(experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: Path, resume: bool, needed: bool) -> Run:
-    """Train the heads on features of the frozen trunk, which are computed once, also those of the mirrored images."""
-    # What only the other stage uses must not make this one start anew.
-    unused = {"epochs": 0, "refit": False, "trunk_rate": 0.0, "freeze_stem": True, "augment": False, "ema": 0.0}
-    own = replace(experiment, **unused, batch_size=FROZEN_BATCH)
-    folder, known = opened(own, "frozen", parts, out, resume, needed)
-    announce(own, "frozen", known)
-    if known:
-        return known
-    started, weights = time.time() - seconds_before(folder), weights_of(experiment)
-    whole = build(experiment)
-    if whole.feature_network() is None:
-        raise UserError(f"sharing {experiment.sharing!r} has no stage with a frozen trunk: set frozen_epochs to 0")
-    seen = [trunk_features(whole, parts[0], out / "cache", weights, flip) for flip in (False, True)]
-    # What is measured is what the saved model will answer, and that computes in float32.
-    exact = model_folder.in_float32(whole)
-    validation, test = (trunk_features(exact, part, out / "cache", weights) for part in parts[1:])
-    train = with_balance(experiment, parts[0])
-    features, table = np.concatenate(seen), pd.concat([train, train], ignore_index=True)
-    heads = whole.heads_network()
-
-    def training(epoch):
-        return feature_batches(features, table, heads.tasks, FROZEN_BATCH, experiment.seed, epoch)
-
-    steps = int(training(0).cardinality()) * experiment.frozen_epochs
-    optimizer = LayerwiseAdamW(cosine(FROZEN_RATE, steps), experiment.weight_decay)
-    heads.compile(optimizer, experiment.chosen_weighting(), experiment.loss_mean, experiment.l2)
-    fit(
-        heads,
-        training,
-        feature_batches(validation, parts[1], heads.tasks, FROZEN_BATCH),
-        folder,
-        experiment.frozen_epochs,
-        experiment.patience,
-    )
-    exact = model_folder.in_float32(whole)  # with what its heads have learned
-    outputs = exact.heads_network().predict(test, batch_size=FROZEN_BATCH, verbose=0)
-    return finish(own, "frozen", exact, answered(parts[2], exact.tasks, outputs), folder, started)
-
-
-def fine_tune(experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: Path, resume: bool, needed: bool) -> Run:
-    """Train the whole network, and once more on the validation rows as well where the experiment says so."""
-    stage = whole_stage(experiment)
-    folder, known = opened(experiment, stage, parts, out, resume, needed)
-    announce(experiment, stage, known)
-    if known:
-        return known
-    again = folder / "refit"
-    started = time.time() - seconds_before(folder) - seconds_before(again)
-    train, validation, test = parts
-    model, seen = fitted(experiment, train, validation, out, folder, experiment.epochs)
-    if experiment.refit:
-        best = 1 + int(pd.read_csv(folder / "history.csv")["val_loss"].argmin())
-        everything = pd.concat([train, validation], ignore_index=True)
-        model, _ = fitted(experiment, everything, None, out, again, best)
-    exact = model_folder.in_float32(model)
-    return finish(experiment, stage, exact, predictions(exact, test), folder, started, seen)
-
-
-def fitted(
-    experiment: Experiment, train: pd.DataFrame, validation: pd.DataFrame | None, out: Path, folder: Path, epochs: int
-) -> tuple[MultiTaskModel, int]:
-    """Train the whole network, from the heads of the frozen stage where there was one, the trunk at a lower rate.
-
-    Return it, after so many epochs where there are no validation rows to stop it, and how many images an epoch sees.
-    """
-    model = build(experiment)
-    if experiment.frozen_epochs:
-        # Its trunk is the same one: it was frozen.
-        model.set_weights(model_folder.load(out / "models" / name_of(experiment, "frozen")).get_weights())
-    if experiment.freeze_stem and experiment.weights:
-        model.freeze_stem()
-    # Balanced first: a task alone sees its rows as often as together with others, and an unknown source is an error.
-    train, size = labelled(with_balance(experiment, train), model.tasks), experiment.batch_size
-    seen = length(times_of(train))
-
-    def training(epoch):
-        return batches(train, model, size, experiment.augment, shuffle=True, seed=experiment.seed, first_epoch=epoch)
-
-    optimizer = LayerwiseAdamW(
-        learning_rate(experiment, -(-seen // size)),
-        experiment.weight_decay,
-        slow_factor=experiment.trunk_rate,
-        slow_paths=tuple(variable.path for variable in model.trunk_variables()),
-        ema_momentum=experiment.ema or None,
-    )
-    model.compile(optimizer, experiment.chosen_weighting(), experiment.loss_mean, experiment.l2)
-    held = None if validation is None else batches(labelled(validation, model.tasks), model)
-    fit(model, training, held, folder, epochs, experiment.patience)
-    return model, seen
-
-
-def learning_rate(experiment: Experiment, steps: int) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    """Return the learning rate of the whole network's training, with so many steps an epoch."""
-    rate = experiment.learning_rate
-    if experiment.schedule == "cosine":
-        return cosine(rate, steps * experiment.epochs)
-    return Harmonic(rate, steps) if experiment.schedule == "harmonic" else rate
-
-
-def with_balance(experiment: Experiment, table: pd.DataFrame) -> pd.DataFrame:
-    """Return training rows with how often each is seen, where the experiment says it."""
-    balance = parse_balance(experiment.balance)
-    return balanced(table, balance) if balance else table
-
-
-def labelled(table: pd.DataFrame, tasks: list[Task]) -> pd.DataFrame:
-    """Return the rows that have a label of at least one of the tasks."""
-    known = np.any([encode(table, task)[1] > 0 for task in tasks], axis=0)
-    return table if known.all() else table[known].reset_index(drop=True)
-
-
-def weights_of(experiment: Experiment) -> str:
-    """Return what tells the initial trunk apart from others: the sha256 of its weights file, or its random seed."""
-    return sha256(find_weights(experiment.weights)) if experiment.weights else f"random, seed {experiment.seed}"
-
-
-def opened(
-    experiment, stage: str, parts: tuple[pd.DataFrame, ...], out: Path, resume: bool, needed: bool
-) -> tuple[Path, Run | None]:
-    """Return the folder of a stage's run, and the run itself if it was finished with the same settings and data.
-
-    Where its model is `needed` and not there any more, it counts as not finished.
-    """
-    data = fingerprint(*(data_fingerprint(used(part, experiment.chosen_tasks())) for part in parts))
-    settings = {**asdict(experiment), "weights": weights_of(experiment), "data": data, "strategy": "", "precision": ""}
-    if own := [asdict(task) for task in experiment.chosen_tasks() if task.name not in BUILT_IN]:
-        settings["own_tasks"] = own
-    settings["augment"] = asdict(AUGMENTATION) if experiment.augment else None
-    del settings["variant"]  # stands in the folder's name
-    folder = prepare(out / "checkpoints" / name_of(experiment, stage), settings, resume, asdict(Experiment()))
-    known = read_run(folder, parts[2]) if resume else None
-    if known and needed and not known.model:
-        known = None
-    return folder, known
-
-
-def used(table: pd.DataFrame, tasks: list[Task]) -> pd.DataFrame:
-    """Return what of a label table tells runs of these tasks apart.
-
-    Rows without a label of them are not trained on: a data set more does not make a run start anew. The angles of a
-    head were turned with its crop, by a detector that rounds otherwise on another processor: they count only for a
-    network that learns them.
-    """
-    angles = [] if HEAD_POSE in tasks else HEAD_POSE.columns
-    return labelled(table, tasks).drop(columns=[*angles], errors="ignore")
-
-
-def announce(experiment: Experiment, stage: str, known: Run | None) -> None:
-    """Print which run comes now."""
-    print(f"{label_of(experiment, stage)}: {'finished before' if known else 'training'}")
-
-
-def finish(
-    experiment, stage: str, model: MultiTaskModel, answers: pd.DataFrame, folder: Path, started: float, seen=0
-) -> Run:
-    """Save a trained model, measure its answers, and note both; an epoch of its training has `seen` so many images."""
-    saved = model_folder.save(model, folder.parents[1] / "models" / folder.name, CROPS[experiment.crop])
-    row = {
-        "run": label_of(experiment, stage),
-        "tasks": ", ".join(experiment.tasks),
-        "backbone": experiment.backbone,
-        "stage": stage,
-        "seed": experiment.seed,
-        "seconds": round(time.time() - started, 1),
-        "images_per_second": images_per_second(folder / "history.csv", seen),
-        "parameters": model.count_params(),
-        "megabytes": round(model_folder.megabytes(saved), 1),
-        **figures(answers, model.tasks),
-    }
-    return write_run(folder, row, labelled(answers, model.tasks))
 
 
 def images_per_second(history: Path, seen: int) -> float | None:
-    """Return how many images a second training took, by the median epoch; None where that is not known."""
+    """Return the number of images a second of training, by the median epoch; None where that is not known."""
     seconds = pd.read_csv(history).get("seconds") if seen and history.is_file() else None
     return None if seconds is None else round(seen / seconds.median(), 1)

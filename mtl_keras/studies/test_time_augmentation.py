@@ -1,40 +1,43 @@
-"""Answers that are means over several looks at each image, kept as runs of their own: they outlive the model."""
+"""Test-time augmentation: answers that are means over several views of each image, kept as runs of their own.
+
+They outlive the model.
+"""
 
 from dataclasses import replace
-from pathlib import Path
 
-import pandas as pd
-
-from mtl_keras.evaluation.metrics import figures
+from mtl_keras.evaluation.metrics import metrics_with_intervals
 from mtl_keras.evaluation.predictions import predictions
-from mtl_keras.studies import results
-from mtl_keras.studies.runs import Run, write_run
-from mtl_keras.studies.settings import Experiment, label_of, whole_stage
-from mtl_keras.studies.study import labelled, opened
+from mtl_keras.studies import results, runs
+from mtl_keras.studies.rows import labelled_rows
+from mtl_keras.studies.runs import Run
+from mtl_keras.studies.settings import Experiment, label_of, last_stage
+from mtl_keras.studies.study import Study
 from mtl_keras.training import model_folder
 
-# What they are called in tables.
+# {views: what they are called in tables}.
 NAMES = {"mirror": "with mirror image", "six": "six views"}
 
 
-def seen_more_often(
-    experiment: Experiment, best: Run, parts: tuple[pd.DataFrame, ...], out: Path, resume: bool
-) -> list[Run]:
+def augment_tests(study: Study, experiment: Experiment, best: Run) -> list[Run]:
     """Return the runs of a trained network's answers over each kind of views; its model is asked for what is new."""
     found, model = [], None
-    for views, (settings, folder, known) in _opened(experiment, parts, out, resume).items():
-        if not known:
+    for views, settings in _settings(experiment).items():
+        known = study.find_run(settings)
+        if not known or study.is_new(best):
             model = model or model_folder.load(best.model)
-            answers = predictions(model, parts[2], views=views)
-            row = {**described(best, label_of(settings, _stage(experiment))), **figures(answers, model.tasks)}
-            known = write_run(folder, row, labelled(answers, model.tasks))
+            answers = predictions(model, study.parts[2], views=views)
+            row = {
+                **described(best, label_of(settings, last_stage(settings))),
+                **metrics_with_intervals(answers, model.tasks),
+            }
+            known = runs.write_run(study.start_run(settings), row, labelled_rows(answers, model.tasks))
         found.append(known)
     return found
 
 
-def all_seen(experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: Path) -> bool:
+def all_augmented(study: Study, experiment: Experiment) -> bool:
     """Return whether all kinds of views were measured before, with the same settings and data."""
-    return all(known for _, _, known in _opened(experiment, parts, out, True).values())
+    return all(study.find_run(settings) for settings in _settings(experiment).values())
 
 
 def described(run: Run, name: str) -> dict:
@@ -43,14 +46,7 @@ def described(run: Run, name: str) -> dict:
     return {column: run.row.get(column) for column in results.RUN_COLUMNS} | untimed
 
 
-def _opened(experiment: Experiment, parts: tuple[pd.DataFrame, ...], out: Path, resume: bool) -> dict:
-    """Return {views: (settings, folder, finished run or None)} of a trained network."""
-    found = {}
-    for views, name in NAMES.items():
-        settings = replace(experiment, variant=", ".join(filter(None, [experiment.variant, name])))
-        found[views] = (settings, *opened(settings, _stage(experiment), parts, out, resume, needed=False))
-    return found
-
-
-def _stage(experiment: Experiment) -> str:
-    return whole_stage(experiment) if experiment.epochs else "frozen"
+def _settings(experiment: Experiment) -> dict[str, Experiment]:
+    """Return {views: the settings of the run that has them}."""
+    joined = {views: ", ".join(filter(None, [experiment.variant, name])) for views, name in NAMES.items()}
+    return {views: replace(experiment, variant=variant) for views, variant in joined.items()}

@@ -1,9 +1,6 @@
 """A trained model on disk: a folder with `model.keras` and its sidecar `model.json`."""
 
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -14,12 +11,16 @@ import keras
 from mtl_keras import __version__
 from mtl_keras.errors import UserError
 from mtl_keras.faces.geometry import UTKFACE_CROP, CropGeometry
+from mtl_keras.files import replacing_folder
 from mtl_keras.tasks import TASKS, add_task
 from mtl_keras.training.model import MultiTaskModel
 
 
-def sidecar(model: MultiTaskModel, crop: CropGeometry = UTKFACE_CROP) -> dict:
-    """Return what a reader of the model's outputs must know: tasks, output order, input size and crop geometry."""
+def sidecar(model: MultiTaskModel, crop: CropGeometry = UTKFACE_CROP, run: str = "") -> dict:
+    """Return what a reader of the model's outputs must know: tasks, output order, input size and crop geometry.
+
+    `run` is the name of the training run that made the model, if there was one.
+    """
     return {
         "format": 1,
         "mtl_keras": __version__,
@@ -27,52 +28,24 @@ def sidecar(model: MultiTaskModel, crop: CropGeometry = UTKFACE_CROP) -> dict:
         "outputs": [task.name for task in model.tasks],
         "backbone": model.backbone,
         "image_size": model.image_size,
-        "resize_method": model.resize_method,
         "crop": asdict(crop),
+        **({"run": run} if run else {}),
     }
 
 
-def save(model: MultiTaskModel, folder: Path | str, crop: CropGeometry = UTKFACE_CROP) -> Path:
+def save(model: MultiTaskModel, folder: Path | str, crop: CropGeometry = UTKFACE_CROP, run: str = "") -> Path:
     """Write the model's folder, without optimizer state; an older one is replaced only once the new one is whole.
 
-    `crop` says how the faces that it was trained on were cut, and so how photos are to be cut for it.
+    `crop` says how the faces that it was trained on were cut, and so how photos are to be cut for it; `run` is the name
+    of the training run.
     """
     folder = Path(folder)
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    except OSError as error:
-        raise UserError(f"cannot write {folder}: {error.strerror}; free space or use another folder") from None
-    try:
+    with replacing_folder(folder) as temporary:
         # Rebuilt, not compiled: a model that is to be used needs no optimizer, which is twice as large as itself.
-        bare = in_float32(model)
-        bare.save(temporary / "model.keras")
-        (temporary / "model.json").write_text(json.dumps(sidecar(model, crop), indent=2) + "\n", encoding="utf-8")
-        temporary.chmod(0o755)
-        _replace_folder(temporary, folder)
-    except OSError as error:
-        raise UserError(f"cannot write {folder}: {error.strerror or error}; free space or use another folder") from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        in_float32(model).save(temporary / "model.keras")
+        text = json.dumps(sidecar(model, crop, run), indent=2) + "\n"
+        (temporary / "model.json").write_text(text, encoding="utf-8")
     return folder
-
-
-def _replace_folder(new: Path, folder: Path) -> None:
-    """Move a folder to another's place; if that fails, the other one is back where it was."""
-    if folder.exists() and not folder.is_dir():
-        raise NotADirectoryError(None, "a file is there")
-    old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        if folder.exists():
-            os.replace(folder, old)
-        try:
-            os.replace(new, folder)
-        except OSError:
-            if any(old.iterdir()):
-                os.replace(old, folder)
-            raise
-    finally:
-        shutil.rmtree(old, ignore_errors=True)
 
 
 def in_float32(model: MultiTaskModel) -> MultiTaskModel:

@@ -6,17 +6,22 @@ import runpy
 import shutil
 import subprocess
 import sys
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from mtl_keras.commands.experiment import Arguments, run_experiment
+from mtl_keras.commands.experiment import Arguments, crops_of, has_data, parse, run_experiment
+from mtl_keras.data.packing import pack_shards
 from mtl_keras.datasets import fer2013, genki4k, utkface
 from mtl_keras.datasets.recognition import first_that_reads
+from mtl_keras.faces.cut import settings_for
+from mtl_keras.faces.geometry import CROPS
 from mtl_keras.faces.mtcnn import FaceDetector
 from mtl_keras.portraits import LAYOUTS
-from mtl_keras.portraits.writer import write_faces, write_utkface
+from mtl_keras.portraits.writer import UTKFACE, write_faces
+from mtl_keras.studies.settings import Experiment
 
 ROOT = Path(__file__).parents[2]
 TINY = ["--image-size", "32", "--epochs", "1", "--frozen-epochs", "2", "--batch-size", "16", "--small", "None"]
@@ -42,7 +47,7 @@ def experiment(monkeypatch, capsys):
 
 @pytest.mark.slow
 def test_facenet_utk_from_command_to_table(experiment, tiny_backbone, tmp_path):
-    write_utkface(tmp_path / "faces", 60, seed=2, size=96)
+    write_faces(tmp_path / "faces", UTKFACE, 60, seed=2, size=96)
     (tmp_path / "faces" / "notes.jpg").write_bytes(b"no picture")
     (tmp_path / "faces" / "30_1_2_20170101120000000.jpg").write_bytes(b"")
     tiny = ["--data", "faces", "--out", "out", "--backbone", tiny_backbone, *TINY]
@@ -142,7 +147,7 @@ def test_without_a_check_damaged_images_stay_in_the_table(tmp_path, capsys, monk
     monkeypatch.setattr(
         "mtl_keras.commands.experiment.compare", lambda *given: seen.update(table=given[2][0]) or "the table"
     )
-    write_utkface(tmp_path / "faces", 12, size=64)
+    write_faces(tmp_path / "faces", UTKFACE, 12, size=64)
     (tmp_path / "faces" / "30_1_2_20170101120000000.jpg").write_bytes(b"")
     for check, rows in ((True, 12), (False, 13)):
         run_experiment(Arguments(data=(tmp_path / "faces",), out=tmp_path / "out", check=check), utkface)
@@ -173,3 +178,69 @@ def test_faces_are_cut_out_of_sets_of_photos_only_and_kept(tmp_path, capsys, mon
     monkeypatch.delattr(FaceDetector, "detect")
     run_experiment(arguments, read)
     assert seen["table"].equals(table)
+
+
+@pytest.mark.parametrize(
+    ("change", "name", "keep_roll"),
+    [
+        ({}, "crops-genki4k", False),
+        ({"crop": "celeba"}, "crops-genki4k-celeba", False),
+        ({"tasks": ("smile", "head_pose")}, "crops-genki4k-not-turned", True),
+        ({"crop": "celeba", "tasks": ("head_pose",)}, "crops-genki4k-celeba-not-turned", True),
+    ],
+)
+def test_photos_are_cut_as_the_model_will_cut_them(tmp_path, monkeypatch, change, name, keep_roll):
+    calls = []
+
+    def cut(photos, folder, settings):
+        calls.append((folder, settings))
+        return photos
+
+    monkeypatch.setattr("mtl_keras.commands.experiment.crop_faces", cut)
+    experiment = Experiment(**{"tasks": ("smile",), **change})
+    crops_of(pd.DataFrame({"path": ["a.jpg"], "source": "genki4k"}), tmp_path, experiment)
+    # What a predictor does with a model of these tasks and this crop.
+    expected = settings_for(experiment.chosen_tasks(), CROPS[experiment.crop])
+    assert calls == [(tmp_path / "cache" / name, expected)] and expected.keep_roll == keep_roll
+    assert expected.geometry.kind == experiment.crop
+
+
+def test_data_may_be_shards(tmp_path, capsys, monkeypatch):
+    seen = {}
+    monkeypatch.setattr(
+        "mtl_keras.commands.experiment.compare", lambda *given: seen.update(table=given[2][0]) or "the table"
+    )
+    write_faces(tmp_path / "UTKFace", UTKFACE, 12, seed=4, size=64)
+    faces = utkface(tmp_path / "UTKFace")
+    pack_shards(faces, tmp_path / "shards", 5)
+    run_experiment(Arguments(data=(tmp_path / "shards",), out=tmp_path / "out"), utkface)
+    assert "shards: 12 images unpacked from shards" in capsys.readouterr().out
+    table = seen["table"].assign(path=[Path(path).name for path in seen["table"]["path"]]).set_index("path")
+    expected = faces.assign(path=[Path(path).name for path in faces["path"]]).set_index("path")
+    columns = ["source", "age", "gender", "ethnicity"]
+    assert table.loc[expected.index, columns].equals(expected[columns]) and "image" in table
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [(["--data", "x"], True), (["--data=x"], True), (["--test-data", "x"], False), (["--data-x"], False), ([], False)],
+)
+def test_data_on_the_command_line_is_seen(monkeypatch, arguments, expected):
+    monkeypatch.setattr(sys, "argv", ["--data", *arguments])
+    assert has_data() == expected
+
+
+def test_every_setting_is_a_flag_with_its_default(monkeypatch, capsys):
+    monkeypatch.setattr(
+        sys, "argv", ["experiment", "--tasks", "age", "smile", "--composition", "utkface=32,genki4k=16"]
+    )
+    given = parse(Arguments(), "An experiment.").experiment
+    assert given == replace(Experiment(), tasks=("age", "smile"), composition="utkface=32,genki4k=16")
+    monkeypatch.setattr(sys, "argv", ["experiment", "--help"])
+    with pytest.raises(SystemExit):
+        parse(Arguments(), "An experiment.")
+    shown = capsys.readouterr().out
+    flags = {*re.findall(r"--([a-z0-9-]+)", shown)}
+    for field in fields(Experiment):
+        assert (field.name.replace("_", "-") in flags) == (field.name != "variant")
+    assert "Trunk learning rate = trunk_rate x head rate" in " ".join(shown.replace("│", " ").split())

@@ -19,7 +19,7 @@ from mtl_keras.data.audit import check_images
 from mtl_keras.datasets.rendered import rendered
 from mtl_keras.errors import UserError
 from mtl_keras.evaluation.groups import by_group
-from mtl_keras.evaluation.metrics import figures
+from mtl_keras.evaluation.metrics import metrics_with_intervals
 from mtl_keras.evaluation.predictions import predictions
 from mtl_keras.faces.folder import read_crops
 from mtl_keras.faces.mtcnn import FaceDetector
@@ -100,7 +100,7 @@ def test_evaluate_gives_the_figures_of_the_package(run, tiny_model, tiny_folder,
     code, out, _ = run("evaluate", tiny_folder, "--dataset", "rendered", "--data", faces_folder, "--json", file)
     assert code == 0
     answers = predictions(tiny_model, check_images(rendered(faces_folder)))
-    expected, written = figures(answers, tiny_model.tasks), json.loads(file.read_text())
+    expected, written = metrics_with_intervals(answers, tiny_model.tasks), json.loads(file.read_text())
     assert list(written) == ["dataset", "images", "skipped", "tasks", "groups"]
     assert (written["dataset"], written["images"], written["skipped"]) == ("rendered", 30, 0)
     assert written["tasks"].keys() == {"age", "gender", "ethnicity", "head_pose"}
@@ -213,7 +213,7 @@ def test_evaluate_cuts_the_faces_out_of_photos_as_the_model_has_them(
     # The faces are where the model's folder says, and not turned, since the model answers the head's roll.
     settings = json.loads((crops / "crops.json").read_text())
     assert settings["crop"] == about["crop"] and settings["keep_roll"] and settings["faces"] == "largest"
-    expected = figures(predictions(tiny_model, read_crops(crops)), tiny_model.tasks)
+    expected = metrics_with_intervals(predictions(tiny_model, read_crops(crops)), tiny_model.tasks)
     assert written["tasks"].keys() == {"head_pose"} and written["tasks"]["head_pose"]["n"] == 4
     for metric in written["tasks"]["head_pose"]["ci95"]:
         assert written["tasks"]["head_pose"][metric] == pytest.approx(expected[f"head_pose.{metric}"], rel=1e-4)

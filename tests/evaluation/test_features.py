@@ -108,3 +108,12 @@ def test_a_cache_that_cannot_be_written_is_named(tiny_model, faces, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot be written"):
         trunk_features(tiny_model, faces.iloc[:2], tmp_path / "file", "random")
+
+
+@pytest.mark.parametrize("version", ["mtl_keras.evaluation.features.__version__", "keras.__version__",
+                                     "tensorflow.__version__", "PIL.__version__"])  # fmt: skip
+def test_another_version_computes_them_anew(tiny_model, faces, tmp_path, monkeypatch, version):
+    before = features.features_path(tiny_model, faces[:3], tmp_path, "random")
+    assert before == features.features_path(tiny_model, faces[:3], tmp_path, "random")
+    monkeypatch.setattr(version, "9.9")
+    assert features.features_path(tiny_model, faces[:3], tmp_path, "random") != before

@@ -8,8 +8,8 @@ from sklearn import metrics
 from mtl_keras.errors import UserError
 from mtl_keras.evaluation.features import image_batches
 from mtl_keras.evaluation.groups import by_group
-from mtl_keras.evaluation.metrics import as_table, differences, evaluate, figures
-from mtl_keras.evaluation.predictions import answered, predictions
+from mtl_keras.evaluation.metrics import as_table, differences, evaluate, metrics_with_intervals
+from mtl_keras.evaluation.predictions import predictions, with_predictions
 from mtl_keras.evaluation.views import VIEWS
 from mtl_keras.tasks import AGE, AGE_ARGMAX, AGE_REGRESSION, ETHNICITY, EXPRESSION, GENDER, HEAD_POSE
 
@@ -49,7 +49,7 @@ def outputs_of(table: pd.DataFrame, error: float = 0.4, seed: int = 1) -> dict[s
 @pytest.fixture(scope="module")
 def answers() -> pd.DataFrame:
     table = table_of(300)
-    return answered(table, TASKS, outputs_of(table))
+    return with_predictions(table, TASKS, outputs_of(table))
 
 
 # === Answers ===
@@ -62,7 +62,7 @@ def test_answers_are_what_the_outputs_stand_for():
         "head_pose": np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]),
     }
     table = pd.DataFrame({"path": ["a", "b"]}, index=[5, 9])
-    found = answered(table, [AGE, GENDER, HEAD_POSE], outputs)
+    found = with_predictions(table, [AGE, GENDER, HEAD_POSE], outputs)
     assert found["path"].tolist() == ["a", "b"] and list(table.columns) == ["path"]
     np.testing.assert_allclose(found["age.value"], [30, 30], rtol=1e-5)
     np.testing.assert_allclose(found["age.std"], [10, 0], atol=1e-2)
@@ -75,9 +75,9 @@ def test_the_three_ways_to_answer_an_age():
     bins = np.zeros((1, 117))
     bins[0, [20, 50]] = 0.6, 0.4
     table = pd.DataFrame({"path": ["a"]})
-    assert answered(table, [AGE], {"age": bins})["age.value"][0] == pytest.approx(32)
-    assert answered(table, [AGE_ARGMAX], {"age": bins})["age.value"][0] == 20
-    regressed = answered(table, [AGE_REGRESSION], {"age": np.array([[41.5]])})
+    assert with_predictions(table, [AGE], {"age": bins})["age.value"][0] == pytest.approx(32)
+    assert with_predictions(table, [AGE_ARGMAX], {"age": bins})["age.value"][0] == 20
+    regressed = with_predictions(table, [AGE_REGRESSION], {"age": np.array([[41.5]])})
     assert regressed["age.value"][0] == 41.5 and "age.std" not in regressed
 
 
@@ -85,17 +85,17 @@ def test_predictions_of_a_model(tiny_model, faces):
     found = predictions(tiny_model, faces, batch_size=7)
     outputs = tiny_model.predict(image_batches(tiny_model, faces), verbose=0)
     mirrored = tiny_model.predict(image_batches(tiny_model, faces, flip=True), verbose=0)
-    expected = answered(faces, tiny_model.tasks, outputs)
+    expected = with_predictions(faces, tiny_model.tasks, outputs)
     pd.testing.assert_frame_equal(found, expected, rtol=1e-4, atol=1e-4)
     assert found["age.value"].nunique() > 10, "a model that answers all faces alike would pass many a test"
-    both = answered(faces, tiny_model.tasks, {name: (outputs[name] + mirrored[name]) / 2 for name in outputs})
+    both = with_predictions(faces, tiny_model.tasks, {name: (outputs[name] + mirrored[name]) / 2 for name in outputs})
     pd.testing.assert_frame_equal(predictions(tiny_model, faces, views="mirror"), both, rtol=1e-4, atol=1e-4)
     assert np.abs(both["age.value"] - expected["age.value"]).max() > 1e-3
     looks = [
         tiny_model.predict(image_batches(tiny_model, faces, flip=flip, zoom=zoom), verbose=0)
         for flip, zoom in VIEWS["six"]
     ]
-    mean = answered(faces, tiny_model.tasks, {name: sum(look[name] for look in looks) / 6 for name in outputs})
+    mean = with_predictions(faces, tiny_model.tasks, {name: sum(look[name] for look in looks) / 6 for name in outputs})
     pd.testing.assert_frame_equal(predictions(tiny_model, faces, views="six"), mean, rtol=1e-3, atol=1e-3)
     with pytest.raises(UserError, match="unknown views 'two'; expected one of one, mirror, six"):
         predictions(tiny_model, faces, views="two")
@@ -105,7 +105,7 @@ def test_predictions_of_a_model(tiny_model, faces):
 
 
 def test_figures_are_those_of_scikit_learn(answers):
-    found = figures(answers, TASKS, resamples=0)
+    found = metrics_with_intervals(answers, TASKS, resamples=0)
     assert not any(name.endswith((".low", ".high")) for name in found)
     for task in (GENDER, ETHNICITY):
         rows = answers[answers[task.name].notna()]
@@ -125,10 +125,10 @@ def test_figures_are_those_of_scikit_learn(answers):
 
 
 def test_intervals_hold_the_figure_and_are_the_same_every_time(answers):
-    found = figures(answers, [AGE, GENDER])
+    found = metrics_with_intervals(answers, [AGE, GENDER])
     for name in ("age.mae", "age.rmse", "age.cs5", "gender.accuracy", "gender.macro_f1"):
         assert found[f"{name}.low"] < found[name] < found[f"{name}.high"]
-    assert found == figures(answers, [AGE, GENDER])
+    assert found == metrics_with_intervals(answers, [AGE, GENDER])
 
 
 def test_intervals_cover_the_truth_and_shrink_with_more_images():
@@ -136,18 +136,20 @@ def test_intervals_cover_the_truth_and_shrink_with_more_images():
     covered, widths = [], {}
     for seed in range(60):
         table = table_of(120, seed).fillna({"gender": "male"})
-        found = figures(answered(table, [GENDER], outputs_of(table, seed=seed + 1000)), [GENDER], resamples=200)
+        found = metrics_with_intervals(
+            with_predictions(table, [GENDER], outputs_of(table, seed=seed + 1000)), [GENDER], resamples=200
+        )
         covered.append(found["gender.accuracy.low"] <= share <= found["gender.accuracy.high"])
     assert 0.85 <= np.mean(covered) <= 1
     for count in (100, 1600):
         table = table_of(count)
-        found = figures(answered(table, [GENDER], outputs_of(table)), [GENDER], resamples=200)
+        found = metrics_with_intervals(with_predictions(table, [GENDER], outputs_of(table)), [GENDER], resamples=200)
         widths[count] = found["gender.accuracy.high"] - found["gender.accuracy.low"]
     assert widths[1600] == pytest.approx(widths[100] / 4, rel=0.4)
 
 
 def test_a_task_without_labels_has_no_figures(answers):
-    found = figures(answers.drop(columns=["age"]), [AGE, GENDER], resamples=10)
+    found = metrics_with_intervals(answers.drop(columns=["age"]), [AGE, GENDER], resamples=10)
     assert found["age.n"] == 0
     assert all(np.isnan(found[f"age.{name}"]) for name in ("mae", "rmse", "mae.low", "mae.high"))
     assert found["gender.accuracy"] > 0.5
@@ -158,7 +160,7 @@ def test_evaluate_gives_a_row_a_metric(tiny_model, faces):
     assert list(found.columns) == ["n", "value", "low", "high"]
     assert {name.split(".")[0] for name in found.index} == {"age", "ethnicity", "head_pose"}
     pd.testing.assert_frame_equal(
-        found, as_table(figures(predictions(tiny_model, faces), [AGE, ETHNICITY, HEAD_POSE])), rtol=1e-5
+        found, as_table(metrics_with_intervals(predictions(tiny_model, faces), [AGE, ETHNICITY, HEAD_POSE])), rtol=1e-5
     )
     assert (found["n"] == 30).all() and (found["low"] <= found["value"]).all()
     with pytest.raises(UserError, match="has a label of any task of this model .age, gender, ethnicity"):
@@ -175,7 +177,7 @@ def test_a_model_does_not_differ_from_itself(answers):
 
 def test_the_better_model_differs_in_the_right_direction(answers):
     table = answers[table_of(1).columns]
-    better = answered(table, TASKS, outputs_of(table, error=0.1, seed=2))
+    better = with_predictions(table, TASKS, outputs_of(table, error=0.1, seed=2))
     ages = {row["metric"]: row for row in differences(better, answers, AGE)}
     genders = {row["metric"]: row for row in differences(better, answers, GENDER)}
     assert ages.keys() == {"age.mae", "age.rmse", "age.cs5"}
@@ -190,7 +192,7 @@ def test_pairing_narrows_the_interval(answers):
     # The same errors but for a little: what is hard for one is hard for the other.
     other = answers.assign(**{"age.value": answers["age.value"] + np.random.default_rng(3).normal(0, 0.3, 300)})
     found = {row["metric"]: row for row in differences(other, answers, AGE)}["age.mae"]
-    alone = figures(answers, [AGE])
+    alone = metrics_with_intervals(answers, [AGE])
     assert found["high"] - found["low"] < (alone["age.mae.high"] - alone["age.mae.low"]) / 5
 
 
@@ -219,7 +221,7 @@ def test_groups_by_chosen_labels(answers):
     assert found["gender"].tolist() == ["female", "male"]
     assert found["n"].tolist() == [int((answers["gender"] == name).sum()) for name in ("female", "male")]
     for _, row in found.iterrows():
-        expected = figures(answers[answers["gender"] == row["gender"]], [AGE], resamples=0)
+        expected = metrics_with_intervals(answers[answers["gender"] == row["gender"]], [AGE], resamples=0)
         assert row["age.rmse"] == expected["age.rmse"]
     assert by_group(answers, [AGE], ["smile"]).empty
 
@@ -234,5 +236,5 @@ def test_labels_that_are_all_missing_make_no_groups(answers):
 
 def test_an_unlabelled_class_changes_nothing():
     table = table_of(20).assign(expression="happy")
-    found = answered(table, [EXPRESSION], {"expression": np.eye(7)[np.full(20, 3)]})
-    assert figures(found, [EXPRESSION], resamples=20)["expression.macro_f1.low"] == 1.0
+    found = with_predictions(table, [EXPRESSION], {"expression": np.eye(7)[np.full(20, 3)]})
+    assert metrics_with_intervals(found, [EXPRESSION], resamples=20)["expression.macro_f1.low"] == 1.0

@@ -19,7 +19,7 @@ from mtl_keras.portraits import writer
 from mtl_keras.portraits.drawer import render
 from mtl_keras.portraits.head import Head
 from mtl_keras.portraits.look import CHOICES, LIMITS, Look, Portrait
-from mtl_keras.portraits.writer import sample_portraits, write_utkface
+from mtl_keras.portraits.writer import UTKFACE, sample_portraits, write_faces
 from mtl_keras.tasks import TASKS
 
 UTKFACE_NAME = re.compile(r"(\d{1,3})_([01])_([0-4])_\d{17}\.jpg\.chip\.jpg")
@@ -41,7 +41,7 @@ def difference(first: Portrait, second: Portrait, region: str | None = None) -> 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    return write_utkface(tmp_path_factory.mktemp("rendered") / "faces", 30, seed=3, size=64)
+    return write_faces(tmp_path_factory.mktemp("rendered") / "faces", UTKFACE, 30, seed=3, size=64)
 
 
 # === Drawing ===
@@ -146,7 +146,7 @@ def test_a_wrong_label_is_an_error_that_names_it(wrong):
 @pytest.mark.parametrize("size", [0, 15, 1025])
 def test_a_wrong_size_is_an_error(size, tmp_path):
     with pytest.raises(UserError, match="expected 16 to 1024"):
-        write_utkface(tmp_path / "faces", 2, size=size)
+        write_faces(tmp_path / "faces", UTKFACE, 2, size=size)
     assert not list(tmp_path.iterdir())
 
 
@@ -219,7 +219,7 @@ def test_an_image_is_the_portrait_that_the_table_describes(folder):
 
 def test_the_same_seed_gives_the_same_bytes_also_from_two_processes(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(writer, "MANY", 1)
-    again = write_utkface(tmp_path / "again", 30, seed=3, size=64)
+    again = write_faces(tmp_path / "again", UTKFACE, 30, seed=3, size=64)
     assert sorted(path.name for path in again.iterdir()) == sorted(path.name for path in folder.iterdir())
     for path in folder.iterdir():
         assert path.read_bytes() == (again / path.name).read_bytes(), path.name
@@ -227,27 +227,27 @@ def test_the_same_seed_gives_the_same_bytes_also_from_two_processes(folder, tmp_
 
 def test_a_complete_folder_is_kept_and_a_partial_one_drawn_anew(folder, monkeypatch):
     times = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
-    write_utkface(folder, 30, seed=3, size=64)
+    write_faces(folder, UTKFACE, 30, seed=3, size=64)
     assert times == {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
     some = min(folder.glob("*.jpg"))
     content = some.read_bytes()
     some.unlink()
     assert [entry["path"] for entry in rendered(folder).attrs["skipped"]] == [str(some)]
-    write_utkface(folder, 30, seed=3, size=64)
+    write_faces(folder, UTKFACE, 30, seed=3, size=64)
     assert some.read_bytes() == content
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
     (folder / MANIFEST).write_text("{")
-    write_utkface(folder, 30, seed=3, size=64)
+    write_faces(folder, UTKFACE, 30, seed=3, size=64)
     assert len(rendered(folder)) == 30
 
 
 def test_other_files_are_never_overwritten(tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(UserError, match=r"thesis\.txt"):
-        write_utkface(tmp_path, 2, size=32)
+        write_faces(tmp_path, UTKFACE, 2, size=32)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
     with pytest.raises(UserError, match="is a file"):
-        write_utkface(tmp_path / "thesis.txt", 2, size=32)
+        write_faces(tmp_path / "thesis.txt", UTKFACE, 2, size=32)
 
 
 def test_a_failure_leaves_nothing_half_drawn(tmp_path, monkeypatch):
@@ -256,7 +256,7 @@ def test_a_failure_leaves_nothing_half_drawn(tmp_path, monkeypatch):
 
     monkeypatch.setattr(writer, "_draw", full_disk)
     with pytest.raises(UserError, match="No space left on device"):
-        write_utkface(tmp_path / "faces", 2, size=32)
+        write_faces(tmp_path / "faces", UTKFACE, 2, size=32)
     assert not list(tmp_path.iterdir())
 
 

@@ -5,8 +5,17 @@ import pandas as pd
 import pytest
 
 from mtl_keras.errors import UserError
-from mtl_keras.evaluation.predictions import answered
-from mtl_keras.studies.comparison import Comparison, against, alone, compare, majority, notes_on, usable
+from mtl_keras.evaluation.predictions import with_predictions
+from mtl_keras.studies.comparison import (
+    Comparison,
+    check_sampling,
+    compare,
+    majority,
+    notes_on,
+    paired_differences,
+    single_task_settings,
+    usable,
+)
 from mtl_keras.studies.cross_validation import CrossValidation
 from mtl_keras.studies.runs import Run
 from mtl_keras.studies.settings import Experiment
@@ -51,14 +60,14 @@ def test_majority_is_named_by_what_its_tasks_get(parts, tasks, name):
 
 def run(stage, name, test, female):
     outputs = {"gender": np.stack([1 - np.array(female), female], axis=-1)}
-    return Run({"run": name, "stage": stage}, answered(test, [GENDER], outputs), pd.DataFrame())
+    return Run({"run": name, "stage": stage}, with_predictions(test, [GENDER], outputs), pd.DataFrame())
 
 
 def test_differences_pair_runs_of_one_stage(parts):
     test = parts[2]
     multi = [run("frozen", "all frozen", test, [0.9, 0.2, 0.8]), run("fine-tuned", "all", test, [0.9, 0.1, 0.9])]
     alone = [run("frozen", "gender alone", test, [0.9, 0.8, 0.1])]
-    rows = against(multi, alone, GENDER)
+    rows = paired_differences(multi, alone, GENDER)
     assert [(row["run"], row["baseline"]) for row in rows] == [("all frozen", "gender alone")]
     assert rows[0]["metric"] == "gender.accuracy"
     assert rows[0]["difference"] == pytest.approx(2 / 3) and rows[0]["low"] <= 2 / 3 <= rows[0]["high"]
@@ -70,18 +79,19 @@ def test_differences_leave_out_what_has_no_label_of_the_task(parts):
     # The other run has seen another set's rows as well, without a label of this task.
     more = pd.concat([test, pd.DataFrame({"path": ["x"], "age": [3.0], "gender": [None]})], ignore_index=True)
     alone_run = run("frozen", "gender alone", more, [0.9, 0.2, 0.8, 0.1])
-    assert against([multi], [alone_run], GENDER)[0]["difference"] == 0
+    assert paired_differences([multi], [alone_run], GENDER)[0]["difference"] == 0
 
 
 def test_each_task_alone_has_the_settings_of_all_together():
     several = Experiment(tasks=("age", "gender"), frozen_epochs=3, epochs=5, loss_weights=(1.0, 2.0))
-    assert [(s.tasks, s.epochs, s.loss_weights) for s in alone(several, Comparison("frozen"))] == [
+    assert [(s.tasks, s.epochs, s.loss_weights) for s in single_task_settings(several, Comparison("frozen"))] == [
         (("age",), 0, ()),
         (("gender",), 0, ()),
     ]
-    assert [s.epochs for s in alone(several, Comparison("both"))] == [5, 5]
-    assert alone(several, Comparison("none")) == [] and alone(Experiment(tasks=("age",)), Comparison("both")) == []
-    assert alone(Experiment(frozen_epochs=0), Comparison("frozen")) == []
+    assert [s.epochs for s in single_task_settings(several, Comparison("both"))] == [5, 5]
+    assert single_task_settings(several, Comparison("none")) == []
+    assert single_task_settings(Experiment(tasks=("age",)), Comparison("both")) == []
+    assert single_task_settings(Experiment(frozen_epochs=0), Comparison("frozen")) == []
 
 
 def test_a_variant_without_labels_or_without_a_change_is_left_out(parts, capsys):
@@ -90,6 +100,14 @@ def test_a_variant_without_labels_or_without_a_change_is_left_out(parts, capsys)
     found = usable(experiment, variants, parts[0])
     assert [(settings.variant, settings.batch_size) for settings in found] == [("smaller", 8)]
     assert "left out: smiles, since no training image has a label of smile" in capsys.readouterr().out
+
+
+def test_a_composition_of_unknown_sources_is_refused(parts):
+    table = parts[0].assign(source="utkface")
+    check_sampling(Experiment(tasks=("age",), composition="utkface=4"), table)
+    for composition in ("utkface=4,genki4k=2", "utkface=0", "genki4k=4"):
+        with pytest.raises(UserError, match="composition: no source 'genki4k'; the table has utkface|not all 0"):
+            check_sampling(Experiment(tasks=("age",), composition=composition), table)
 
 
 def test_a_variant_that_balances_another_set_is_left_out(parts, capsys):
@@ -113,7 +131,7 @@ def test_what_cannot_be_is_refused_before_anything_is_trained(monkeypatch, tmp_p
     def never(*args):
         raise AssertionError("trained")
 
-    monkeypatch.setattr("mtl_keras.studies.comparison.train", never)
+    monkeypatch.setattr("mtl_keras.studies.study.Study.run", never)
     labels = {"source": "utkface", "gender": ["male", "female", "male"], "age": [1.0, 2, 3], "group": range(3)}
     comparison = Comparison(cross_validation=CrossValidation(**{"folds": 2, **how}))
     with pytest.raises(UserError, match=message):

@@ -9,7 +9,7 @@ from scipy import stats
 
 from mtl_keras.datasets.rendered import rendered
 from mtl_keras.errors import UserError
-from mtl_keras.portraits.writer import write_utkface
+from mtl_keras.portraits.writer import UTKFACE, write_faces
 from mtl_keras.studies.cross_validation import (
     ONE,
     SEVERAL,
@@ -21,6 +21,7 @@ from mtl_keras.studies.cross_validation import (
 )
 from mtl_keras.studies.runs import Run
 from mtl_keras.studies.settings import Experiment
+from mtl_keras.studies.study import Study
 from mtl_keras.tasks import SMILE
 
 TINY = Experiment(
@@ -81,17 +82,17 @@ def test_impossible_numbers_are_errors(wrong):
 
 def test_a_task_of_numbers_is_an_error(tmp_path):
     with pytest.raises(UserError, match="task 'age' has none"):
-        cross_validate(Experiment(tasks=("age",)), pd.DataFrame(), CrossValidation(2), tmp_path)
+        cross_validate(Study((), tmp_path), Experiment(tasks=("age",)), pd.DataFrame(), CrossValidation(2))
 
 
 @pytest.fixture(scope="module")
 def faces(tmp_path_factory):
-    return rendered(write_utkface(tmp_path_factory.mktemp("faces") / "set", 24, seed=3, size=32))
+    return rendered(write_faces(tmp_path_factory.mktemp("faces") / "set", UTKFACE, 24, seed=3, size=32))
 
 
 def test_folds_of_one_network_and_of_two_are_written_and_resumed(faces, tmp_path, capsys):
     how = CrossValidation(2, stop_on_fold=True)
-    cross_validate(TINY, faces, how, tmp_path)
+    cross_validate(Study((), tmp_path), TINY, faces, how)
     rows = pd.read_csv(tmp_path / "folds.csv")
     assert rows["networks"].tolist() == [ONE, SEVERAL] * 2 and rows["fold"].tolist() == [1, 1, 2, 2]
     assert rows.groupby("networks")["images"].sum().tolist() == [24, 24]
@@ -101,7 +102,8 @@ def test_folds_of_one_network_and_of_two_are_written_and_resumed(faces, tmp_path
     assert not list((tmp_path / "models").glob("*/model.keras"))
     capsys.readouterr()
     seen = []
-    cross_validate(TINY, faces, how, tmp_path, True, lambda: seen.append(len(pd.read_csv(tmp_path / "folds.csv"))))
+    resumed = Study((), tmp_path, resume=True)
+    cross_validate(resumed, TINY, faces, how, lambda: seen.append(len(pd.read_csv(tmp_path / "folds.csv"))))
     assert seen == [2, 4]
     assert capsys.readouterr().out.count("finished before") == 6
     assert pd.read_csv(tmp_path / "folds.csv").equals(rows)
@@ -111,20 +113,20 @@ def test_folds_of_one_network_and_of_two_are_written_and_resumed(faces, tmp_path
 
 
 def test_folds_of_one_source_measure_the_tasks_that_it_labels(tmp_path):
-    faces = rendered(write_utkface(tmp_path / "set", 120, seed=3, size=32))
+    faces = rendered(write_faces(tmp_path / "set", UTKFACE, 120, seed=3, size=32))
     table = faces.assign(source="others", smile=None)
     table.loc[:59, "source"] = "smiles"
     table.loc[:59, "smile"] = np.resize(SMILE.classes, 60)
     table.loc[:59, "gender"] = None
     tasks = replace(TINY, tasks=("gender", "smile"))
-    cross_validate(tasks, table, CrossValidation(2, fold_source="smiles"), tmp_path)
+    cross_validate(Study((), tmp_path), tasks, table, CrossValidation(2, fold_source="smiles"))
     rows = pd.read_csv(tmp_path / "folds.csv")
     assert rows["images"].tolist() == [30] * 4 and "gender.accuracy" not in rows
     assert rows["networks"].tolist() == [ONE, SEVERAL] * 2
     # One network of one task stands for the others, which the folds do not touch.
     assert len(list((tmp_path / "checkpoints").iterdir())) == 4
     one = rows[rows["networks"] == ONE].iloc[0]
-    history = pd.read_csv(next((tmp_path / "checkpoints").glob("*-gender-smile-*fold-1")) / "history.csv")
+    history = pd.read_csv(next((tmp_path / "checkpoints").glob("*-gender-smile-*fold-1-*")) / "history.csv")
     assert one["validation_loss"] == pytest.approx(history["val_smile_loss"].iloc[0])
 
 
@@ -138,28 +140,28 @@ def test_folds_of_one_source_measure_the_tasks_that_it_labels(tmp_path):
 def test_a_source_without_labels_of_the_tasks_is_refused(faces, tmp_path, missing, stop_on_fold, message):
     how = CrossValidation(2, fold_source=str(faces["source"].iloc[0]), stop_on_fold=stop_on_fold)
     with pytest.raises(UserError, match=message):
-        cross_validate(TINY, faces.assign(**dict.fromkeys(missing)), how, tmp_path)
+        cross_validate(Study((), tmp_path), TINY, faces.assign(**dict.fromkeys(missing)), how)
 
 
 @pytest.mark.parametrize("stop_on_fold", [True, False])
 def test_no_network_is_fitted_to_the_fold_that_it_is_measured_on(faces, tmp_path, monkeypatch, stop_on_fold):
     trained = []
 
-    def fake(experiment, parts, out, resume):
-        trained.append(experiment.refit)
-        return run(experiment.tasks[0], [0.9, 0.4])
+    def fake(study, settings):
+        trained.append(settings.refit)
+        return run(settings.tasks[0], [0.9, 0.4])
 
     monkeypatch.setattr("mtl_keras.studies.cross_validation.of_one_fold", fake)
     refitted = replace(TINY, tasks=("gender",), refit=True)
-    cross_validate(refitted, faces, CrossValidation(2, stop_on_fold=stop_on_fold), tmp_path)
+    cross_validate(Study((), tmp_path), refitted, faces, CrossValidation(2, stop_on_fold=stop_on_fold))
     assert trained == [not stop_on_fold] * 2
 
 
 def test_with_a_source_the_other_rows_train_and_a_part_of_them_validates(faces, tmp_path):
     other = faces.assign(source="other", group=faces["group"] + 10**6)
     table = pd.concat([faces, other], ignore_index=True)
-    cross_validate(Experiment(**{**vars(TINY), "tasks": ("gender",)}), table, CrossValidation(2, 1, "other"), tmp_path)
+    cross_validate(Study((), tmp_path), replace(TINY, tasks=("gender",)), table, CrossValidation(2, 1, "other"))
     rows = pd.read_csv(tmp_path / "folds.csv")
     assert rows["networks"].tolist() == [ONE, ONE] and rows["images"].sum() == 24
-    history = pd.read_csv(next(tmp_path.glob("checkpoints/*fold-1/history.csv")))
+    history = pd.read_csv(next(tmp_path.glob("checkpoints/*fold-1-*/history.csv")))
     assert history["val_gender_accuracy"].notna().all()

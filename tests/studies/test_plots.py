@@ -117,6 +117,21 @@ def test_age_scatter_gives_mae_and_rmse_of_rows_that_have_both(tmp_path, drawn):
     assert all(bar.get_hatch() for bar in decades.patches), "decades of so few images are hatched"
 
 
+def test_the_intervals_of_errors_by_age_are_those_of_their_means(drawn, tmp_path):
+    random = np.random.default_rng(1)
+    errors = {5.0: random.gamma(2, 2, 400), 25.0: np.full(50, 3.0)}
+    rows = [{"age": age, "age.value": age + error} for age, each in errors.items() for error in each]
+    plots.age_scatter(pd.DataFrame(rows), tmp_path / "age.png")
+    decades = drawn[0].axes[1]
+    bars = [bar.get_height() for bar in decades.patches]
+    (first, second) = (line.get_ydata() for line in decades.lines)
+    mean, reach = errors[5.0].mean(), 1.96 * errors[5.0].std() / 20
+    assert bars == pytest.approx([mean, 3.0])
+    # The percentiles of 1,000 bootstrap means lie within a tenth of the normal interval's reach.
+    assert first == pytest.approx([mean - reach, mean + reach], abs=0.1 * reach)
+    assert second == pytest.approx([3.0, 3.0])
+
+
 def test_age_scatter_counts_and_brackets_each_decade(tmp_path, drawn):
     table = pd.DataFrame({"age": [5.0] * 40 + [15.0] * 12, "age.value": [6.0, 8.0] * 20 + [14.0] * 12})
     plots.age_scatter(table, tmp_path / "age.png")

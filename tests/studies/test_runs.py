@@ -1,5 +1,10 @@
 """A run that was broken off and resumed is the run that was not."""
 
+import json
+import re
+from dataclasses import asdict
+from pathlib import Path
+
 import keras
 import numpy as np
 import pandas as pd
@@ -8,8 +13,9 @@ import pytest
 from mtl_keras.data.pipeline import feature_batches
 from mtl_keras.errors import UserError
 from mtl_keras.studies import runs
+from mtl_keras.studies.settings import Experiment
 from mtl_keras.tasks import ETHNICITY, GENDER
-from mtl_keras.training import resume
+from mtl_keras.training import model_folder, resume
 from mtl_keras.training.model import MultiTaskModel
 from mtl_keras.training.optimizers import LayerwiseAdamW, cosine
 
@@ -177,35 +183,96 @@ def test_full_disk_is_one_line_and_names_resume(data, tmp_path, monkeypatch):
         fit(data, tmp_path / "run", None)
 
 
+def start(checkpoints, settings, resume=True, defaults=None):
+    known = runs.find_folder(checkpoints, "net-age", settings, defaults)
+    return runs.start_run(checkpoints, "net-age", settings, known, resume)
+
+
 def test_a_setting_that_is_newer_than_a_run_had_its_default(tmp_path):
-    folder = runs.prepare(tmp_path / "run", {"seed": 0}, resume=True)
-    (folder / "best").touch()
+    folder = start(tmp_path, {"seed": 0})
     settings, defaults = {"seed": 0, "l2": 0.0, "units": (1, 2)}, {"l2": 0.0, "units": (1, 2), "seed": 5, "other": 1}
-    assert (runs.prepare(folder, settings, True, defaults) / "best").exists()
-    runs.prepare(folder, {**settings, "l2": 0.1}, True, defaults)
-    assert not (folder / "best").exists()
+    assert runs.find_folder(tmp_path, "net-age", settings, defaults) == folder
+    assert runs.find_folder(tmp_path, "net-age", {**settings, "l2": 0.1}, defaults) is None
+    # Without defaults the newer settings are unknown, and a setting that the run lacks is another one.
+    assert runs.find_folder(tmp_path, "net-age", settings) is None
+    assert runs.find_folder(tmp_path, "net-age", {}, defaults) is None
 
 
 def test_a_damaged_note_of_settings_starts_anew(tmp_path):
-    folder = runs.prepare(tmp_path / "run", {"seed": 0}, resume=True)
+    folder = start(tmp_path, {"seed": 0})
     (folder / "best").touch()
     (folder / "settings.json").write_text("{")
-    runs.prepare(folder, {"seed": 0}, resume=True)
-    assert not (folder / "best").exists()
+    assert runs.find_folder(tmp_path, "net-age", {"seed": 0}) is None
+    assert start(tmp_path, {"seed": 0}) == folder and not (folder / "best").exists()
 
 
-def test_prepare_keeps_only_a_run_with_the_same_settings(tmp_path):
-    folder = runs.prepare(tmp_path / "checkpoints" / "run", {"seed": 0}, resume=True)
+def test_only_folders_of_the_whole_name_are_looked_at(tmp_path):
+    longer = runs.start_run(tmp_path, "net-age-gender", {"seed": 0}, None, True)
+    assert runs.find_folder(tmp_path, "net-age", {"seed": 0}) is None
+    assert re.fullmatch("net-age-gender-[0-9a-f]{8}", longer.name) and runs.plain_name(longer) == "net-age-gender"
+
+
+def test_a_run_with_one_changed_setting_leaves_the_finished_one(tmp_path):
+    checkpoints = tmp_path / "checkpoints"
+    first = start(checkpoints, {"seed": 0})
     row, answers = {"run": "a", "age.mae": 4.5}, table_of({"a/1.jpg": 3.0})
-    runs.write_run(folder, row, answers)
-    assert runs.prepare(folder, {"seed": 0}, resume=True) == folder
-    known = runs.read_run(folder, answers)
-    assert known.row == row and known.predictions.equals(answers) and known.model is None
-    runs.prepare(folder, {"seed": 1}, resume=True)
-    assert runs.read_run(folder, answers) is None
-    runs.write_run(folder, row, answers)
-    runs.prepare(folder, {"seed": 1}, resume=False)
-    assert runs.read_run(folder, answers) is None
+    runs.write_run(first, row, answers)
+    second = start(checkpoints, {"seed": 1})
+    assert second != first and runs.read_run(second, answers) is None
+    known = runs.read_run(runs.find_folder(checkpoints, "net-age", {"seed": 0}), answers)
+    assert known.row == row and known.predictions.equals(answers) and known.model is None and known.folder == first
+    # To resume keeps what is there; to train anew empties the folder of the same settings, and no other.
+    assert start(checkpoints, {"seed": 0}) == first and runs.read_run(first, answers)
+    runs.write_run(second, row, answers)
+    assert start(checkpoints, {"seed": 0}, resume=False) == first and runs.read_run(first, answers) is None
+    assert runs.read_run(second, answers)
+
+
+def test_to_look_a_run_up_changes_nothing(tmp_path):
+    folder = start(tmp_path, {"seed": 0})
+    (folder / "backup").mkdir()
+    before = [(path, path.stat().st_mtime_ns) for path in sorted(tmp_path.rglob("*"))]
+    for settings in ({"seed": 0}, {"seed": 1}):
+        if found := runs.find_folder(tmp_path, "net-age", settings):
+            assert runs.read_run(found, table_of({"a": 1.0})) is None
+    assert [(path, path.stat().st_mtime_ns) for path in sorted(tmp_path.rglob("*"))] == before
+
+
+def test_the_newest_model_has_the_plain_name_and_every_run_finds_its_own(tiny_model, tmp_path):
+    first, second = (start(tmp_path / "checkpoints", {"seed": seed}) for seed in (0, 1))
+    models = tmp_path / "models"
+
+    def saved(folder):
+        return model_folder.save(tiny_model, runs.place_for_model(folder), run=folder.name)
+
+    assert saved(first) == models / "net-age" == runs.find_model(first)
+    assert runs.find_model(second) is None
+    assert saved(second) == models / "net-age" == runs.find_model(second)
+    assert runs.find_model(first) == models / first.name
+    # Trained once more, the first is the newest, and its older model is gone.
+    saved(first)
+    assert sorted(path.name for path in models.iterdir()) == ["net-age", second.name]
+    assert runs.find_model(first) == models / "net-age" and runs.find_model(second) == models / second.name
+
+
+def test_a_model_that_does_not_say_its_run_is_found_and_never_lost(tiny_model, tmp_path):
+    folder = start(tmp_path / "checkpoints", {"seed": 0})
+    model_folder.save(tiny_model, tmp_path / "models" / "net-age")
+    assert runs.find_model(folder) == tmp_path / "models" / "net-age"
+    assert runs.place_for_model(folder) == tmp_path / "models" / "net-age"
+    assert [path.name for path in (tmp_path / "models").iterdir()] == ["net-age-earlier"]
+
+
+def test_published_runs_are_known_by_their_settings():
+    folders = [noted.parent for noted in Path(__file__).parents[2].glob("results/*/checkpoints/*/settings.json")]
+    assert folders
+    for folder in folders:
+        settings = json.loads((folder / "settings.json").read_text())
+        assert runs.find_folder(folder.parent, runs.plain_name(folder), settings) == folder
+        # Settings that came later had their defaults.
+        later = {**asdict(Experiment()), **settings}
+        del later["variant"]
+        assert runs.find_folder(folder.parent, runs.plain_name(folder), later, asdict(Experiment())) == folder
 
 
 def table_of(ages):

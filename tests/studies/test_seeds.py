@@ -1,6 +1,9 @@
 """Mean and standard deviation over seeds."""
 
-from mtl_keras.studies.seeds import spread
+from types import SimpleNamespace
+
+from mtl_keras.studies.seeds import more_seeds, seed_statistics
+from mtl_keras.studies.settings import Experiment, label_of
 
 
 def test_runs_of_several_seeds_have_a_line_with_mean_and_deviation():
@@ -11,7 +14,7 @@ def test_runs_of_several_seeds_have_a_line_with_mean_and_deviation():
         {"run": "age alone", "age.mae": 5.5},
         {"run": "once", "age.mae": 1.0, "gender.accuracy": 1.0},
     ]
-    lines = spread(rows, ["age.mae", "gender.accuracy"])
+    lines = seed_statistics(rows, ["age.mae", "gender.accuracy"])
     assert lines[-4:] == [
         "| run | seeds | age MAE | gender % |",
         "|---|---:|---:|---:|",
@@ -20,5 +23,24 @@ def test_runs_of_several_seeds_have_a_line_with_mean_and_deviation():
     ]
 
 
+def test_each_of_several_settings_is_trained_with_each_seed():
+    asked = []
+
+    class Recorded:
+        def run(self, settings):
+            asked.append((settings.tasks, settings.seed, settings.variant))
+            return [SimpleNamespace(row={"run": label_of(settings, "trained"), "seed": settings.seed})]
+
+    several = [Experiment(tasks=("age", "gender"), seed=4), Experiment(tasks=("age",), seed=4)]
+    rows = list(more_seeds(Recorded(), several, 2))
+    assert asked == [
+        (("age", "gender"), 4, ""), (("age", "gender"), 5, "seed 5"), (("age",), 4, ""), (("age",), 5, "seed 5"),
+    ]  # fmt: skip
+    assert [(row["run"], row["seed"]) for row in rows] == [
+        ("facenet, trained", 4), ("facenet, trained", 5),
+        ("facenet, age alone, trained", 4), ("facenet, age alone, trained", 5),
+    ]  # fmt: skip
+
+
 def test_without_a_second_seed_there_is_no_table():
-    assert spread([{"run": "once", "age.mae": 1.0}], ["age.mae"]) == [] == spread([], ["age.mae"])
+    assert seed_statistics([{"run": "once", "age.mae": 1.0}], ["age.mae"]) == [] == seed_statistics([], ["age.mae"])

@@ -1,11 +1,27 @@
 """What an experiment refuses, and how its runs are called."""
 
-from dataclasses import replace
+import subprocess
+import sys
+from dataclasses import fields, replace
+from pathlib import Path
 
 import pytest
 
+import mtl_keras
 from mtl_keras.errors import UserError
-from mtl_keras.studies.settings import Experiment, check, label_of, name_of, precision, whole_stage
+from mtl_keras.studies.settings import (
+    Data,
+    Experiment,
+    Network,
+    Training,
+    Weighting,
+    check,
+    label_of,
+    last_stage,
+    name_of,
+    whole_stage,
+    with_tasks,
+)
 
 
 @pytest.mark.parametrize(
@@ -26,6 +42,12 @@ from mtl_keras.studies.settings import Experiment, check, label_of, name_of, pre
         ({"l2": -1e-4}, "l2 is -0.0001"),
         ({"balance": "genki4k=ten"}, "is not SOURCE=TIMES"),
         ({"learning_rate": 0.0}, "learning_rate above 0"),
+        ({"weight_decay": -0.1}, "weight_decay is -0.1"),
+        ({"composition": "genki4k=1.5"}, "composition .* is not SOURCE=ROWS"),
+        ({"schedule": "linear"}, "schedule 'linear': expected one of cosine, constant, harmonic"),
+        ({"crop": "fairface"}, "crop 'fairface': expected one of utkface, celeba"),
+        ({"weighting": "best"}, "unknown weighting 'best'; expected one of equal"),
+        ({"sharing": "none"}, "unknown sharing 'none'; expected one of hard"),
     ],
 )
 def test_impossible_settings_are_one_line(change, says):
@@ -49,8 +71,8 @@ def test_age_comes_in_the_form_that_was_asked_for():
 
 
 def test_loss_weights_take_the_place_of_the_weighting():
-    assert Experiment().chosen_weighting() == "equal"
-    weights = Experiment(tasks=("gender", "age"), loss_weights=(2, 0.5)).chosen_weighting()
+    assert Experiment().chosen_weighting(("age",)) == "equal"
+    weights = Experiment(loss_weights=(2, 0.5)).chosen_weighting(("gender", "age"))
     assert weights == {"gender": 2, "age": 0.5}
 
 
@@ -64,12 +86,45 @@ def test_names_of_runs_differ_where_runs_differ():
     assert label_of(variant, "frozen") == "facenet, frozen, no border"
 
 
-def test_precision_is_taken_by_its_name():
-    assert precision("float32") == "float32"
-    assert precision("auto") in ("float32", "mixed_bfloat16")
-
-
 def test_a_fresh_network_is_trained_and_a_known_one_fine_tuned():
     assert whole_stage(Experiment()) == "fine-tuned"
     assert whole_stage(Experiment(frozen_epochs=0)) == "trained"
     assert whole_stage(Experiment(frozen_epochs=0, weights="20180408-102900")) == "fine-tuned"
+    assert last_stage(Experiment(epochs=0)) == "frozen" and last_stage(Experiment(frozen_epochs=0)) == "trained"
+
+
+def test_lists_serve_as_well_and_an_unknown_setting_is_an_error():
+    lists = Experiment(tasks=["age", "gender"], loss_weights=[1.0, 2.0])
+    assert lists == Experiment(tasks=("age", "gender"), loss_weights=(1.0, 2.0)) and hash(lists)
+    with pytest.raises(TypeError, match="learning_rates"):
+        Experiment(learning_rates=0.1)
+    with pytest.raises(TypeError, match="learning_rates"):
+        replace(Experiment(), learning_rates=0.1)
+
+
+def test_every_setting_belongs_to_one_documented_part():
+    parts = (Network, Training, Weighting, Data)
+    own = [field.name for part in parts for field in fields(part)]
+    assert sorted([*own, "variant"]) == sorted(field.name for field in fields(Experiment)) and len(own) == len({*own})
+    assert all(part.__doc__ for part in parts)
+
+
+def test_some_tasks_of_an_experiment_keep_their_weights():
+    several = Experiment(tasks=("age", "gender", "smile"), loss_weights=(1.0, 2.0, 3.0))
+    assert with_tasks(several, ("smile", "age")) == replace(several, tasks=("smile", "age"), loss_weights=(3.0, 1.0))
+    assert with_tasks(several, ("age",)) == replace(several, tasks=("age",), loss_weights=())
+    assert with_tasks(Experiment(), ("age", "gender")).loss_weights == ()
+
+
+def test_settings_bring_no_tensorflow_along():
+    # The package itself may: here only what this module asks for is imported.
+    code = f"""
+import sys, types
+package = types.ModuleType("mtl_keras")
+package.__path__ = [{str(Path(mtl_keras.__file__).parent)!r}]
+sys.modules["mtl_keras"] = package
+import mtl_keras.studies.settings
+sys.exit(" ".join({{"tensorflow", "keras"}} & {{*sys.modules}}) or 0)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stderr

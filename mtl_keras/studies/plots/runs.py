@@ -12,10 +12,10 @@ from matplotlib.ticker import MaxNLocator
 from mtl_keras.colors import BLUE, COLORS, GRAY, INK, VERMILION
 from mtl_keras.kinds import SCORES, SHOWN, metric_of
 from mtl_keras.studies.plots.style import canvas, figure_name, note_at, panels
-from mtl_keras.studies.results import GROUPS, group_of
+from mtl_keras.studies.stages import Group, group_of
 from mtl_keras.tasks import TASKS
 
-LOOKS = dict(zip(GROUPS, (("s", GRAY), ("D", INK), ("o", BLUE), ("^", VERMILION)), strict=True))
+LOOKS = dict(zip(Group, (("s", GRAY), ("D", INK), ("o", BLUE), ("^", VERMILION)), strict=True))
 
 
 def learning_curves(histories: dict[str, pd.DataFrame], path: Path | str) -> None:
@@ -69,13 +69,13 @@ def compare_runs(runs: pd.DataFrame, path: Path | str) -> None:
     """
     columns = [name for name in runs if name.rpartition(".")[2] in SHOWN and runs[name].notna().any()]
     columns = sorted(columns, key=lambda name: [*TASKS, name.partition(".")[0]].index(name.partition(".")[0]))
-    runs = runs.assign(group=pd.Categorical([group_of(run) for _, run in runs.iterrows()], GROUPS))
+    runs = runs.assign(group=pd.Categorical([group_of(run) for _, run in runs.iterrows()], list(Group)))
     runs = runs.sort_values("group", kind="stable", ignore_index=True)
     with canvas(path, 12, 0.9 + math.ceil(len(columns) / 2) * (1.1 + 0.3 * max(2, len(runs)))) as figure:
         for place, (axis, column) in enumerate(zip(panels(figure, len(columns), 2), columns, strict=True)):
             _compare(axis, runs, column)
             axis.set_yticks(range(len(runs)), runs["run"] if place % 2 == 0 else [""] * len(runs))
-        shown = {group: LOOKS[group] for group in GROUPS if columns and (runs["group"] == group).any()}
+        shown = {group: LOOKS[group] for group in Group if columns and (runs["group"] == group).any()}
         handles = [Line2D([], [], ls="", marker=m, color=c, ms=9, label=group) for group, (m, c) in shown.items()]
         figure.legend(handles=handles, loc="outside lower center", ncols=4)
 
@@ -84,7 +84,7 @@ def _compare(axis: Axes, runs: pd.DataFrame, column: str) -> None:
     factor, lower = metric_of(column).factor, metric_of(column).lower_is_better
     points = factor * runs.reindex(columns=[column, f"{column}.low", f"{column}.high"]).astype(float)
     points = points.T.fillna(points[column]).T.dropna()  # without bounds, an interval of no width
-    near = points[runs["group"].loc[points.index] != "baseline"]
+    near = points[runs["group"].loc[points.index] != Group.BASELINE]
     near = near.to_numpy() if len(near) else points.to_numpy()
     margin = 0.1 * (near.max() - near.min()) or 1
     left, right = near.min() - margin, near.max() + 3 * margin

@@ -62,7 +62,7 @@ def figure_name(column: str) -> str:
 
 
 def note_at(axis: Axes, text: str, place: tuple, shift: tuple, color: str = INK, size: int = 9) -> None:
-    """Write a text beside a place (x, y) of the data, so many points to the right and up, and leading away from it."""
+    """Write a text beside a place (x, y) of the data, shifted right and up by points, and leading away from it."""
     across = "center" if not shift[0] else "left" if shift[0] > 0 else "right"
     up = "center" if not shift[1] else "bottom" if shift[1] > 0 else "top"
     axis.annotate(text, place, shift, textcoords="offset points", ha=across, va=up, fontsize=size, color=color)

@@ -1,0 +1,80 @@
+"""A results folder in the making: its table, and what a reader must know of it."""
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from mtl_keras.evaluation.metrics import metrics_with_intervals
+from mtl_keras.evaluation.predictions import predictions
+from mtl_keras.studies import results
+from mtl_keras.studies.costs import cost_lines
+from mtl_keras.studies.cross_validation import CrossValidation, fold_lines
+from mtl_keras.studies.rows import labelled_rows
+from mtl_keras.studies.runs import Run
+from mtl_keras.studies.seeds import seed_statistics
+from mtl_keras.studies.settings import Experiment
+from mtl_keras.studies.shared_features import seconds_note
+from mtl_keras.studies.study import Study
+from mtl_keras.studies.test_time_augmentation import described
+from mtl_keras.tasks import Task
+from mtl_keras.training import model_folder
+
+
+class Report:
+    """The tables of a results folder, written anew after each run, lest a finished run be lost."""
+
+    def __init__(self, study: Study, tasks: list[Task], notes: list[str], how: CrossValidation):
+        self.study, self.out, self.tasks, self.notes, self.how = study, study.out, tasks, notes, how
+        self.runs: dict[str, Run] = {}
+        self.seeds: list[dict] = []
+
+    def start(self, rows: Iterable[dict]) -> None:
+        """Begin new tables with these rows of `runs.csv`."""
+        for name in ("runs.csv", "differences.csv", "costs.csv", "folds.csv"):
+            (self.out / name).unlink(missing_ok=True)
+        self.write(rows)
+
+    def write(self, rows: Iterable[dict] = ()) -> str:
+        """Add rows to `runs.csv` and return the table's Markdown, which is written as well."""
+        results.write_runs(list(rows), self.out)
+        folds = self.out / "folds.csv"
+        lines = [
+            *seed_statistics(self.seeds, results.figure_columns(self.tasks)),
+            *cost_lines(self.out),
+            *(fold_lines(pd.read_csv(folds), self.how) if folds.exists() else []),
+        ]
+        notes = [*self.notes, *seconds_note(self.out, [*self.study.frozen_trunks])]
+        return results.write_markdown(self.out, self.tasks, notes, lines)
+
+    def add(self, runs: list[Run], elsewhere: pd.DataFrame | None = None, drawn: bool = True) -> list[Run]:
+        """Add finished runs, and how their models do on the rows of another set, and return them."""
+        self.runs |= {run.row["run"]: run for run in runs if drawn}
+        self.write(run.row for run in runs)
+        for run in runs if elsewhere is not None else []:
+            model = model_folder.load(run.model)
+            found = metrics_with_intervals(predictions(model, elsewhere), model.tasks)
+            name = f"{run.row['run']}, tested on {', '.join(sorted(set(elsewhere['source'])))}"
+            self.write([{**described(run, name), **found}])
+        return runs
+
+
+def notes_on(experiment: Experiment, parts: tuple[pd.DataFrame, ...]) -> list[str]:
+    """Return what a reader of the table must know of its rows."""
+    tasks = experiment.chosen_tasks()
+    learned, all_rows = ([len(part) for part in rows] for rows in ([labelled_rows(p, tasks) for p in parts], parts))
+    more = "" if learned == all_rows else " ({}, {} and {} with those of other tasks)".format(*all_rows)
+    notes = [
+        f"{learned[0]} training, {learned[1]} validation and {learned[2]} test images{more}; "
+        "all copies of one photo are in one part",
+        f"seed {experiment.seed}; settings and versions in run.json; seconds of training, measuring and saving; "
+        "images a second of training alone",
+        "with mirror image: the mean answer over both; six views: over the image, zoomed in and out by a tenth, "
+        "and the mirror image of each",
+    ]
+    if experiment.refit:
+        notes.append("trained once more on training and validation images, for as many epochs as were best")
+    if experiment.frozen_epochs:
+        notes.append("frozen: heads trained on the features of the trunk as it was")
+    if experiment.frozen_epochs and experiment.epochs:
+        notes.append("averaged weights: a quarter of those before fine-tuning and three quarters of those after")
+    return notes

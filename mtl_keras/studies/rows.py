@@ -1,0 +1,37 @@
+"""Which rows of a label table a network learns from, and what of them tells its run apart from others."""
+
+import numpy as np
+import pandas as pd
+
+from mtl_keras.data.sampling import balanced, parse_balance
+from mtl_keras.data.table import encode
+from mtl_keras.studies.settings import Data, Network
+from mtl_keras.tasks import HEAD_POSE, Task
+
+
+def labelled_rows(table: pd.DataFrame, tasks: list[Task]) -> pd.DataFrame:
+    """Return the rows that have a label of at least one of the tasks."""
+    known = np.any([encode(table, task)[1] > 0 for task in tasks], axis=0)
+    return table if known.all() else table[known].reset_index(drop=True)
+
+
+def label_part(table: pd.DataFrame, tasks: list[Task]) -> pd.DataFrame:
+    """Return what of a label table tells runs of these tasks apart.
+
+    Rows without a label of them are not trained on: a data set more does not make a run start anew. The angles of a
+    head were turned with its crop, by a detector that rounds otherwise on another processor: they count only for a
+    network that learns them.
+    """
+    angles = [] if HEAD_POSE in tasks else HEAD_POSE.columns
+    return labelled_rows(table, tasks).drop(columns=[*angles], errors="ignore")
+
+
+def unlabelled(network: Network, table: pd.DataFrame) -> list[str]:
+    """Return the names of the network's tasks that no row has a label of."""
+    return [task.name for task in network.chosen_tasks() if not encode(table, task)[1].any()]
+
+
+def with_balance(data: Data, table: pd.DataFrame) -> pd.DataFrame:
+    """Return training rows with how often each is seen, where `balance` says it."""
+    balance = parse_balance(data.balance)
+    return balanced(table, balance) if balance else table
