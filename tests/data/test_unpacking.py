@@ -35,6 +35,10 @@ def test_images_and_labels_come_back_and_are_written_once(table, tmp_path, monke
     assert {Path(path).name: Path(path).read_bytes() for path in found["path"]} == pixels
     part = unpack_shards(read_shards(tmp_path / "shards", "test"), tmp_path / "cache")
     assert len(part) == 2 and all(Path(path).is_file() for path in part["path"])
+    # A part that was unpacked first is not taken for the whole.
+    unpack_shards(read_shards(tmp_path / "shards", "test"), tmp_path / "other")
+    whole = unpack_shards(read_shards(tmp_path / "shards"), tmp_path / "other")
+    assert len(whole) == 9 and all(Path(path).is_file() for path in whole["path"])
     monkeypatch.setattr(unpacking, "_write", None)
     assert unpack_shards(read_shards(tmp_path / "shards"), tmp_path / "cache").equals(found)
 

@@ -246,9 +246,19 @@ def frozen_epochs(base, fitted, parts, tmp_path):
     assert fitted(base, study=True)[0].folder.name.startswith("tiny-age-gender-trained-")
 
 
-def epochs(base, fitted):
+def epochs(base, fitted, parts):
     (found,) = fitted(replace(base, epochs=11))
     assert found.epochs == 11
+    # Between them the loss on the validation rows is measured.
+    measured = np.concatenate([labels["age"] for _, labels, _ in found.validation])
+    assert measured.tolist() == parts[1]["age"].tolist()
+    # The whole network starts from the heads of the frozen stage, where there was one.
+    heads, found = fitted(replace(base, frozen_epochs=2, epochs=11), study=True)
+    own = [layer.name for layer in heads.model.layers if layer.weights and layer is not heads.model.trunk]
+    assert own and found.epochs == 11
+    for name in own:
+        before, after = (one.model.get_layer(name).get_weights()[0] for one in (heads, found))
+        np.testing.assert_array_equal(before, after)
 
 
 def batch_size(base, fitted):

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 
 from mtl_keras.evaluation.features import trunk_features
+from mtl_keras.evaluation.predictions import predictions
 from mtl_keras.studies import shared_features as module
 from mtl_keras.studies import study as study_module
 from mtl_keras.studies.network import build
 from mtl_keras.studies.settings import Experiment
 from mtl_keras.studies.shared_features import network_name, seconds_note, seconds_noted
 from mtl_keras.studies.study import Study
+from mtl_keras.training import model_folder
 
 
 @pytest.fixture
@@ -42,6 +44,8 @@ def test_two_runs_share_them_and_neither_is_charged(tiny_backbone, parts, tmp_pa
     first, second = (study.run(settings)[0] for settings in (both, replace(both, tasks=("gender",))))
     assert asked == [False, True, False, False]
     assert seconds_noted(tmp_path) == {"tiny": 400}
+    answers = predictions(model_folder.load(first.model), parts[2])
+    np.testing.assert_allclose(first.predictions["age.value"], answers["age.value"], atol=1e-4)
     assert first.row["seconds"] == second.row["seconds"] == 0
     # It outlives the run's training, and the next one that takes the features from the cache.
     for resume in (True, False):

@@ -57,6 +57,14 @@ def test_without_resume_only_runs_of_the_study_itself_are_taken_and_nothing_is_d
     assert resumed.start_run(changed) != folder and resumed.find_run(GENDER_ALONE)
 
 
+def test_a_run_that_was_broken_off_goes_on_in_its_folder_only_with_resume(tmp_path):
+    resumed = Study((ROWS, ROWS, ROWS), tmp_path, resume=True)
+    folder = resumed.start_run(GENDER_ALONE)
+    (folder / "backup").mkdir()
+    assert resumed.start_run(GENDER_ALONE) == folder and (folder / "backup").exists()
+    assert Study((ROWS, ROWS, ROWS), tmp_path).start_run(GENDER_ALONE) == folder and not (folder / "backup").exists()
+
+
 def test_other_labels_are_another_run_and_rows_of_other_tasks_are_none(tmp_path):
     finished(Study((ROWS, ROWS, ROWS), tmp_path, resume=True))
     smiles = pd.DataFrame({"path": ["c"], "source": "genki4k", "smile": "smiling"})
