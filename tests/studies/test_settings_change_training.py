@@ -297,7 +297,7 @@ def trunk_rate(base, fitted):
 
 
 def freeze_stem(base, fitted, monkeypatch):
-    stem = replace(BACKBONES[base.backbone], stem_end="convolution")
+    stem = replace(BACKBONES[base.backbone], stages=("convolution",))
     monkeypatch.setitem(BACKBONES, base.backbone, stem)
     monkeypatch.setattr(network, "find_weights", lambda name: name)
     monkeypatch.setattr(network, "load_facenet_weights", lambda trunk, path: None)
