@@ -45,11 +45,12 @@ GRADIENTS = np.array([[1.0, 2.0, 0.0, 1.0], [-2.0, 0.5, 1.0, 0.0], [0.5, -1.0, 3
 PINNED = {
     "equal": [1.0, 1.0, 1.0],
     "uncertainty": [1.0, 1.0, 1.0],  # at the start of training
+    "geometric_mean": [1.0582673, 0.2645668, 0.1322834],
     "mgda": [0.4255733, 0.4306257, 0.1438010],
     "pcgrad": [-0.6214287, 2.0761907, 4.2476192, 2.2690477],
 }
 # The smallest sides that the trunks can take; a trunk that is not here is built at its usual one.
-SMALLEST = {"facenet": 75, "facenet_small": 75, "features": WIDTH}
+SMALLEST = {"mobilenet_v3_small": 32, "facenet": 75, "facenet_small": 75, "features": WIDTH}
 # Ways of sharing that need a trunk with stages.
 CUT = {"cross_stitch"}
 # With three trunks of 23 million weights it would be the longest test of all.

@@ -94,6 +94,16 @@ def test_the_readme_is_short():
     assert len(README.splitlines()) <= 150
 
 
+@pytest.mark.parametrize("block", [block for _, block in blocks("diff")], ids=lambda block: block.split("\n")[0])
+def test_diffs_are_what_was_added(block):
+    place, *lines = block.removesuffix("\n").split("\n")
+    added = [line.removeprefix("+") for line in lines]
+    assert all(line.startswith("+") for line in lines) and place.startswith("+++ ")
+    text = (ROOT / place.removeprefix("+++ ")).read_text(encoding="utf-8")
+    # Single lines may stand apart, what is a whole piece is there as it is.
+    assert "\n".join(added) in text or (len(added) < 3 and all(f"{line}\n" in text for line in added))
+
+
 def test_ci_runs_the_readmes_test_command():
     assert 'pip install -e ".[test]" && pytest' in SHELL
     assert "grep -m 1 -E '^pip install .+ && pytest' README.md" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")

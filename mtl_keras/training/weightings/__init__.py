@@ -8,6 +8,7 @@ WEIGHTINGS = Table(
     {
         "equal": "mtl_keras.training.weightings.from_losses:equal",
         "uncertainty": "mtl_keras.training.weightings.uncertainty:uncertainty",
+        "geometric_mean": "mtl_keras.training.weightings.geometric_mean:geometric_mean",
         "mgda": "mtl_keras.training.weightings.mgda:mgda",
         "pcgrad": "mtl_keras.training.weightings.pcgrad:pcgrad",
     },
