@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 
-from mtl_keras.commands.options import Audit, Crop, Pack, Reads, Render
+from mtl_keras.commands.options import Audit, Crop, DatasetOptions, Pack, Render
 from mtl_keras.data.audit import check_images
 from mtl_keras.data.audit_page import write_report
 from mtl_keras.data.packing import pack_shards
@@ -47,7 +47,7 @@ def faces_cut_out(photos: pd.DataFrame, folder: Path | None, settings: CropSetti
         yield crop_faces(photos, place, settings)
 
 
-def checked(options: Reads) -> pd.DataFrame:
+def checked(options: DatasetOptions) -> pd.DataFrame:
     """Return the label table of the data set that the options name, with its images checked."""
     return check_images(read(options.dataset, options.data, options.strict))
 

@@ -35,7 +35,7 @@ class List:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reads:
+class DatasetOptions:
     """The options of a command that reads a data set."""
 
     # Name of the data set, of `mtl-keras list datasets`.
@@ -47,7 +47,7 @@ class Reads:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluate(Reads):
+class Evaluate(DatasetOptions):
     """Measure a trained model on a data set: every task that the data labels, with 95 % intervals, and by group.
 
     Example: mtl-keras evaluate results/facenet_utk/models/NAME --dataset utkface --data UTKFace --json figures.json
@@ -159,7 +159,7 @@ class Crop:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Audit(Reads):
+class Audit(DatasetOptions):
     """Report on data sets: what they label, what cannot be read, which images are copies, which labels are odd.
 
     Example: mtl-keras audit --dataset utkface --data UTKFace --out audit
@@ -176,7 +176,7 @@ class Audit(Reads):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pack(Reads):
+class Pack(DatasetOptions):
     """Pack a data set's images and labels into TFRecord shards, for training from many machines or an object store.
 
     Example: mtl-keras pack --dataset utkface --data UTKFace --out shards

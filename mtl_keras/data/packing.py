@@ -41,7 +41,7 @@ KNOWN = ("path", "source", "split", "group", "image", "_name", "_bytes")
 
 
 def pack_shards(table: pd.DataFrame, folder: str | Path, rows_per_shard: int = 4096, seed: int = 0) -> dict:
-    """Write a label table with its images as shards of at most so many rows, and return the manifest.
+    """Write a label table with its images as shards of at most `rows_per_shard` rows, and return the manifest.
 
     The shards are equally large. One image at a time is in memory. Packing that was interrupted goes on where it
     stopped when the call is repeated; whole shards are kept. Of the columns only those named above are packed; a line

@@ -2,8 +2,8 @@
 
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -19,17 +19,21 @@ from mtl_keras.tasks import Task
 IN_MEMORY = 2**28
 
 
-class Reads(Protocol):
-    """What a pipeline must know of the network that it feeds."""
+@dataclass(frozen=True)
+class InputSpec:
+    """What a pipeline must know of the network that it feeds; a `MultiTaskModel` says the same of itself.
+
+    Without `tasks` there are images alone, without labels and masks.
+    """
 
     tasks: list[Task]
     image_size: int
-    resize_method: str
+    resize_method: str = "bilinear"
 
 
 def batches(
     table: pd.DataFrame,
-    model: Reads,
+    model: InputSpec,
     batch_size: int | dict[str, int] = 64,
     augment: bool | Augmentation = False,
     shuffle: bool | None = None,
@@ -40,7 +44,7 @@ def batches(
 
     `augment` changes the images at random (True, or how); shuffling is on wherever that is, unless told otherwise.
     Shuffled rows are seen as often as their `times` say (`mtl_keras.data.sampling`); a `batch_size` of {source: rows}
-    gives every batch so many rows of each source, until the source that lasts longest is seen.
+    fixes the rows of each source in every batch, until the source that lasts longest is seen.
     Order and changes depend on seed, epoch and row alone: an epoch is one pass over the returned dataset, counted from
     `first_epoch`, so that a resumed run sees what an uninterrupted one would have seen.
     """
@@ -50,12 +54,12 @@ def batches(
     paths, form = tuple(table["path"]), (model.image_size, model.resize_method)
     kept = shuffle and len(paths) * 3 * model.image_size**2 <= IN_MEMORY
     # A file that was written anew since is another image.
-    columns = (decoded(paths, changed_at(paths), *form) if kept else tf.constant(paths), labels, masks)
+    columns = (decoded(paths, modified_at(paths), *form) if kept else tf.constant(paths), labels, masks)
 
     def load(index, epoch):
         image, label, mask = tf.nest.map_structure(lambda column: tf.gather(column, index), columns)
         image = image if kept else read(tf.io.read_file(image), *form)
-        return changed(image, how, seed, epoch, index), label, mask
+        return augmented(image, how, seed, epoch, index), label, mask
 
     if isinstance(batch_size, dict) and not shuffle:
         raise UserError(f"batches of {batch_size}: a fixed composition needs shuffled rows; pass shuffle=True")
@@ -74,7 +78,7 @@ def batches(
 
 
 @lru_cache(maxsize=1)
-def decoded(paths: tuple[str, ...], changed_at: tuple[int, ...], size: int, method: str) -> tf.Tensor:
+def decoded(paths: tuple[str, ...], modified_at: tuple[int, ...], size: int, method: str) -> tf.Tensor:
     """Return all images of these files as (N, size, size, 3) uint8, which are kept until others are asked for."""
     files = tf.data.Dataset.from_tensor_slices([*paths])
     pixels = files.map(lambda path: read(tf.io.read_file(path), size, method), num_parallel_calls=tf.data.AUTOTUNE)
@@ -83,7 +87,7 @@ def decoded(paths: tuple[str, ...], changed_at: tuple[int, ...], size: int, meth
         return tf.concat([*pixels.batch(256)], axis=0)
 
 
-def changed_at(paths: Iterable[str]) -> tuple[int, ...]:
+def modified_at(paths: Iterable[str]) -> tuple[int, ...]:
     """Return when each file was last written, in nanoseconds; one that is not there is tf.errors.NotFoundError."""
 
     def stamp(path):
@@ -101,7 +105,7 @@ def read(contents: tf.Tensor, size: int, method: str) -> tf.Tensor:
     return images.resize(images.decode(contents), size, method)
 
 
-def changed(image: tf.Tensor, how: Augmentation | bool, seed: int, epoch: tf.Tensor, row: tf.Tensor) -> tf.Tensor:
+def augmented(image: tf.Tensor, how: Augmentation | bool, seed: int, epoch: tf.Tensor, row: tf.Tensor) -> tf.Tensor:
     """Return (S, S, 3) uint8 changed as `how` says, by seed, epoch and row alone."""
     return augment(image, tf.stack([seed * 2_000_003 + epoch, row]), how) if how else image
 

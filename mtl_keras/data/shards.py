@@ -17,13 +17,13 @@ from tqdm import tqdm
 
 from mtl_keras.data.augment import AUGMENTATION, Augmentation
 from mtl_keras.data.manifest import Shards, damage, read_manifest, reason
-from mtl_keras.data.pipeline import Reads, changed, check_labelled, finished, options, read
+from mtl_keras.data.pipeline import InputSpec, augmented, check_labelled, finished, options, read
 from mtl_keras.data.table import SPLITS, complete
 from mtl_keras.errors import UserError
 from mtl_keras.kinds import kind_of
 from mtl_keras.tasks import TASKS, Task, add_task
 
-# A shuffled pass reads so many shards by turns, and mixes so many of their records, still encoded, in memory.
+# Numbers of shards that a shuffled pass reads by turns, and of their encoded records that it mixes in memory.
 READERS, WINDOW = 8, 1024
 # Records that are parsed at once for the label table, which has no use for their images.
 CHUNK = 256
@@ -84,7 +84,7 @@ def shard_table(shards: Shards) -> pd.DataFrame:
 
 def shard_batches(
     shards: Shards,
-    model: Reads,
+    model: InputSpec,
     batch_size: int = 64,
     augment: bool | Augmentation = False,
     shuffle: bool | None = None,
@@ -110,7 +110,7 @@ def shard_batches(
         image = read(features["image"], model.image_size, model.resize_method)
         labels = {name: pair[0] for name, pair in pairs.items()}
         masks = {name: pair[1] * weight for name, pair in pairs.items()}
-        return changed(image, how, seed, epoch, row), labels, masks
+        return augmented(image, how, seed, epoch, row), labels, masks
 
     index, workers, replicas = _worker(model)
     total = shards.rows
@@ -132,7 +132,7 @@ def shard_batches(
     return loaded.take(-(-total // batch_size)).prefetch(2).with_options(options("OFF"))
 
 
-def _worker(model: Reads) -> tuple[int, int, int]:
+def _worker(model: InputSpec) -> tuple[int, int, int]:
     """Return this worker's place, the number of workers and of replicas; other strategies have one worker."""
     strategy = model.distribute_strategy if isinstance(model, keras.Model) else tf.distribute.get_strategy()
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):

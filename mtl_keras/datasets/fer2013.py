@@ -6,8 +6,6 @@ validation, test). Some images are there twice under different labels.
 The data (research use) are at https://www.kaggle.com/c/challenges-in-representation-learning-facial-expression-recognition-challenge.
 """
 
-import os
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +15,7 @@ from tqdm import tqdm
 
 from mtl_keras.datasets.class_folders import SPLITS, read_class_folders
 from mtl_keras.errors import UserError
-from mtl_keras.files import folder_of
+from mtl_keras.files import folder_of, replacing_folder
 from mtl_keras.tasks import EXPRESSION
 
 CSV, IMAGES, SIDE = "fer2013.csv", "fer2013_images", 48
@@ -42,12 +40,10 @@ def fer2013(folder: str | Path, strict: bool = False) -> pd.DataFrame:
 
 def write_images(source: Path, images: Path, strict: bool = False) -> list[dict]:
     """Write the images of `fer2013.csv` into split and class folders, and return the rows that are no image."""
-    unfinished, skipped = images.with_name(f".{images.name}"), []
-    try:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        parts = pd.read_csv(source, dtype=str, chunksize=ROWS_AT_ONCE, keep_default_na=False)
-        with tqdm(desc=f"writing {images.name}", unit="image") as bar:
-            for part in parts:
+    skipped = []
+    with replacing_folder(images) as unfinished, tqdm(desc=f"writing {images.name}", unit="image") as bar:
+        try:
+            for part in pd.read_csv(source, dtype=str, chunksize=ROWS_AT_ONCE, keep_default_na=False):
                 lacking = [name for name in ("emotion", "pixels", "Usage") if name not in part]
                 if lacking:
                     raise UserError(f"{source}: has no column {lacking[0]!r}; expected emotion, pixels, Usage")
@@ -57,17 +53,12 @@ def write_images(source: Path, images: Path, strict: bool = False) -> list[dict]
                         raise UserError(f"{source}: row {row}: {reason}; mend it, or read without strict")
                     skipped += [{"path": f"{source}, row {row}", "reason": reason}] if reason else []
                 bar.update(len(part))
-        if not unfinished.is_dir():
+        except UserError:
+            raise
+        except ValueError as error:
+            raise UserError(f"{source}: cannot be read as CSV ({' '.join(str(error).split())}); get it anew") from None
+        if not any(unfinished.iterdir()):
             raise UserError(f"{source}: none of its rows is an image; expected 2,304 numbers from 0 to 255 in `pixels`")
-        os.replace(unfinished, images)
-    except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(
-            f"{source}: cannot be turned into images in {images} ({reason}); copy it where there is room "
-            "and where you may write"
-        ) from None
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
     return skipped
 
 

@@ -3,7 +3,7 @@
 `imdb_crop/imdb.mat` (460,723 photos) and `wiki_crop/wiki.mat` (62,328) each hold one struct whose fields have a value
 a photo: `dob` (date of birth, a MATLAB day number), `photo_taken` (year), `full_path` (below the folder of the .mat),
 `gender` (0 female, 1 male, NaN unknown), `name`, `face_score` (not finite: no face was found) and `second_face_score`
-(NaN: no second face). The labels were gathered by a program, so much has to be left out; see `imdb_wiki`.
+(NaN: no second face). A program gathered the labels, and many have to be left out; see `imdb_wiki`.
 Age is in whole years on 1 July of the year of the photo, a birthday on that day counted.
 The data (academic research) are at https://data.vision.ee.ethz.ch/cvl/rrothe/imdb-wiki/.
 """

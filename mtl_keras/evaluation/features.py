@@ -12,23 +12,16 @@ import tensorflow as tf
 
 from mtl_keras import __version__
 from mtl_keras.data.augment import view
-from mtl_keras.data.pipeline import batches
+from mtl_keras.data.pipeline import InputSpec, batches
 from mtl_keras.files import replacing
 from mtl_keras.training.model import MultiTaskModel
-
-
-class ImagesOnly:
-    """Asks a pipeline for images of a model's size, without labels."""
-
-    def __init__(self, model: MultiTaskModel):
-        self.tasks, self.image_size, self.resize_method = [], model.image_size, model.resize_method
 
 
 def image_batches(
     model: MultiTaskModel, table: pd.DataFrame, batch_size: int = 64, flip: bool = False, zoom: float = 1.0
 ) -> tf.data.Dataset:
     """Return batches of images (B, S, S, 3) uint8 in the table's order, each as `view` shows it."""
-    read = batches(table, ImagesOnly(model), batch_size)
+    read = batches(table, InputSpec([], model.image_size, model.resize_method), batch_size)
     return read.map(lambda images, labels, masks: view(images, flip, zoom))
 
 

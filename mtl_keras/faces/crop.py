@@ -25,9 +25,9 @@ from mtl_keras.tasks import HEAD_POSE
 CROPPING = 1  # raised when the same photo is cropped differently, so that older folders are cropped anew
 # A process holds photos in memory up to this number and this many pixels, or a single larger one.
 BATCH_IMAGES, BATCH_PIXELS = 32, 32_000_000
-# Photos of one size come into one batch, as far as they stand within so many of each other.
+# Photos of one size come into one batch, as far as they stand within this number of each other.
 WINDOW = 512
-# Starting one more process takes about as long as cropping so many photos.
+# Starting one more process takes about as long as cropping this number of photos.
 PROCESS_IMAGES = 250
 
 

@@ -27,7 +27,7 @@ class Metric(NamedTuple):
 
     @property
     def factor(self) -> float:
-        """The number that is shown is so many times the one in `runs.csv`."""
+        """What the number in `runs.csv` is multiplied by to be shown."""
         return 100 if self.unit == "%" else 1
 
     def of_output(self, output: str) -> "Metric":
@@ -41,7 +41,7 @@ RMSE = Metric("rmse", "RMSE", "RMSE", True)
 
 
 def cumulative_score(within: float) -> Metric:
-    """Return the metric that is the fraction of answers with an error of at most so many units: `cs5`."""
+    """Return the fraction of answers whose error is at most this bound, in the task's unit, as a metric: `cs5`."""
     words = f"within {within:g}"
     return Metric(f"cs{within:g}".replace(".", "_"), words, f"{words}, %", False, "%")
 

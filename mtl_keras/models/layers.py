@@ -72,7 +72,7 @@ class Luminance(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("mtl_keras")
 class ReflectedBorder(keras.layers.Layer):
-    """Surrounds images (B, H, W, C) by so many of their own pixels, mirrored at the edge: (B, H + 2 w, W + 2 w, C)."""
+    """Surrounds images (B, H, W, C) by `width` of their own pixels, mirrored at the edge: (B, H + 2 w, W + 2 w, C)."""
 
     def __init__(self, width: int, **layer_options):
         super().__init__(**layer_options)

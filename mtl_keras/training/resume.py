@@ -62,7 +62,7 @@ class Backup(keras.callbacks.Callback):
 
 
 def backed_up(backup: Path, epochs: int) -> Path:
-    """Return the file of weights and optimizer state after so many epochs."""
+    """Return the file of weights and optimizer state after this number of epochs."""
     return backup / f"{epochs}.weights.h5"
 
 

@@ -126,7 +126,7 @@ def reduction(x, name: str):
 
 # === Functional model ===
 def inception_resnet_v1(image_size: int, blocks: tuple[int, int, int], name: str) -> keras.Model:
-    """Builds the trunk with so many blocks of each kind: images (B, S, S, 3) to features (B, 1792).
+    """Builds the trunk with these numbers of blocks of each kind: images (B, S, S, 3) to features (B, 1792).
 
     Images hold (pixel - 127.5) / 128. The features are float32 in mixed precision too. An image side under 75 pixels
     is a `UserError`.

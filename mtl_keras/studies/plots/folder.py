@@ -5,10 +5,9 @@ from pathlib import Path
 from mtl_keras.colors import COLORS
 from mtl_keras.data.derive import derived
 from mtl_keras.data.images import read_image
-from mtl_keras.data.pipeline import batches
+from mtl_keras.data.pipeline import InputSpec, batches
 from mtl_keras.data.table import write_table
 from mtl_keras.datasets.rendered import rendered
-from mtl_keras.evaluation.features import ImagesOnly
 from mtl_keras.evaluation.groups import by_group
 from mtl_keras.evaluation.predictions import predictions
 from mtl_keras.kinds import kind_of
@@ -51,7 +50,7 @@ def draw(runs: dict[str, Run], best: Run, experiment: Experiment, out: Path) -> 
     model = model_folder.load(best.model)
     captions = plots.face_captions(predictions(model, faces), tasks)
     plots.face_grid([read_image(path) for path in faces["path"]], captions, out / FACES)
-    images, _, _ = next(iter(batches(faces[:1], ImagesOnly(model), 1)))
+    images, _, _ = next(iter(batches(faces[:1], InputSpec([], model.image_size, model.resize_method), 1)))
     maps = model.first_maps(images)
     if maps is not None:
         plots.feature_maps(images[0].numpy(), maps[0].numpy(), out / "feature_maps.png")
