@@ -22,6 +22,8 @@ class Task:
     A `regression` head learns (label - center) / scale, so that its loss is of the size of a cross-entropy.
     `within` is the error up to which a number counts as right (the cumulative score of age estimation), and `range`
     the smallest and the largest number that a label may be; without it the kind's own range holds.
+    `oriented` says that a label does not hold for the image mirrored or turned: training then does neither, and
+    answers are not averaged over mirrored looks.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Task:
     scale: float = 1.0
     within: float | None = None
     range: tuple[float, float] | None = None
+    oriented: bool = False
 
     def __post_init__(self):
         # JSON knows lists only, and a task must be hashable.
@@ -79,7 +82,7 @@ AGE_RANGE = Task(
     classes=("0-2", "4-6", "8-12", "15-20", "25-32", "38-43", "48-53", "60-100"),
     unit="years",
 )
-HEAD_POSE = Task("head_pose", "angle", outputs=("yaw", "pitch", "roll"), unit="degrees", scale=30.0)
+HEAD_POSE = Task("head_pose", "angle", outputs=("yaw", "pitch", "roll"), unit="degrees", scale=30.0, oriented=True)
 # The two other ways of the FaceNet article to learn age: the most probable of its 117 bins, and regression with MSE.
 AGE_ARGMAX = replace(AGE, readout="argmax")
 AGE_REGRESSION = Task("age", "regression", unit="years", center=33.0, scale=20.0, within=5.0)

@@ -1,8 +1,11 @@
 """Random changes of a training image that leave its labels true."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import tensorflow as tf
+
+from mtl_keras.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,14 @@ class Augmentation:
 
 
 AUGMENTATION = Augmentation()
+
+
+def augmentation(augment: bool | Augmentation, tasks: Iterable[Task]) -> Augmentation | None:
+    """Return how images are changed for these tasks: as usual (True) or as given, but only so that labels stay true."""
+    how = AUGMENTATION if augment is True else augment
+    if how and any(task.oriented for task in tasks):
+        return replace(how, mirror=False, rotation=0.0)
+    return how or None
 
 
 def augment(image: tf.Tensor, seed: tf.Tensor, how: Augmentation = AUGMENTATION) -> tf.Tensor:

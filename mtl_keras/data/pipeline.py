@@ -10,7 +10,7 @@ import pandas as pd
 import tensorflow as tf
 
 from mtl_keras.data import images, sampling
-from mtl_keras.data.augment import AUGMENTATION, Augmentation, augment
+from mtl_keras.data.augment import Augmentation, augment, augmentation
 from mtl_keras.data.table import encode
 from mtl_keras.errors import UserError
 from mtl_keras.tasks import Task
@@ -42,14 +42,15 @@ def batches(
 ) -> tf.data.Dataset:
     """Return batches of images (B, S, S, 3) uint8, labels {task: (B,) or (B, D)} and masks {task: (B,)}.
 
-    `augment` changes the images at random (True, or how); shuffling is on wherever that is, unless told otherwise.
+    `augment` changes the images at random (True, or how), but only so that the labels of the tasks stay true; shuffling
+    is on wherever that is, unless told otherwise.
     Shuffled rows are seen as often as their `times` say (`mtl_keras.data.sampling`); a `batch_size` of {source: rows}
     fixes the rows of each source in every batch, until the source that lasts longest is seen.
     Order and changes depend on seed, epoch and row alone: an epoch is one pass over the returned dataset, counted from
     `first_epoch`, so that a resumed run sees what an uninterrupted one would have seen.
     """
     labels, masks = encoded(table, model.tasks)
-    how = AUGMENTATION if augment is True else augment
+    how = augmentation(augment, model.tasks)
     shuffle = bool(how) if shuffle is None else shuffle
     paths, form = tuple(table["path"]), (model.image_size, model.resize_method)
     kept = shuffle and len(paths) * 3 * model.image_size**2 <= IN_MEMORY
@@ -105,7 +106,7 @@ def read(contents: tf.Tensor, size: int, method: str) -> tf.Tensor:
     return images.resize(images.decode(contents), size, method)
 
 
-def augmented(image: tf.Tensor, how: Augmentation | bool, seed: int, epoch: tf.Tensor, row: tf.Tensor) -> tf.Tensor:
+def augmented(image: tf.Tensor, how: Augmentation | None, seed: int, epoch: tf.Tensor, row: tf.Tensor) -> tf.Tensor:
     """Return (S, S, 3) uint8 changed as `how` says, by seed, epoch and row alone."""
     return augment(image, tf.stack([seed * 2_000_003 + epoch, row]), how) if how else image
 

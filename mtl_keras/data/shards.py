@@ -15,7 +15,7 @@ import pandas as pd
 import tensorflow as tf
 from tqdm import tqdm
 
-from mtl_keras.data.augment import AUGMENTATION, Augmentation
+from mtl_keras.data.augment import Augmentation, augmentation
 from mtl_keras.data.manifest import Shards, damage, read_manifest, reason
 from mtl_keras.data.pipeline import InputSpec, augmented, check_labelled, finished, options, read
 from mtl_keras.data.table import SPLITS, complete
@@ -100,7 +100,7 @@ def shard_batches(
     """
     _check_agreement(shards, model.tasks)
     check_labelled({task.name: shards.labelled(task.name) for task in model.tasks})
-    how = AUGMENTATION if augment is True else augment
+    how = augmentation(augment, model.tasks)
     shuffle = bool(how) if shuffle is None else shuffle
     spec = {"image": tf.io.FixedLenFeature((), tf.string), **_label_spec(model.tasks)}
 

@@ -26,7 +26,10 @@ def predictions(model: MultiTaskModel, table: pd.DataFrame, batch_size: int = 64
         model.predict(image_batches(model, table, batch_size, flip, zoom), verbose="auto")
         for flip, zoom in VIEWS[views]
     ]
-    outputs = {name: np.mean([one[name] for one in seen], axis=0) for name in seen[0]}
+    # A label of an oriented task does not hold for the mirrored image.
+    own = {task.name: [look for look, (flip, _) in zip(seen, VIEWS[views], strict=True) if not (flip and task.oriented)]
+           for task in model.tasks}  # fmt: skip
+    outputs = {name: np.mean([look[name] for look in looks], axis=0) for name, looks in own.items()}
     return with_predictions(table, model.tasks, outputs)
 
 

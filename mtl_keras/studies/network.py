@@ -51,16 +51,16 @@ def train_heads(
     rows: tuple[pd.DataFrame, pd.DataFrame],
     folder: Path,
 ) -> None:
-    """Train a model's heads on the features of the training images and of their mirrored images.
+    """Train a model's heads on the features of the training images, and of their mirrored ones where labels hold there.
 
     `rows` are those to train on and those to validate on.
     """
-    both = np.concatenate([features.train, features.mirrored])
-    table = pd.concat([with_balance(experiment, rows[0])] * 2, ignore_index=True)
+    seen = [features.train] if any(task.oriented for task in model.tasks) else [features.train, features.mirrored]
+    inputs, table = np.concatenate(seen), pd.concat([with_balance(experiment, rows[0])] * len(seen), ignore_index=True)
     heads = model.heads_network()
 
     def training(epoch):
-        return feature_batches(both, table, heads.tasks, FROZEN_BATCH, experiment.seed, epoch)
+        return feature_batches(inputs, table, heads.tasks, FROZEN_BATCH, experiment.seed, epoch)
 
     steps = int(training(0).cardinality()) * experiment.frozen_epochs
     optimizer = LayerwiseAdamW(cosine(FROZEN_RATE, steps), experiment.weight_decay)

@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import pandas as pd
 
-from mtl_keras.data.augment import AUGMENTATION
+from mtl_keras.data.augment import augmentation
 from mtl_keras.data.split import split
 from mtl_keras.evaluation.metrics import metrics_with_intervals
 from mtl_keras.evaluation.predictions import predictions, with_predictions
@@ -122,7 +122,8 @@ class Study:
         noted = {**asdict(settings), "weights": weights, "data": data, "strategy": "", "precision": ""}
         if own := [asdict(task) for task in settings.chosen_tasks() if task.name not in BUILT_IN]:
             noted["own_tasks"] = own
-        noted["augment"] = asdict(AUGMENTATION) if settings.augment else None
+        how = augmentation(settings.augment, settings.chosen_tasks())
+        noted["augment"] = asdict(how) if how else None
         del noted["variant"]  # stands in the folder's name
         return noted
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mtl_keras.data.augment import AUGMENTATION, Augmentation, augment, view
+from mtl_keras.data.augment import AUGMENTATION, Augmentation, augment, augmentation, view
+from mtl_keras.tasks import AGE, HEAD_POSE
 
 SIDE = 48
 OFF = Augmentation(mirror=False, rotation=0.0, zoom=0.0, shift=0.0, color=0.0, gray=0.0, erase=0.0)
@@ -163,3 +164,11 @@ def test_views_are_mirrored_and_seen_from_nearer_or_farther_away():
         seen = np.asarray(view(tf.constant(disc), False, zoom), float)[0, :, :, 0]
         assert abs(seen.sum() / disc[0, :, :, 0].sum() * zoom**2 - 1) < 0.02
         assert abs((seen * x).sum() / seen.sum()) < 0.05 and abs((seen * y).sum() / seen.sum()) < 0.05
+
+
+def test_nothing_is_mirrored_or_turned_where_a_label_would_not_hold():
+    strong = replace(AUGMENTATION, rotation=40.0)
+    assert augmentation(True, [AGE]) == AUGMENTATION and augmentation(strong, [AGE]) == strong
+    for how in (True, strong):
+        assert augmentation(how, [AGE, HEAD_POSE]) == replace(AUGMENTATION, mirror=False, rotation=0.0)
+    assert augmentation(False, [HEAD_POSE]) is None and augmentation(False, []) is None

@@ -156,6 +156,14 @@ def test_changes_depend_on_seed_epoch_and_row_but_not_on_the_batches(table):
     assert not np.array_equal(changed(24, first_epoch=1), first)
 
 
+def test_heads_whose_pose_is_learned_are_neither_mirrored_nor_turned(table):
+    rows = table.assign(**dict.fromkeys(HEAD_POSE.columns, 5.0))
+    gentle = Augmentation(zoom=0.0, shift=0.0, color=0.0, gray=0.0, erase=0.0)
+    kept = epoch(batches(rows, Reader([HEAD_POSE]), augment=gentle, shuffle=False))[0]
+    np.testing.assert_array_equal(kept, decoded(table))
+    assert not np.array_equal(epoch(batches(rows, Reader([AGE]), augment=gentle, shuffle=False))[0], kept)
+
+
 @pytest.mark.parametrize("shuffle", [False, True])
 def test_each_epoch_changes_the_images_anew(table, shuffle):
     dataset = batches(table.iloc[:6], READER, augment=True, shuffle=shuffle)
