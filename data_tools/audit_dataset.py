@@ -8,13 +8,14 @@ CSV files of the counts, copies, conflicts, odd labels and skipped files.
 
 import tyro
 
+from mtl_keras.commands.main import run
 from mtl_keras.commands.options import Audit
 from mtl_keras.errors import guarded
 
 
 def main() -> None:
     """Report on the data set that the command line names."""
-    guarded(tyro.cli(Audit, description=__doc__).run)
+    guarded(lambda: run(tyro.cli(Audit, description=__doc__)))
 
 
 if __name__ == "__main__":

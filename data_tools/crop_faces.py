@@ -9,13 +9,14 @@ and why, and the settings. A run that was stopped goes on where it was.
 
 import tyro
 
+from mtl_keras.commands.main import run
 from mtl_keras.commands.options import Crop
 from mtl_keras.errors import guarded
 
 
 def main() -> None:
     """Crop the photos that the command line names."""
-    guarded(tyro.cli(Crop, description=__doc__).run)
+    guarded(lambda: run(tyro.cli(Crop, description=__doc__)))
 
 
 if __name__ == "__main__":

@@ -8,13 +8,14 @@ Takes a second or two for 1,000 images of 200 x 200 pixels, most of it for check
 
 import tyro
 
+from mtl_keras.commands.main import run
 from mtl_keras.commands.options import Pack
 from mtl_keras.errors import guarded
 
 
 def main() -> None:
     """Pack the data set that the command line names."""
-    guarded(tyro.cli(Pack, description=__doc__).run)
+    guarded(lambda: run(tyro.cli(Pack, description=__doc__)))
 
 
 if __name__ == "__main__":

@@ -11,13 +11,14 @@ same settings give the same bytes. The faces are cartoons that say nothing about
 
 import tyro
 
+from mtl_keras.commands.main import run
 from mtl_keras.commands.options import Render
 from mtl_keras.errors import guarded
 
 
 def main() -> None:
     """Draw the faces that the command line asks for."""
-    guarded(tyro.cli(Render, description=__doc__).run)
+    guarded(lambda: run(tyro.cli(Render, description=__doc__)))
 
 
 if __name__ == "__main__":

@@ -3,17 +3,34 @@
 import tyro
 from tyro.conf import FlagCreatePairsOff
 
-from mtl_keras.commands.options import COMMANDS
+from mtl_keras.commands.options import COMMANDS, Audit, Crop, Evaluate, List, Pack, Predict, Render
 from mtl_keras.errors import guarded
+from mtl_keras.tables import imported
+
+# What does a command's work is imported when it runs: TensorFlow takes seconds to start, and `--help` needs none of it.
+WORK = {
+    List: "mtl_keras.commands.names:print_names",
+    Evaluate: "mtl_keras.commands.evaluate:evaluate",
+    Predict: "mtl_keras.commands.predict:predict",
+    Render: "mtl_keras.commands.data:render",
+    Crop: "mtl_keras.commands.data:crop",
+    Audit: "mtl_keras.commands.data:audit",
+    Pack: "mtl_keras.commands.data:pack",
+}
 
 
 def main() -> None:
     """Run the command line's command."""
-    guarded(lambda: parse().run())
+    guarded(lambda: run(parse()))
 
 
-def parse():
-    """Return the command that the command line asks for; `--help` and what cannot be understood end the program."""
+def run(options: object) -> None:
+    """Do the work of a command with these options."""
+    imported(WORK[type(options)])(options)
+
+
+def parse() -> object:
+    """Return the options of the command that the command line names; `--help` and mistakes in it end the program."""
     description = "Use networks that tell several things about a face. `mtl-keras COMMAND --help` shows an example."
     return tyro.extras.subcommand_cli_from_dict(
         COMMANDS, prog="mtl-keras", description=description, config=(FlagCreatePairsOff,)

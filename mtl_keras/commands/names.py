@@ -1,5 +1,6 @@
 """The command `mtl-keras list`."""
 
+from mtl_keras.commands.options import List
 from mtl_keras.tables import imported
 
 PLACES = {
@@ -14,6 +15,6 @@ PLACES = {
 INTERNAL = ("features",)
 
 
-def names_of(what: str) -> list[str]:
-    """Return the names of what there is to choose from."""
-    return [name for name in imported(PLACES[what]) if name not in INTERNAL]
+def print_names(options: List) -> None:
+    """Print the names of what there is to choose from, one a line."""
+    print("\n".join(name for name in imported(PLACES[options.what]) if name not in INTERNAL))

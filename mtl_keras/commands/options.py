@@ -1,7 +1,4 @@
-"""The commands of `mtl-keras` and their options.
-
-What does a command's work is imported when it runs: TensorFlow takes seconds to start, and `--help` needs none of it.
-"""
+"""The commands of `mtl-keras` and their options."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,12 +23,6 @@ class List:
 
     # What to list.
     what: Positional[Literal[LISTS]]
-
-    def run(self) -> None:
-        """Print the names."""
-        from mtl_keras.commands.names import names_of
-
-        print("\n".join(names_of(self.what)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,12 +57,6 @@ class Evaluate(DatasetOptions):
     # Folder that keeps the faces cut out of photos, for the next call; without one they are cut out at each call.
     crops: Folder = None
 
-    def run(self) -> None:
-        """Measure, print a table and write the JSON file."""
-        from mtl_keras.commands.evaluate import evaluate
-
-        evaluate(self)
-
 
 @dataclass(frozen=True)
 class Predict:
@@ -91,12 +76,6 @@ class Predict:
     # Photos in which faces are to be found, or images that are crops of one face each, such as UTKFace's.
     faces: Literal["detect", "crop"] = "detect"
 
-    def run(self) -> None:
-        """Predict, print a line a person, and write the JSON file and the drawings."""
-        from mtl_keras.commands.predict import predict
-
-        predict(self)
-
 
 @dataclass(frozen=True)
 class Render:
@@ -115,12 +94,6 @@ class Render:
     size: int | None = None
     # The data set whose files, folders and kind of image are imitated; its reader reads the folder.
     layout: Literal[tuple(LAYOUTS)] = "utkface"
-
-    def run(self) -> None:
-        """Draw the faces and print where they are."""
-        from mtl_keras.commands.data import render
-
-        render(self)
 
 
 @dataclass(frozen=True)
@@ -151,12 +124,6 @@ class Crop:
     # Processes; by default one for every two processors.
     jobs: int | None = None
 
-    def run(self) -> None:
-        """Crop the faces and print how many there are, and where."""
-        from mtl_keras.commands.data import crop
-
-        crop(self)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Audit(DatasetOptions):
@@ -167,12 +134,6 @@ class Audit(DatasetOptions):
 
     # Folder for report.txt, report.html with thumbnails, and CSV files.
     out: Path = Path("audit")
-
-    def run(self) -> None:
-        """Read and check all images, write the report, print it and where it is."""
-        from mtl_keras.commands.data import audit
-
-        audit(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,12 +149,6 @@ class Pack(DatasetOptions):
     rows_per_shard: int = 4096
     # Another seed deals the images to the shards in another order.
     seed: int = 0
-
-    def run(self) -> None:
-        """Pack the images that can be read, and print how many there are, and where."""
-        from mtl_keras.commands.data import pack
-
-        pack(self)
 
 
 COMMANDS = {
