@@ -93,6 +93,16 @@ def test_damaged_cache_is_written_anew(tmp_path, contents):
     assert len(np.load(cache)["signatures"]) == 1
 
 
+def test_a_file_that_was_written_anew_with_as_many_bytes_is_read_anew(tmp_path):
+    path, cache = tmp_path / "image.bmp", tmp_path / "cache.npz"
+    found = []
+    for second in (1, 2):
+        noise(second).save(path)
+        os.utime(path, (second, second))
+        found.append(inspect_images([str(path)], cache).iloc[0])
+    assert found[0]["sha256"] != found[1]["sha256"] and found[0]["signature"] != found[1]["signature"]
+
+
 def test_cache_that_cannot_be_written_is_named(tmp_path):
     noise(0).save(tmp_path / "a.png")
     with pytest.raises(UserError, match="cannot be written"):
