@@ -152,6 +152,23 @@ def test_intervals_cover_the_truth_and_shrink_with_more_images():
     assert widths[1600] == pytest.approx(widths[100] / 4, rel=0.4)
 
 
+def test_intervals_are_as_wide_as_theory_has_them():
+    table = table_of(1600).fillna({"gender": "male", "age": 40.0})
+    answers = with_predictions(table, [AGE, GENDER], outputs_of(table))
+    found = metrics_with_intervals(answers, [AGE, GENDER])
+    right = answers["gender"] == answers["gender.class"]
+    errors = (answers["age"] - answers["age.value"]).abs()
+    # Of 95 %: 1.96 standard errors to either side.
+    for name, values in (("gender.accuracy", right.astype(float)), ("age.mae", errors)):
+        half = (found[f"{name}.high"] - found[f"{name}.low"]) / 2
+        assert half == pytest.approx(1.96 * values.std() / np.sqrt(len(values)), rel=0.08), name
+    other = with_predictions(table, [AGE, GENDER], outputs_of(table, seed=5))
+    row = {row["metric"]: row for row in differences(answers, other, AGE)}["age.mae"]
+    paired = errors - (other["age"] - other["age.value"]).abs()
+    half = (row["high"] - row["low"]) / 2
+    assert half == pytest.approx(1.96 * paired.std() / np.sqrt(len(paired)), rel=0.08)
+
+
 def test_a_task_without_labels_has_no_figures(answers):
     found = metrics_with_intervals(answers.drop(columns=["age"]), [AGE, GENDER], resamples=10)
     assert found["age.n"] == 0

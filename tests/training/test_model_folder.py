@@ -10,7 +10,7 @@ import pytest
 
 from mtl_keras import files
 from mtl_keras.errors import UserError
-from mtl_keras.faces.geometry import UTKFACE_CROP
+from mtl_keras.faces.geometry import CELEBA_CROP, UTKFACE_CROP
 from mtl_keras.tasks import AGE_REGRESSION, GENDER
 from mtl_keras.training import model_folder
 from mtl_keras.training.model import MultiTaskModel
@@ -35,6 +35,11 @@ def assert_same(one: dict, other: dict) -> None:
     assert list(one) == list(other)
     for task in one:
         np.testing.assert_allclose(one[task], other[task], rtol=1e-6, atol=1e-7)
+
+
+def test_how_faces_are_cut_and_which_run_it_was_are_noted(tiny_model, tmp_path):
+    about = model_folder.read_sidecar(model_folder.save(tiny_model, tmp_path / "model", CELEBA_CROP, "run-1"))
+    assert about["crop"] == CELEBA_CROP and about["run"] == "run-1"
 
 
 def test_a_loaded_model_answers_as_the_saved_one(tiny_model, tiny_folder):
