@@ -26,6 +26,6 @@ def guarded(main: Callable[[], None]) -> None:
         sys.exit(130)
 
 
-def shown(path: str) -> str:
+def printable(path: str) -> str:
     """Return a path as it can be printed: names on disk need not be valid Unicode."""
     return path.encode(errors="replace").decode()

@@ -15,6 +15,9 @@ import pandas as pd
 
 from mtl_keras.errors import UserError
 
+# The type of columns of text, in which what is missing is NaN.
+TEXT = pd.StringDtype(na_value=np.nan)
+
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:

@@ -1,6 +1,6 @@
 """A user's mistake is one line."""
 
-from mtl_keras.errors import UserError, shown
+from mtl_keras.errors import UserError, printable
 
 
 def test_a_message_is_one_line_whatever_it_quotes():
@@ -8,4 +8,4 @@ def test_a_message_is_one_line_whatever_it_quotes():
 
 
 def test_a_name_that_is_no_unicode_can_be_shown():
-    assert shown("face\udcff.jpg") == "face?.jpg"
+    assert printable("face\udcff.jpg") == "face?.jpg"

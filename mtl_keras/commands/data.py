@@ -13,7 +13,7 @@ from mtl_keras.data.audit import check_images
 from mtl_keras.data.audit_page import write_report
 from mtl_keras.data.packing import pack_shards
 from mtl_keras.datasets import DATASETS
-from mtl_keras.errors import UserError, shown
+from mtl_keras.errors import UserError, printable
 from mtl_keras.faces.crop import crop_faces, photo_table
 from mtl_keras.faces.cut import CropSettings
 from mtl_keras.portraits import LAYOUTS
@@ -82,6 +82,6 @@ def pack(options: Pack) -> None:
     """Pack the images that can be read, and print how many there are, and where."""
     table = checked(options)
     for item in table.attrs.get("skipped", []):
-        print(f"skipped {shown(item['path'])}: {item['reason']}", file=sys.stderr)
+        print(f"skipped {printable(item['path'])}: {item['reason']}", file=sys.stderr)
     shards = pack_shards(table, options.out, options.rows_per_shard, options.seed)["shards"]
     print(f"{len(table)} images in {len(shards)} shards in {options.out}")

@@ -12,7 +12,7 @@ from mtl_keras.data.audit import check_images
 from mtl_keras.data.derive import derived
 from mtl_keras.data.table import complete, encode
 from mtl_keras.datasets import PHOTOS
-from mtl_keras.errors import UserError, shown
+from mtl_keras.errors import UserError, printable
 from mtl_keras.evaluation.groups import GROUPS, by_group
 from mtl_keras.evaluation.metrics import metrics_with_intervals
 from mtl_keras.evaluation.predictions import predictions
@@ -54,7 +54,7 @@ def measure(options: Evaluate, model: MultiTaskModel, table: pd.DataFrame) -> No
     found, skipped = metrics_with_intervals(answers, tasks), table.attrs.get("skipped", [])
     groups = {" x ".join(keys): by_group(answers, tasks, keys) for keys in grouped_by(answers)}
     for item in skipped:
-        print(f"skipped {shown(item['path'])}: {item['reason']}", file=sys.stderr)
+        print(f"skipped {printable(item['path'])}: {item['reason']}", file=sys.stderr)
     print(f"{options.dataset}: {len(table)} images, {len(skipped)} skipped\n")
     print(figures_as_text(found))
     for name, group in groups.items():

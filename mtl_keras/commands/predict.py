@@ -4,7 +4,7 @@ from tqdm import tqdm
 
 from mtl_keras.commands.options import Predict
 from mtl_keras.commands.text import as_lines, write_json
-from mtl_keras.errors import UserError, shown
+from mtl_keras.errors import UserError, printable
 from mtl_keras.serving.drawing import drawings, write_drawing
 from mtl_keras.serving.predictor import MANY, Predictor, find_images
 
@@ -27,4 +27,4 @@ def predict(options: Predict) -> None:
     if len(wrong) == len(results):
         first = f"{wrong[0]['path']}: {wrong[0]['error']}"
         several = f"none of {len(wrong)} images can be used; the first is "
-        raise UserError(shown(first if len(wrong) == 1 else several + first))
+        raise UserError(printable(first if len(wrong) == 1 else several + first))

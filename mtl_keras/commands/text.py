@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mtl_keras.errors import shown
+from mtl_keras.errors import printable
 from mtl_keras.evaluation.metrics import as_table
 from mtl_keras.files import plain, replacing
 from mtl_keras.kinds import SCORES, metric_of
@@ -35,7 +35,7 @@ def groups_as_text(group: pd.DataFrame) -> str:
 
 def as_lines(result: dict) -> list[str]:
     """Return one object of `Predictor.predict` as lines, one a person."""
-    path = shown(result["path"])
+    path = printable(result["path"])
     if result["error"]:
         return [f"{path}: error: {result['error']}"]
     if not result["people"]:

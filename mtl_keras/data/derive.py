@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 
-from mtl_keras.data.table import TEXT
+from mtl_keras.files import TEXT
 from mtl_keras.tasks import Task
 
 AGE = "age"

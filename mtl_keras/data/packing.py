@@ -31,7 +31,7 @@ from mtl_keras.data.manifest import (
     write_manifest,
 )
 from mtl_keras.data.table import complete, encode, label_columns
-from mtl_keras.errors import UserError
+from mtl_keras.errors import UserError, printable
 from mtl_keras.files import replacing
 from mtl_keras.kinds import kind_of
 from mtl_keras.tasks import TASKS, Task, task_from
@@ -97,7 +97,9 @@ def _dealt(table: pd.DataFrame, seed: int) -> pd.DataFrame:
     try:
         sizes = [os.path.getsize(path) for path in paths]
     except OSError as error:
-        raise UserError(f"{_shown(error.filename)}: {reason_of(error)}; run check_images to drop such rows") from None
+        raise UserError(
+            f"{printable(error.filename)}: {reason_of(error)}; run check_images to drop such rows"
+        ) from None
     return table.assign(_name=[os.path.relpath(path, common).replace(os.sep, "/") for path in paths], _bytes=sizes)
 
 
@@ -133,7 +135,7 @@ def _finished_shards(folder: Path, plan: dict, files: list[str]) -> dict[str, di
         if name.startswith((".shard-", f".{PROGRESS}.", f".{MANIFEST}.")):
             (folder / name).unlink(missing_ok=True)
     if others := found - {*files, MANIFEST, PROGRESS}:
-        other = _shown(min(others))
+        other = printable(min(others))
         raise UserError(
             f"{folder}: holds other files than these shards (such as {other}); name a new folder or empty it"
         )
@@ -183,8 +185,4 @@ def _image(path: str) -> bytes:
         with open_image(io.BytesIO(contents)):
             return contents
     except (OSError, UserError) as error:
-        raise UserError(f"{_shown(path)}: {reason_of(error)}; run check_images to drop such rows") from None
-
-
-def _shown(path: str) -> str:
-    return path.encode(errors="replace").decode()
+        raise UserError(f"{printable(path)}: {reason_of(error)}; run check_images to drop such rows") from None

@@ -5,8 +5,9 @@ import os
 import numpy as np
 import pandas as pd
 
-from mtl_keras.data.table import SPLITS, TEXT, complete, label_columns
+from mtl_keras.data.table import SPLITS, complete, label_columns
 from mtl_keras.errors import UserError
+from mtl_keras.files import TEXT
 
 
 def split(

@@ -16,12 +16,11 @@ import pandas as pd
 from mtl_keras.data.agreement import agree
 from mtl_keras.data.sampling import balanced
 from mtl_keras.errors import UserError
-from mtl_keras.files import replacing
+from mtl_keras.files import TEXT, replacing
 from mtl_keras.kinds import kind_of
 from mtl_keras.tasks import TASKS, Task
 
 SPLITS = ("train", "validation", "test")
-TEXT = pd.StringDtype(na_value=np.nan)
 NOTES = ("skipped", "deviations")
 
 

@@ -9,9 +9,8 @@ from tqdm import tqdm
 
 from mtl_keras.data.manifest import Shards, reason
 from mtl_keras.data.shards import MEND, shard_table
-from mtl_keras.data.table import TEXT
 from mtl_keras.errors import UserError
-from mtl_keras.files import replacing_folder
+from mtl_keras.files import TEXT, replacing_folder
 
 
 def unpack_shards(shards: Shards, folder: str | Path) -> pd.DataFrame:

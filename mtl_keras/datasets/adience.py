@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mtl_keras.datasets.files import TEXT, label_table
-from mtl_keras.datasets.lists import decode, notes, present, read_columns, refuse, shown
+from mtl_keras.datasets.files import label_table
+from mtl_keras.datasets.lists import decode, notes, present, quoted, read_columns, refuse
 from mtl_keras.errors import UserError
-from mtl_keras.files import folder_of, image_files
+from mtl_keras.files import TEXT, folder_of, image_files
 from mtl_keras.tasks import AGE_RANGE
 
 LISTS = [f"fold_{fold}_data.txt" for fold in range(5)]
@@ -71,7 +71,7 @@ def age_ranges(cells: pd.Series, path: str | Path) -> pd.Series:
     ends = cells.str.extract(AGE_FORM)
     wrong = cells[ends["low"].isna() & ~cells.isin(["", "None"])]
     if len(wrong):
-        raise UserError(f"{path}: age {shown(wrong.iloc[0])} is unknown; expected two ages such as (25, 32), or None")
+        raise UserError(f"{path}: age {quoted(wrong.iloc[0])} is unknown; expected two ages such as (25, 32), or None")
     low = pd.to_numeric(ends["low"])
     high = pd.to_numeric(ends["high"]).fillna(low)
     bins = np.full(len(cells), np.nan, dtype=object)

@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mtl_keras.datasets.files import TEXT, label_table
+from mtl_keras.datasets.files import label_table
 from mtl_keras.datasets.lists import decode, notes, present, read_columns, refuse
 from mtl_keras.errors import UserError
-from mtl_keras.files import folder_of, image_files
+from mtl_keras.files import TEXT, folder_of, image_files
 from mtl_keras.tasks import EXPRESSION
 
 SETS = {"train_set": "train", "val_set": "validation"}

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from mtl_keras.datasets.files import label_table
-from mtl_keras.datasets.lists import present, read_columns, refuse, shown
+from mtl_keras.datasets.lists import present, quoted, read_columns, refuse
 from mtl_keras.errors import UserError
 from mtl_keras.files import folder_of, image_files
 
@@ -63,5 +63,5 @@ def _numbers(cells: pd.Series, place: Path) -> pd.Series:
     numbers = pd.to_numeric(cells, errors="coerce").astype(np.float64)
     wrong = cells[numbers.isna() & (cells != "")]
     if len(wrong):
-        raise UserError(f"{place}: {cells.name} {shown(wrong.iloc[0])} is no number; expected years, or an empty cell")
+        raise UserError(f"{place}: {cells.name} {quoted(wrong.iloc[0])} is no number; expected years, or an empty cell")
     return numbers

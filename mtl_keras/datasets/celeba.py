@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from mtl_keras.datasets.files import label_table
-from mtl_keras.datasets.lists import notes, present, read_columns, refuse, shown
+from mtl_keras.datasets.lists import notes, present, quoted, read_columns, refuse
 from mtl_keras.errors import UserError
 from mtl_keras.files import folder_of, image_files
 from mtl_keras.tasks import EYEGLASSES, GENDER, SMILE
@@ -75,7 +75,7 @@ def read_attributes(folder: Path) -> tuple[Path, pd.DataFrame]:
         names = file.readline().split()
     if not set(used) <= set(names):
         raise UserError(
-            f"{path}: its second line is {shown(' '.join(names), 80)}; expected names of attributes with "
+            f"{path}: its second line is {quoted(' '.join(names), 80)}; expected names of attributes with "
             + ", ".join(used)
         )
     return path, read_columns(path, ["file", *used], r"\s+", ["file", *names], skip=2)

@@ -13,7 +13,7 @@ import pandas as pd
 
 from mtl_keras.datasets.files import label_table
 from mtl_keras.datasets.lists import notes, refuse
-from mtl_keras.errors import UserError
+from mtl_keras.errors import UserError, printable
 from mtl_keras.files import folder_of, image_files
 from mtl_keras.tasks import TASKS, Task
 
@@ -76,7 +76,7 @@ def read_class_folders(folder: Path, source: str, strict: bool = False) -> pd.Da
             f"{folder}: found {seen}; expected folders named as the classes of a task, such as male, female"
         )
     # A name that is not valid UTF-8 can stand neither in a table nor on the screen.
-    odd = np.array([path.encode(errors="replace").decode() != path for path in paths], bool)
+    odd = np.array([printable(path) != path for path in paths], bool)
     skipped = notes(itertools.compress(paths, odd), "the name is not valid UTF-8")
     for path in itertools.compress(paths, wrong & ~odd):
         skipped += notes([path], f"its folder {os.path.relpath(os.path.dirname(path), folder)!r} names no class")

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mtl_keras.datasets.files import TEXT, label_table
+from mtl_keras.datasets.files import label_table
 from mtl_keras.errors import UserError
+from mtl_keras.files import TEXT
 from mtl_keras.tasks import TABLE_COLUMNS, TASKS
 
 

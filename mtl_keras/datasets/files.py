@@ -1,11 +1,11 @@
-"""What the readers share: finding a set's files, and the label table that each of them returns."""
+"""The label table that each reader returns."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-TEXT = pd.StringDtype(na_value=np.nan)
+from mtl_keras.files import TEXT
 
 
 def label_table(

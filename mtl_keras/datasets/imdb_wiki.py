@@ -17,7 +17,7 @@ import pandas as pd
 
 from mtl_keras.datasets.files import label_table
 from mtl_keras.datasets.matlab import read_mat
-from mtl_keras.errors import UserError
+from mtl_keras.errors import UserError, printable
 from mtl_keras.files import folder_of, image_files
 from mtl_keras.tasks import GENDER
 
@@ -151,5 +151,5 @@ def _texts(cells: Iterable) -> np.ndarray:
     """Return an object array of text; "" for a cell that holds something else, as MATLAB writes an empty text."""
     cells = np.ravel(np.asarray(cells, dtype=object)).tolist()
     # What is not valid Unicode can stand neither in a table nor on the screen, and is no name of these sets.
-    texts = [cell.encode(errors="replace").decode().strip() if isinstance(cell, str) else "" for cell in cells]
+    texts = [printable(cell).strip() if isinstance(cell, str) else "" for cell in cells]
     return np.array(texts, dtype=object)

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from mtl_keras.datasets.files import label_table
-from mtl_keras.datasets.lists import decode, notes, present, read_columns, refuse, shown
+from mtl_keras.datasets.lists import decode, notes, present, quoted, read_columns, refuse
 from mtl_keras.errors import UserError
 from mtl_keras.files import folder_of, image_files
 from mtl_keras.tasks import AGE
@@ -80,5 +80,5 @@ def _ages(cells: pd.Series, path: Path) -> pd.Series:
     ages = pd.to_numeric(cells, errors="coerce").astype(np.float64)
     wrong = cells[~np.isfinite(ages) & (cells != "")]
     if len(wrong):
-        raise UserError(f"{path}: age {shown(wrong.iloc[0])} is no number; expected years, -1 or an empty cell")
+        raise UserError(f"{path}: age {quoted(wrong.iloc[0])} is no number; expected years, -1 or an empty cell")
     return ages.where(ages >= 0)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from mtl_keras.datasets.files import TEXT
-from mtl_keras.errors import UserError
+from mtl_keras.errors import UserError, printable
+from mtl_keras.files import TEXT
 
 
 def read_columns(
@@ -24,7 +24,7 @@ def read_columns(
         top = pd.read_csv(path, nrows=1, **settings).iloc[0].str.strip().tolist()
         known = list(names or top)
         if len(top) != len(known) or not set(columns) <= set(known):
-            got = shown(", ".join(top), 80)
+            got = quoted(", ".join(top), 80)
             raise UserError(f"{path}: starts with {got}; expected the columns {', '.join(names or columns)}")
         places = [known.index(column) for column in columns]
         cells = pd.read_csv(path, usecols=places, **settings)[places].set_axis(list(columns), axis=1)
@@ -44,7 +44,7 @@ def decode(cells: pd.Series, meaning: Mapping[str, str | None], path: str | Path
     wrong = cells[~cells.isin([*meaning, ""])]
     if len(wrong):
         expected = f"one of {', '.join(meaning)}, or an empty cell"
-        raise UserError(f"{path}: {cells.name} {shown(wrong.iloc[0])} is unknown; expected {expected}")
+        raise UserError(f"{path}: {cells.name} {quoted(wrong.iloc[0])} is unknown; expected {expected}")
     return cells.map({text: name for text, name in meaning.items() if name}).astype(TEXT)
 
 
@@ -68,7 +68,7 @@ def present(
 def notes(paths: Iterable[str], reason: str) -> list[dict]:
     """Return an entry for `attrs["skipped"]` or `attrs["deviations"]` a path, all of one reason."""
     # A name that is not valid UTF-8 can stand neither in a table nor on the screen.
-    return [{"path": path.encode(errors="replace").decode(), "reason": reason} for path in paths]
+    return [{"path": printable(path), "reason": reason} for path in paths]
 
 
 def refuse(entries: Sequence[dict]) -> None:
@@ -77,6 +77,6 @@ def refuse(entries: Sequence[dict]) -> None:
         raise UserError(f"{entries[0]['path']}: {entries[0]['reason']}; mend it, or read without strict")
 
 
-def shown(text: str, length: int = 24) -> str:
+def quoted(text: str, length: int = 24) -> str:
     """Quote a piece of a file for a message, cut to a length that fits a line."""
     return repr(text if len(text) <= length else text[:length] + "...")

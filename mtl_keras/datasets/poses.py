@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from mtl_keras.datasets.files import label_table
-from mtl_keras.errors import UserError
+from mtl_keras.errors import UserError, printable
 from mtl_keras.tasks import HEAD_POSE
 
 
@@ -36,7 +36,7 @@ def pose_table(
     paths, poses, skipped = [], [], []
     for path in sorted(groups):
         # A name that is not valid UTF-8 can stand neither in a table nor on the screen.
-        readable = path.encode(errors="replace").decode()
+        readable = printable(path)
         try:
             if path != readable:
                 raise UserError("the name is not valid UTF-8")

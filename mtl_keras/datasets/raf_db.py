@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from mtl_keras.datasets.files import TEXT, label_table
-from mtl_keras.datasets.lists import decode, notes, present, refuse, shown
+from mtl_keras.datasets.files import label_table
+from mtl_keras.datasets.lists import decode, notes, present, quoted, refuse
 from mtl_keras.errors import UserError
-from mtl_keras.files import folder_of, image_files
+from mtl_keras.files import TEXT, folder_of, image_files
 
 BASES = ("", "basic")
 LISTS = [
@@ -70,7 +70,7 @@ def _read_list(path: Path) -> pd.DataFrame:
     rows = lines.str.extract(r"^(?P<name>(?P<split>train|test)_[0-9]+)\.jpg\s+(?P<expression>\S+)$")
     wrong = lines[rows["name"].isna()]
     if lines.empty or len(wrong):
-        got = f"got the line {shown(wrong.iloc[0])}" if len(wrong) else "the file is empty"
+        got = f"got the line {quoted(wrong.iloc[0])}" if len(wrong) else "the file is empty"
         raise UserError(f"{path}: {got}; expected lines such as: train_00001.jpg 5")
     rows["expression"] = decode(rows["expression"], EXPRESSIONS, path)
     return rows

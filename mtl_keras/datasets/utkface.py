@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 
 from mtl_keras.datasets.files import label_table
-from mtl_keras.errors import UserError
+from mtl_keras.datasets.lists import quoted
+from mtl_keras.errors import UserError, printable
 from mtl_keras.files import folder_of, image_files
 from mtl_keras.tasks import AGE, ETHNICITY, GENDER
 
@@ -50,9 +51,9 @@ def parse_name(name: str) -> ParsedName | str:
         return "the name is not [age]_[gender]_[race]_[date&time].jpg"
     age, gender, race = fields[:3]
     if not _NUMBER.fullmatch(age) or int(age) > OLDEST:
-        return f"age {_shown(age)} is not a whole number from 0 to {OLDEST}"
+        return f"age {quoted(age)} is not a whole number from 0 to {OLDEST}"
     if gender not in ("", "0", "1"):
-        return f"gender {_shown(gender)} is neither 0 (male) nor 1 (female)"
+        return f"gender {quoted(gender)} is neither 0 (male) nor 1 (female)"
     deviations = [] if gender else ["gender is missing"]
     time = "_".join(fields[3:])
     if len(fields) == 3 and _TIME.match(race):
@@ -62,9 +63,9 @@ def parse_name(name: str) -> ParsedName | str:
         # Two numbers alone are no sign of UTKFace: many a collection counts its files 1_0.jpg, 1_1.jpg.
         return "neither a race nor a date and time follow age and gender"
     if not race_known:
-        deviations.append(f"race {_shown(race)} is not 0 to 4" if race else "race is missing")
+        deviations.append(f"race {quoted(race)} is not 0 to 4" if race else "race is missing")
     if not re.fullmatch(r"[0-9]{17}", time):
-        deviations.append(f"date and time {_shown(time)} are not 17 digits")
+        deviations.append(f"date and time {quoted(time)} are not 17 digits")
     return ParsedName(
         age=int(age),
         gender=GENDER.classes[int(gender)] if gender else None,
@@ -86,7 +87,7 @@ def utkface(folder: str | Path, strict: bool = False) -> pd.DataFrame:
     reasons = [found if isinstance(found, str) else found.deviation for found in parsed]
     skipped, deviations = [], []
     for row in np.flatnonzero(np.array(reasons, bool)[kinds]):
-        kind, readable = kinds[row], _readable(paths[row])
+        kind, readable = kinds[row], printable(paths[row])
         if strict:
             raise UserError(f"{readable}: {reasons[kind]}; rename or remove the file, or read without strict")
         (skipped if refused[kind] else deviations).append({"path": readable, "reason": reasons[kind]})
@@ -110,7 +111,7 @@ def _parse_paths(paths: Iterable[str]) -> tuple[list[ParsedName | str], np.ndarr
     for path in paths:
         start = path.rfind(os.sep) + 1
         valid = _VALID.fullmatch(path, start)
-        readable = path.isascii() or path == _readable(path)
+        readable = path.isascii() or path == printable(path)
         # A whole path is no beginning of a name.
         beginning = path[start : valid.end(3)] if valid and readable else path
         kind = places.setdefault(beginning, len(parsed))
@@ -119,13 +120,3 @@ def _parse_paths(paths: Iterable[str]) -> tuple[list[ParsedName | str], np.ndarr
             parsed.append(parse_name(path[start:]) if readable else "the name is not valid UTF-8")
         kinds.append(kind)
     return parsed, np.array(kinds, np.int64)
-
-
-def _readable(path: str) -> str:
-    """Return the path with a question mark for each byte that is not valid UTF-8."""
-    return path.encode(errors="replace").decode()
-
-
-def _shown(text: str) -> str:
-    """Quote a piece of a file name for a message, cut to a length that fits a line."""
-    return repr(text if len(text) <= 24 else text[:24] + "...")

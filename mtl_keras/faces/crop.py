@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from mtl_keras.data.images import probe
 from mtl_keras.data.table import complete
-from mtl_keras.errors import UserError
+from mtl_keras.errors import UserError, printable
 from mtl_keras.faces.cut import CropSettings, Photo, crop_batch_elsewhere
 from mtl_keras.faces.folder import append, is_done, names_of, open_folder, remove_crops, write_crops
 from mtl_keras.faces.mtcnn import FaceDetector
@@ -87,7 +87,7 @@ def photo_table(folder: str | Path, leave_out: str | Path | None = None) -> pd.D
     for path in sorted(image_files(folder)):
         if left_out and os.path.abspath(path).startswith(left_out):
             continue
-        readable = path.encode(errors="replace").decode()
+        readable = printable(path)
         if path == readable:
             paths.append(path)
         else:

@@ -15,9 +15,9 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pandas as pd
 
-from mtl_keras.data.table import TEXT, read_table, write_table
+from mtl_keras.data.table import read_table, write_table
 from mtl_keras.errors import UserError
-from mtl_keras.files import folder_of, replacing
+from mtl_keras.files import TEXT, folder_of, replacing
 
 TABLE, SKIPPED, SETTINGS, JOURNAL = "table.csv", "skipped.csv", "crops.json", "crops.jsonl"
 # What of a photo's row is also true of each of several faces in it.
