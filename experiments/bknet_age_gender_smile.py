@@ -16,11 +16,11 @@ python experiments/bknet_age_gender_smile.py --data UTKFace GENKI-4K FER2013
 from dataclasses import replace
 from pathlib import Path
 
-from mtl_keras.commands.experiment import Arguments, has_data, parse, run_experiment
+from mtl_keras.commands.arguments import Arguments, has_data, parse, run_experiment
 from mtl_keras.datasets import fer2013, genki4k, imdb_wiki, utkface
 from mtl_keras.datasets.recognition import first_that_reads
 from mtl_keras.errors import guarded
-from mtl_keras.studies.comparison import Comparison
+from mtl_keras.studies.plan import Comparison
 from mtl_keras.studies.settings import Experiment
 
 REPORTED = (

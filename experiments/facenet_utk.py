@@ -12,10 +12,10 @@ python experiments/facenet_utk.py --data UTKFace --weights 20180408-102900
 
 from pathlib import Path
 
-from mtl_keras.commands.experiment import Arguments, has_data, parse, run_experiment
+from mtl_keras.commands.arguments import Arguments, has_data, parse, run_experiment
 from mtl_keras.datasets import utkface
 from mtl_keras.errors import guarded
-from mtl_keras.studies.comparison import Comparison
+from mtl_keras.studies.plan import Comparison
 from mtl_keras.studies.settings import Experiment
 
 REPORTED = (

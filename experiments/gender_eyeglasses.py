@@ -20,12 +20,11 @@ python experiments/gender_eyeglasses.py --data CelebA
 from dataclasses import replace
 from pathlib import Path
 
-from mtl_keras.commands.experiment import Arguments, has_data, parse, run_experiment
+from mtl_keras.commands.arguments import Arguments, has_data, parse, run_experiment
 from mtl_keras.datasets import celeba, class_folders, csv_file
 from mtl_keras.datasets.recognition import first_that_reads
 from mtl_keras.errors import guarded
-from mtl_keras.studies.comparison import Comparison
-from mtl_keras.studies.cross_validation import CrossValidation
+from mtl_keras.studies.plan import Comparison, CrossValidation
 from mtl_keras.studies.settings import Experiment
 
 # The work itself: no dropout, no decay, no change of the images; a rate divided by the epoch's number; at the second

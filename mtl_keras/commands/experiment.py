@@ -1,15 +1,13 @@
-"""The command line that every experiment has in common."""
+"""What every experiment does: read the data, say what was found, train, compare, and say where everything is."""
 
-import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
 
 import pandas as pd
-import tyro
 
+from mtl_keras.commands.arguments import Arguments
 from mtl_keras.data.audit import check_images, conflicts, resolve_conflicts, write_skipped
 from mtl_keras.data.derive import derived
 from mtl_keras.data.folds import with_test
@@ -25,50 +23,11 @@ from mtl_keras.faces.geometry import CROPS, UTKFACE_CROP
 from mtl_keras.models.weights import find_weights
 from mtl_keras.portraits import LAYOUTS
 from mtl_keras.portraits.writer import write_faces
-from mtl_keras.studies.comparison import Comparison, compare
+from mtl_keras.studies.comparison import compare
 from mtl_keras.studies.settings import Experiment, check
 
-FLAT = tyro.conf.OmitArgPrefixes
 
-
-@dataclass(frozen=True)
-class Arguments:
-    """What an experiment reads, trains and writes."""
-
-    # Folders of the data sets, or of shards that `mtl-keras pack` made of them. Without any, the experiment renders
-    # faces of its own.
-    data: tuple[Path, ...] = ()
-    # Folders of data sets on which what was trained is tested as well, on their test images.
-    test_data: tuple[Path, ...] = ()
-    # Folder for tables, figures, models and checkpoints.
-    out: Path = Path("results/run")
-    # Go on where an earlier call with the same settings stopped; without it, everything is trained anew.
-    resume: bool = False
-    # Make every file name that deviates from the data set's rule an error, instead of reading as much as it tells.
-    strict: bool = False
-    # Read every image first, to skip what is damaged and find copies of one photo; --no-check trusts millions of files.
-    check: bool = True
-    # Copies of one photo with different labels: keep them, drop the images, or blank the labels at odds.
-    conflicts: Literal["keep", "drop", "blank"] = "keep"
-    # How many faces to render where there is no data.
-    rendered_faces: int = 2400
-    # What is trained, and how.
-    experiment: FLAT[Experiment] = field(default_factory=Experiment)
-    # What it is compared with.
-    comparison: FLAT[Comparison] = field(default_factory=Comparison)
-
-
-def has_data() -> bool:
-    """Return whether the command line names data, on which the defaults of an experiment depend."""
-    return any(argument.split("=")[0] == "--data" for argument in sys.argv[1:])
-
-
-def parse(default: Arguments, description: str) -> Arguments:
-    """Read the command line over these defaults; `--help` shows the description and every default."""
-    return tyro.cli(Arguments, default=default, description=description)
-
-
-def run_experiment(
+def run(
     arguments: Arguments,
     read: Callable[..., pd.DataFrame],
     reported: Iterable[dict] = (),

@@ -2,14 +2,12 @@
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
 
 import numpy as np
 import pandas as pd
-import tyro
 
 from mtl_keras.data.sampling import parse_composition
 from mtl_keras.data.split import split
@@ -21,8 +19,9 @@ from mtl_keras.kinds import kind_of
 from mtl_keras.studies import provenance, results
 from mtl_keras.studies.averaging import AVERAGED, average_weights
 from mtl_keras.studies.costs import compare_costs
-from mtl_keras.studies.cross_validation import CrossValidation, check_folds, cross_validate
+from mtl_keras.studies.cross_validation import check_folds, cross_validate
 from mtl_keras.studies.network import build, composition_of
+from mtl_keras.studies.plan import Comparison
 from mtl_keras.studies.plots.folder import all_drawn, draw
 from mtl_keras.studies.report import Report, notes_on
 from mtl_keras.studies.rows import labelled_rows, unlabelled, with_balance
@@ -33,26 +32,6 @@ from mtl_keras.studies.stages import Stage
 from mtl_keras.studies.study import Study
 from mtl_keras.studies.test_time_augmentation import all_augmented, augment_tests
 from mtl_keras.tasks import Task
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """What stands in a results table beside the multi-task runs."""
-
-    # Train each task alone as well: not at all, on the frozen trunk only, or in both stages (twice the time a task).
-    single_task: Literal["none", "frozen", "both"] = "frozen"
-    # Train with each of the experiment's changed settings as well, to show what they are worth.
-    variants: bool = True
-    # Train this smaller backbone as well.
-    small: str | None = None
-    # Number of seeds for the runs of all tasks and of each task alone, to show how much depends on chance.
-    seeds: int = 1
-    # Cross-validate one network of all tasks against one for each.
-    cross_validation: tyro.conf.OmitArgPrefixes[CrossValidation] = field(default_factory=CrossValidation)
-
-    def __post_init__(self):
-        if self.seeds < 1:
-            raise UserError(f"seeds {self.seeds}: expected at least 1")
 
 
 def compare(

@@ -3,7 +3,7 @@
 import gc
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -17,6 +17,7 @@ from mtl_keras.data.table import encode, write_table
 from mtl_keras.errors import UserError
 from mtl_keras.kinds import kind_of
 from mtl_keras.studies.markdown import table_lines
+from mtl_keras.studies.plan import CrossValidation
 from mtl_keras.studies.runs import Run
 from mtl_keras.studies.settings import Experiment, with_tasks
 from mtl_keras.studies.study import Study
@@ -24,27 +25,6 @@ from mtl_keras.studies.study import Study
 # Of each row of folds.csv: means over the measured tasks, at the epoch of the lowest validation loss.
 FIGURES = ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy")
 ONE, SEVERAL = "one network of all tasks", "one network a task"
-
-
-@dataclass(frozen=True)
-class CrossValidation:
-    """How a table is cross-validated."""
-
-    # Number of folds; 0 for no cross-validation.
-    folds: int = 0
-    # Number of cross-validations, each with other folds and initial weights.
-    repeats: int = 1
-    # Deal only the rows of this source to folds, and train on all others every time; measured are this source's tasks.
-    fold_source: str = ""
-    # Stop early by the loss on the fold itself and report that as validation, as some articles do; else a tenth of the
-    # other rows serves for it, and the fold is only measured.
-    stop_on_fold: bool = False
-
-    def __post_init__(self):
-        if self.folds < 0 or self.folds == 1 or self.repeats < 1:
-            raise UserError(
-                f"folds {self.folds}, repeats {self.repeats}: expected 0 folds or at least 2, and at least 1 repeat"
-            )
 
 
 def check_folds(experiment: Experiment, table: pd.DataFrame, how: CrossValidation) -> None:

@@ -8,7 +8,8 @@ from mtl_keras.evaluation.metrics import metrics_with_intervals
 from mtl_keras.evaluation.predictions import predictions
 from mtl_keras.studies import results
 from mtl_keras.studies.costs import cost_lines
-from mtl_keras.studies.cross_validation import CrossValidation, fold_lines
+from mtl_keras.studies.cross_validation import fold_lines
+from mtl_keras.studies.plan import CrossValidation
 from mtl_keras.studies.rows import labelled_rows
 from mtl_keras.studies.runs import Run
 from mtl_keras.studies.seeds import seed_statistics

@@ -12,7 +12,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mtl_keras.commands.experiment import Arguments, crops_of, has_data, parse, run_experiment
+from mtl_keras.commands.arguments import Arguments, has_data, parse, run_experiment
+from mtl_keras.commands.experiment import crops_of
 from mtl_keras.data.packing import pack_shards
 from mtl_keras.datasets import fer2013, genki4k, utkface
 from mtl_keras.datasets.recognition import first_that_reads

@@ -33,6 +33,13 @@ def test_help_and_lists_start_nothing_that_takes_seconds(arguments):
     assert done.stdout.splitlines()[-1].strip() == "slow:"
 
 
+@pytest.mark.parametrize("script", ["facenet_utk", "bknet_age_gender_smile", "gender_eyeglasses"])
+def test_help_of_an_experiment_starts_nothing_that_takes_seconds(script):
+    program = PROGRAM.replace('runpy.run_module("mtl_keras.commands.main"', f'runpy.run_path("experiments/{script}.py"')
+    done = subprocess.run([sys.executable, "-c", program, "--help"], cwd=ROOT, capture_output=True, text=True)
+    assert "--frozen-epochs" in done.stdout and done.stdout.splitlines()[-1].strip() == "slow:", done.stderr
+
+
 def test_the_package_itself_starts_nothing():
     program = "import mtl_keras, sys; dir(mtl_keras); print([n for n in ('tensorflow', 'numpy') if n in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)

@@ -7,7 +7,6 @@ import pytest
 from mtl_keras.errors import UserError
 from mtl_keras.evaluation.predictions import with_predictions
 from mtl_keras.studies.comparison import (
-    Comparison,
     check_sampling,
     compare,
     majority,
@@ -16,7 +15,7 @@ from mtl_keras.studies.comparison import (
     single_task_settings,
     usable,
 )
-from mtl_keras.studies.cross_validation import CrossValidation
+from mtl_keras.studies.plan import Comparison, CrossValidation
 from mtl_keras.studies.runs import Run
 from mtl_keras.studies.settings import Experiment
 from mtl_keras.tasks import AGE, AGE_REGRESSION, GENDER, HEAD_POSE, Task

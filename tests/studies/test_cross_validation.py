@@ -10,15 +10,8 @@ from scipy import stats
 from mtl_keras.datasets.rendered import rendered
 from mtl_keras.errors import UserError
 from mtl_keras.portraits.writer import UTKFACE, write_faces
-from mtl_keras.studies.cross_validation import (
-    ONE,
-    SEVERAL,
-    CrossValidation,
-    corrected_interval,
-    cross_validate,
-    fold_lines,
-    summed,
-)
+from mtl_keras.studies.cross_validation import ONE, SEVERAL, corrected_interval, cross_validate, fold_lines, summed
+from mtl_keras.studies.plan import CrossValidation
 from mtl_keras.studies.runs import Run
 from mtl_keras.studies.settings import Experiment
 from mtl_keras.studies.study import Study

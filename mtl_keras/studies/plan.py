@@ -1,0 +1,49 @@
+"""What a results table compares: the settings of a comparison, and of its cross-validation."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import tyro
+
+from mtl_keras.errors import UserError
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """How a table is cross-validated."""
+
+    # Number of folds; 0 for no cross-validation.
+    folds: int = 0
+    # Number of cross-validations, each with other folds and initial weights.
+    repeats: int = 1
+    # Deal only the rows of this source to folds, and train on all others every time; measured are this source's tasks.
+    fold_source: str = ""
+    # Stop early by the loss on the fold itself and report that as validation, as some articles do; else a tenth of the
+    # other rows serves for it, and the fold is only measured.
+    stop_on_fold: bool = False
+
+    def __post_init__(self):
+        if self.folds < 0 or self.folds == 1 or self.repeats < 1:
+            raise UserError(
+                f"folds {self.folds}, repeats {self.repeats}: expected 0 folds or at least 2, and at least 1 repeat"
+            )
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What stands in a results table beside the multi-task runs."""
+
+    # Train each task alone as well: not at all, on the frozen trunk only, or in both stages (twice the time a task).
+    single_task: Literal["none", "frozen", "both"] = "frozen"
+    # Train with each of the experiment's changed settings as well, to show what they are worth.
+    variants: bool = True
+    # Train this smaller backbone as well.
+    small: str | None = None
+    # Number of seeds for the runs of all tasks and of each task alone, to show how much depends on chance.
+    seeds: int = 1
+    # Cross-validate one network of all tasks against one for each.
+    cross_validation: tyro.conf.OmitArgPrefixes[CrossValidation] = field(default_factory=CrossValidation)
+
+    def __post_init__(self):
+        if self.seeds < 1:
+            raise UserError(f"seeds {self.seeds}: expected at least 1")
