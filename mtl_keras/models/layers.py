@@ -95,8 +95,8 @@ class ReflectedBorder(keras.layers.Layer):
 class Scale(keras.layers.Layer):
     """Multiplies its input, of any shape, by a constant."""
 
-    def __init__(self, factor: float, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(self, factor: float, **layer_options):
+        super().__init__(**layer_options)
         self.factor = float(factor)
         self.supports_masking = True
 
