@@ -1,7 +1,6 @@
 """Batches: the right image, label and mask for each row, in an order that seed and epoch decide."""
 
 import shutil
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -10,7 +9,7 @@ import tensorflow as tf
 
 from mtl_keras.data.augment import Augmentation
 from mtl_keras.data.images import decode, resize
-from mtl_keras.data.pipeline import batches, feature_batches
+from mtl_keras.data.pipeline import InputSpec, batches, feature_batches
 from mtl_keras.errors import UserError
 from mtl_keras.tasks import AGE, AGE_GROUP, ETHNICITY, GENDER, HEAD_POSE, Task
 from mtl_keras.training import distribute
@@ -18,16 +17,12 @@ from mtl_keras.training import distribute
 SIDE = 32
 
 
-@dataclass
-class Reader:
-    """What a network asks of a pipeline."""
-
-    tasks: list[Task]
-    image_size: int = SIDE
-    resize_method: str = "bilinear"
+def asks(tasks: list[Task], side: int = SIDE) -> InputSpec:
+    """What a small network asks of a pipeline."""
+    return InputSpec(tasks, side)
 
 
-READER = Reader([AGE, GENDER, ETHNICITY, HEAD_POSE])
+READER = asks([AGE, GENDER, ETHNICITY, HEAD_POSE])
 
 
 @pytest.fixture
@@ -138,7 +133,7 @@ def test_an_epoch_left_early_counts_as_one(table):
 
 @pytest.mark.parametrize("rows", [1, 2, 3])
 def test_few_rows_are_shuffled_too(table, rows):
-    images, _, _ = epoch(batches(table.iloc[:rows], Reader([ETHNICITY]), shuffle=True))
+    images, _, _ = epoch(batches(table.iloc[:rows], asks([ETHNICITY]), shuffle=True))
     assert sorted(row_numbers(images, decoded(table))) == list(range(rows))
 
 
@@ -159,9 +154,9 @@ def test_changes_depend_on_seed_epoch_and_row_but_not_on_the_batches(table):
 def test_heads_whose_pose_is_learned_are_neither_mirrored_nor_turned(table):
     rows = table.assign(**dict.fromkeys(HEAD_POSE.columns, 5.0))
     gentle = Augmentation(zoom=0.0, shift=0.0, color=0.0, gray=0.0, erase=0.0)
-    kept = epoch(batches(rows, Reader([HEAD_POSE]), augment=gentle, shuffle=False))[0]
+    kept = epoch(batches(rows, asks([HEAD_POSE]), augment=gentle, shuffle=False))[0]
     np.testing.assert_array_equal(kept, decoded(table))
-    assert not np.array_equal(epoch(batches(rows, Reader([AGE]), augment=gentle, shuffle=False))[0], kept)
+    assert not np.array_equal(epoch(batches(rows, asks([AGE]), augment=gentle, shuffle=False))[0], kept)
 
 
 @pytest.mark.parametrize("shuffle", [False, True])
@@ -233,7 +228,7 @@ def test_features_and_rows_must_be_as_many(table):
 
 def test_a_task_that_no_row_labels_is_an_error(table):
     with pytest.raises(UserError, match="'age_group'"):
-        batches(table, Reader([AGE, AGE_GROUP]))
+        batches(table, asks([AGE, AGE_GROUP]))
     with pytest.raises(UserError, match="'gender'"):
         feature_batches(np.zeros((2, 2), "float32"), table.iloc[[0, 3]], [GENDER])
 

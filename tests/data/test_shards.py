@@ -5,7 +5,7 @@ import os
 import socket
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from mtl_keras.data import shards as module
 from mtl_keras.data.packing import pack_shards
-from mtl_keras.data.pipeline import batches
+from mtl_keras.data.pipeline import InputSpec, batches
 from mtl_keras.data.shards import read_shards, shard_batches, shard_table
 from mtl_keras.data.table import complete, encode, label_columns
 from mtl_keras.errors import UserError
@@ -27,18 +27,14 @@ from mtl_keras.training.model import MultiTaskModel
 SIDE, ROWS, PER_SHARD = 32, 24, 6
 
 
-@dataclass
-class Reader:
-    """What a network asks of a pipeline."""
-
-    tasks: list[Task]
-    image_size: int = SIDE
-    resize_method: str = "bilinear"
+def asks(tasks: list[Task], side: int = SIDE) -> InputSpec:
+    """What a small network asks of a pipeline."""
+    return InputSpec(tasks, side)
 
 
-READER = Reader([AGE, GENDER, ETHNICITY, HEAD_POSE])
+READER = asks([AGE, GENDER, ETHNICITY, HEAD_POSE])
 # With a task that every row has a label of.
-READ_ALL = Reader([*READER.tasks, TASKS["smile"]])
+READ_ALL = asks([*READER.tasks, TASKS["smile"]])
 
 
 @pytest.fixture
@@ -113,7 +109,7 @@ def test_names_with_spaces_and_unicode_come_back(faces, tmp_path):
     pack_shards(rows, tmp_path / "shards für alle", 3)
     shards = read_shards(tmp_path / "shards für alle")
     assert sorted(shard_table(shards)["path"]) == sorted(names)
-    assert len(passed(shard_batches(shards, Reader([AGE]), 4))) == 1
+    assert len(passed(shard_batches(shards, asks([AGE]), 4))) == 1
 
 
 @pytest.mark.parametrize(("split", "augment"), [(None, False), ("train", False), ("test", True)])
@@ -266,7 +262,7 @@ def test_fit_with_two_workers_equals_one_process(table, folder, tmp_path):
         rows = with_images(shard_table(shards), table).iloc[[0, 1, 5, 6, 2, 3, 7, 8, 4, 9, 10]]
         model = network()
         model.compile(keras.optimizers.SGD(0.01))
-        expected = trained(model, batches(rows.reset_index(drop=True), Reader(READER.tasks, 4), 4))
+        expected = trained(model, batches(rows.reset_index(drop=True), asks(READER.tasks, 4), 4))
         codes = [worker.wait(timeout=200) for worker in workers]
     finally:
         for worker in workers:
@@ -328,21 +324,21 @@ def test_a_folder_without_shards_or_rows_is_one_line(folder, faces, tmp_path):
 def test_tasks_that_do_not_agree_are_both_named(folder, monkeypatch):
     shards = read_shards(folder)
     other = replace(GENDER, classes=("female", "male"))
-    assert_mistake(lambda: shard_batches(shards, Reader([other])), "'gender'", "of male, female", "of female, male")
+    assert_mistake(lambda: shard_batches(shards, asks([other])), "'gender'", "of male, female", "of female, male")
     narrow = replace(AGE, values=tuple(float(age) for age in range(81)))
-    assert_mistake(lambda: shard_batches(shards, Reader([narrow])), "'age'", "from 0 to 116", "from 0 to 80")
+    assert_mistake(lambda: shard_batches(shards, asks([narrow])), "'age'", "from 0 to 116", "from 0 to 80")
     turned = replace(HEAD_POSE, outputs=("pitch", "yaw", "roll"))
-    assert_mistake(lambda: shard_batches(shards, Reader([turned])), "of yaw, pitch, roll", "of pitch, yaw, roll")
+    assert_mistake(lambda: shard_batches(shards, asks([turned])), "of yaw, pitch, roll", "of pitch, yaw, roll")
     named = Task("age", "categorical", classes=("young", "old"))
-    assert_mistake(lambda: shard_batches(shards, Reader([named])), "a number from 0", "one of young, old")
+    assert_mistake(lambda: shard_batches(shards, asks([named])), "a number from 0", "one of young, old")
     # The same numbers, learned in another way.
-    assert len(shard_batches(shards, Reader([AGE_REGRESSION])))
+    assert len(shard_batches(shards, asks([AGE_REGRESSION])))
     monkeypatch.setitem(TASKS, "gender", other)
     assert_mistake(lambda: shard_table(shards), "'gender'")
 
 
 def test_a_task_that_no_row_labels_is_an_error(folder):
-    assert_mistake(lambda: shard_batches(read_shards(folder), Reader([AGE, AGE_GROUP])), "'age_group'")
+    assert_mistake(lambda: shard_batches(read_shards(folder), asks([AGE, AGE_GROUP])), "'age_group'")
 
 
 if __name__ == "__main__":
