@@ -18,11 +18,15 @@ class Table(MutableMapping):
     def __init__(self, what: str, places: dict[str, str]):
         self.what, self._places, self._members = what, dict(places), {}
 
-    def __getitem__(self, name: str) -> object:
+    def check(self, name: str) -> None:
+        """Refuse an unknown name."""
         if name not in self._places:
             near = get_close_matches(str(name), self._places, 1)
             meant = f"; did you mean {near[0]}?" if near else ""
             raise UserError(f"unknown {self.what} {name!r}; expected one of {', '.join(self._places)}{meant}")
+
+    def __getitem__(self, name: str) -> object:
+        self.check(name)
         if name not in self._members:
             self._members[name] = imported(self._places[name])
         return self._members[name]

@@ -4,8 +4,11 @@ from dataclasses import asdict, dataclass, replace
 
 from mtl_keras.errors import UserError
 
-# Columns of a label table that are no labels.
+# Columns of a label table that are no labels, and those that tables of cut out faces have besides.
 TABLE_COLUMNS = ("path", "source", "split", "group", "image", "times")
+CROP_COLUMNS = ("photo", "faces", "confidence")
+# Names that stand for something else in the logs of training.
+LOGGED = ("loss", "val", "l2", "epoch", "seconds")
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,17 @@ class Task:
     def __post_init__(self):
         # JSON knows lists only, and a task must be hashable.
         for name, value in (("classes", self.classes), ("values", self.values), ("outputs", self.outputs)):
+            if isinstance(value, str):
+                raise UserError(f"task {self.name!r}: {name} {value!r}: expected several, in a list or tuple")
             object.__setattr__(self, name, tuple(value))
         object.__setattr__(self, "range", self.range and tuple(self.range))
+        for name, entries in (("classes", self.classes), ("outputs", self.outputs)):
+            if len({*entries}) < len(entries) or not all(isinstance(entry, str) for entry in entries):
+                raise UserError(f"task {self.name!r}: {name} {list(entries)}: expected texts, each only once")
+        if self.range and not (len(self.range) == 2 and self.range[0] < self.range[1]):
+            raise UserError(f"task {self.name!r}: range {self.range}: expected a smaller and a larger number")
+        if self.label_std < 0 or self.error_weight < 0 or (self.within is not None and not self.within > 0):
+            raise UserError(f"task {self.name!r}: expected label_std and error_weight of at least 0, within above 0")
 
     @property
     def size(self) -> int:
@@ -121,7 +133,7 @@ def add_task(task: Task) -> Task:
                 f"task {task.name!r} is defined already, with another {' and '.join(differ)}; give it another name"
             )
         return task
-    taken = {*TABLE_COLUMNS, *(column for other in TASKS.values() for column in other.columns)}
+    taken = {*TABLE_COLUMNS, *CROP_COLUMNS, *LOGGED, *(column for other in TASKS.values() for column in other.columns)}
     if not task.name.isidentifier() or taken & {task.name, *task.columns}:
         raise UserError(
             f"task {task.name!r}: expected a name of letters, digits and underscores that no other column has"

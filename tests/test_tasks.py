@@ -9,6 +9,7 @@ import sys
 from dataclasses import FrozenInstanceError, asdict, replace
 from pathlib import Path
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -30,6 +31,7 @@ from mtl_keras.tasks import (
     find,
     task_from,
 )
+from mtl_keras.training.model import MultiTaskModel
 from mtl_keras.training.model_folder import load
 
 ROOT = Path(__file__).parents[1]
@@ -211,3 +213,37 @@ def test_find_refuses_unknown_repeated_and_no_names(names):
     with pytest.raises(UserError) as error:
         find(names)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"kind": "categorical", "classes": ("a", "a")}, "expected texts, each only once"),
+        ({"kind": "categorical", "classes": (0, 1)}, "expected texts, each only once"),
+        ({"kind": "categorical", "classes": "ab"}, "expected several, in a list or tuple"),
+        ({"kind": "regression", "outputs": ("x", "x")}, "expected texts, each only once"),
+        ({"kind": "regression", "range": (1, 0)}, "expected a smaller and a larger number"),
+        ({"kind": "regression", "range": (1,)}, "expected a smaller and a larger number"),
+        ({"kind": "regression", "within": -1.0}, "within above 0"),
+        ({"kind": "regresion"}, "kind 'regresion' is unknown"),
+        ({"kind": "categorical", "classes": ("a",)}, "at least two `classes`"),
+    ],
+)
+def test_a_task_that_cannot_work_is_refused_and_not_entered(fields, said, no_new_tasks):
+    with pytest.raises(UserError, match=said):
+        mtl_keras.add_task(Task("oops", **fields))
+    assert "oops" not in TASKS
+
+
+@pytest.mark.parametrize("name", ["photo", "confidence", "times", "val", "loss", "two words", "gender"])
+def test_names_that_stand_for_something_else_are_refused(name, no_new_tasks):
+    with pytest.raises(UserError, match=name):
+        mtl_keras.add_task(Task(name, "regression", range=(0, 1)))
+
+
+def test_keras_own_loading_brings_the_tasks_of_a_model_too(tmp_path, no_new_tasks):
+    mood = add_task(Task("mood", "regression"))
+    MultiTaskModel([mood], "features", image_size=4, shared_units=(3,), head_units=()).save(tmp_path / "model.keras")
+    del TASKS["mood"]
+    keras.saving.load_model(tmp_path / "model.keras")
+    assert TASKS["mood"] == mood

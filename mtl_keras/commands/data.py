@@ -19,6 +19,9 @@ from mtl_keras.faces.cut import CropSettings
 from mtl_keras.portraits import LAYOUTS
 from mtl_keras.portraits.writer import write_faces
 
+# What is odd is printed for this number of images; the audit's files hold all of it.
+MOST_NOTES = 20
+
 
 def check_name(dataset: str) -> None:
     """Refuse an unknown name of a data set."""
@@ -48,8 +51,11 @@ def faces_cut_out(photos: pd.DataFrame, folder: Path | None, settings: CropSetti
 
 
 def checked(options: DatasetOptions) -> pd.DataFrame:
-    """Return the label table of the data set that the options name, with its images checked."""
-    return check_images(read(options.dataset, options.data, options.strict))
+    """Return the label table of the data set that the options name, with its images checked; say what is odd in it."""
+    table = check_images(read(options.dataset, options.data, options.strict))
+    for item in table.attrs.get("deviations", [])[:MOST_NOTES]:
+        print(f"{printable(item['path'])}: {item['reason']}", file=sys.stderr)
+    return table
 
 
 def render(options: Render) -> None:

@@ -17,7 +17,7 @@ from mtl_keras.evaluation.groups import GROUPS, by_group
 from mtl_keras.evaluation.metrics import metrics_with_intervals
 from mtl_keras.evaluation.predictions import predictions
 from mtl_keras.faces.cut import settings_for
-from mtl_keras.tasks import HEAD_POSE, Task
+from mtl_keras.tasks import TASKS, Task
 from mtl_keras.training import model_folder
 from mtl_keras.training.model import MultiTaskModel
 
@@ -38,8 +38,9 @@ def evaluate(options: Evaluate) -> None:
         return
     settings = settings_for(model.tasks, model_folder.read_sidecar(options.model)["crop"])
     if not settings.keep_roll:
-        # A head that is turned upright has no longer the roll that its label says.
-        table = table.drop(columns=list(HEAD_POSE.columns), errors="ignore")
+        # Of a head that is turned upright such a label is no longer true.
+        oriented = [column for task in TASKS.values() if task.oriented for column in task.columns]
+        table = table.drop(columns=oriented, errors="ignore")
     with faces_cut_out(table, options.crops, settings) as crops:
         print(f"{options.dataset}: {len(crops)} faces cut out of {len(table)} photos; photos without one are skipped")
         measure(options, model, check_images(crops))

@@ -48,8 +48,7 @@ def run(
     folders = arguments.data or [rendered_folder(arguments, layout, n) for n, layout in enumerate(layouts)]
 
     def labels(folders: Iterable[Path]) -> pd.DataFrame:
-        tables = [read_folder(folder, read, arguments) for folder in folders]
-        tables = [crops_of(table, out, experiment) if set(table["source"]) & {*PHOTOS} else table for table in tables]
+        tables = [cut_out(read_folder(folder, read, arguments), out, experiment) for folder in folders]
         return with_test(derived(combine(tables), experiment.chosen_tasks()), experiment.seed)
 
     table = labels(folders)
@@ -82,6 +81,15 @@ def read_folder(folder: Path, read: Callable[..., pd.DataFrame], arguments: Argu
     table = unpack_shards(read_shards(folder), arguments.out / "cache")
     print(f"{folder}: {len(table)} images unpacked from shards")
     return table
+
+
+def cut_out(table: pd.DataFrame, out: Path, experiment: Experiment) -> pd.DataFrame:
+    """Return a table in which the faces of sets of photos stand in the place of the photos."""
+    sources = table["source"].isin({*PHOTOS} - {*table.attrs.get("cut_out", [])})
+    if not sources.any():
+        return table
+    tables = [table[~sources]] if not sources.all() else []
+    return combine([*tables, *(crops_of(photos, out, experiment) for _, photos in table[sources].groupby("source"))])
 
 
 def crops_of(photos: pd.DataFrame, out: Path, experiment: Experiment) -> pd.DataFrame:

@@ -9,7 +9,15 @@ from tyro.conf import Positional, arg
 from mtl_keras.evaluation.views import VIEWS
 from mtl_keras.portraits import LAYOUTS
 
-LISTS = ("datasets", "tasks", "backbones", "sharing", "weightings", "formats")
+# What can be listed, and where its names stand.
+LISTS = {
+    "datasets": "mtl_keras.datasets:DATASETS",
+    "tasks": "mtl_keras.tasks:TASKS",
+    "backbones": "mtl_keras.models.backbones:BACKBONES",
+    "sharing": "mtl_keras.models.sharing:SHARING",
+    "weightings": "mtl_keras.training.weightings:WEIGHTINGS",
+    "formats": "mtl_keras.serving.formats:FORMATS",
+}
 File = Annotated[Path | None, arg(metavar="FILE")]
 Folder = Annotated[Path | None, arg(metavar="DIR")]
 
@@ -22,7 +30,7 @@ class List:
     """
 
     # What to list.
-    what: Positional[Literal[LISTS]]
+    what: Positional[Literal[tuple(LISTS)]]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,7 +23,7 @@ def figures_as_text(found: dict[str, float]) -> str:
 
 
 def groups_as_text(group: pd.DataFrame) -> str:
-    """Return the most important figures of `mtl_keras.evaluate.by_group` as lines, one a group."""
+    """Return the most important figures of `mtl_keras.evaluation.groups.by_group` as lines, one a group."""
     shown_columns = [name for name in group if name.rpartition(".")[2] in SCORES]
     numbers = {
         heading(name): [MISSING if pd.isna(cell) else f"{metric_of(name).factor * cell:.2f}" for cell in group[name]]

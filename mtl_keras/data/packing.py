@@ -34,10 +34,10 @@ from mtl_keras.data.table import complete, encode, label_columns
 from mtl_keras.errors import UserError, printable
 from mtl_keras.files import replacing
 from mtl_keras.kinds import kind_of
-from mtl_keras.tasks import TASKS, Task, task_from
+from mtl_keras.tasks import CROP_COLUMNS, TASKS, Task, task_from
 
 # Columns that need no mention when they are not packed: numbers of images are told by their groups too.
-KNOWN = ("path", "source", "split", "group", "image", "_name", "_bytes")
+KNOWN = ("path", "source", "split", "group", "image", *CROP_COLUMNS, "_name", "_bytes")
 
 
 def pack_shards(table: pd.DataFrame, folder: str | Path, rows_per_shard: int = 4096, seed: int = 0) -> dict:
@@ -118,6 +118,9 @@ def _plan(table: pd.DataFrame, tasks: list[Task], rows_per_shard: int, seed: int
         "seed": seed,
         "table": hashlib.sha256(contents).hexdigest(),
     }
+    # Sets of photos whose faces were cut out already, so that nobody does it again.
+    if "photo" in table and table["photo"].notna().any():
+        plan["cut_out"] = sorted(set(table["source"][table["photo"].notna()]))
     return json.loads(json.dumps(plan))
 
 

@@ -29,7 +29,7 @@ def unpack_shards(shards: Shards, folder: str | Path) -> pd.DataFrame:
         with replacing_folder(place) as temporary:
             _write(shards, temporary)
     table["path"] = pd.array([os.path.join(place, name) for name in table["path"]], dtype=TEXT)
-    table.attrs = {"skipped": [], "deviations": []}
+    table.attrs = {"skipped": [], "deviations": [], "cut_out": shards.manifest.get("cut_out", [])}
     return table
 
 

@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 
 from mtl_keras.datasets.files import label_table
+from mtl_keras.datasets.lists import refuse
 from mtl_keras.errors import UserError
 from mtl_keras.files import TEXT
-from mtl_keras.tasks import TABLE_COLUMNS, TASKS
+from mtl_keras.tasks import CROP_COLUMNS, TABLE_COLUMNS, TASKS
 
 
 def csv_file(folder: str | Path, strict: bool = False) -> pd.DataFrame:
@@ -60,9 +61,11 @@ def csv_file(folder: str | Path, strict: bool = False) -> pd.DataFrame:
         group = pd.factorize(read["group"])[0]
         group = np.where(group < 0, len(read) + np.arange(len(read)), group)
     split = read.get("split")
-    others = [str(name) for name in read if name not in {*columns, *TABLE_COLUMNS}]
+    others = [str(name) for name in read if name not in {*columns, *TABLE_COLUMNS, *CROP_COLUMNS}]
     left_out = f"left out, since no task names them: {', '.join(others)}; mtl_keras.add_task adds a task of one's own"
     deviations = [{"path": str(path), "reason": left_out}] if others else []
+    if strict:
+        refuse(deviations)
     labels = {name: read[name] for name in columns}
     table = label_table("csv_file", read["path"], labels, split, group, skipped, deviations)
     if "source" in read:

@@ -26,10 +26,11 @@ def predictions(model: MultiTaskModel, table: pd.DataFrame, batch_size: int = 64
         model.predict(image_batches(model, table, batch_size, flip, zoom), verbose="auto")
         for flip, zoom in VIEWS[views]
     ]
-    # A label of an oriented task does not hold for the mirrored image.
-    own = {task.name: [look for look, (flip, _) in zip(seen, VIEWS[views], strict=True) if not (flip and task.oriented)]
-           for task in model.tasks}  # fmt: skip
-    outputs = {name: np.mean([look[name] for look in looks], axis=0) for name, looks in own.items()}
+    outputs = {}
+    for task in model.tasks:
+        # A label of an oriented task does not hold for the mirrored image.
+        looks = [look for look, (flip, _) in zip(seen, VIEWS[views], strict=True) if not (flip and task.oriented)]
+        outputs[task.name] = kind_of(task).mean([look[task.name] for look in looks])
     return with_predictions(table, model.tasks, outputs)
 
 

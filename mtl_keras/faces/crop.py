@@ -20,7 +20,7 @@ from mtl_keras.faces.cut import CropSettings, Photo, crop_batch_elsewhere
 from mtl_keras.faces.folder import append, is_done, names_of, open_folder, remove_crops, write_crops
 from mtl_keras.faces.mtcnn import FaceDetector
 from mtl_keras.files import folder_of, image_files
-from mtl_keras.tasks import HEAD_POSE
+from mtl_keras.tasks import TASKS
 
 CROPPING = 1  # raised when the same photo is cropped differently, so that older folders are cropped anew
 # A process holds photos in memory up to this number and this many pixels, or a single larger one.
@@ -58,9 +58,10 @@ def crop_faces(
     table, folder = complete(table), Path(os.path.abspath(folder))
     paths = [os.path.abspath(path) for path in table["path"]]
     _check(paths, folder)
-    roll = f"{HEAD_POSE.name}.roll"
-    if not settings.keep_roll and roll in table and table[roll].notna().any():
-        print(f"note: heads are turned upright, so {roll} is not true of the crops; keep_roll helps", file=sys.stderr)
+    oriented = [column for task in TASKS.values() if task.oriented for column in task.columns if column in table]
+    if not settings.keep_roll and oriented and table[oriented].notna().any(axis=None):
+        names = ", ".join(oriented)
+        print(f"note: heads are turned upright, so {names} do not hold for the crops; keep_roll helps", file=sys.stderr)
     done = open_folder(folder, _as_json(settings, detector))
     todo = []
     for path, name in zip(paths, names_of(paths, done), strict=True):

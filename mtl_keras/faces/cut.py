@@ -14,7 +14,7 @@ from mtl_keras.data.images import read_image
 from mtl_keras.errors import UserError
 from mtl_keras.faces.geometry import LANDMARKS, UTKFACE_CROP, CropGeometry, Face, align
 from mtl_keras.faces.mtcnn import FaceDetector
-from mtl_keras.tasks import HEAD_POSE, Task
+from mtl_keras.tasks import Task
 
 FACES = ("largest", "central", "all")
 QUALITY = 95
@@ -74,9 +74,9 @@ class CropSettings:
 def settings_for(tasks: list[Task], geometry: CropGeometry) -> CropSettings:
     """Return how the faces are cut out that a model of these tasks answers about.
 
-    A head that is turned upright has no longer its roll, so a model of head pose sees it as it is.
+    A head that is turned upright has no longer its roll, so a model of an oriented task sees it as it is.
     """
-    return CropSettings(keep_roll=HEAD_POSE.name in [task.name for task in tasks], geometry=geometry)
+    return CropSettings(keep_roll=any(task.oriented for task in tasks), geometry=geometry)
 
 
 class Photo(NamedTuple):

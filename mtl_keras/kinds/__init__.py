@@ -10,7 +10,7 @@ from mtl_keras.kinds.expectation import Expectation
 from mtl_keras.kinds.kind import Kind, Metric, cumulative_score
 from mtl_keras.kinds.ordinal import Ordinal
 from mtl_keras.kinds.regression import Regression
-from mtl_keras.tasks import Task
+from mtl_keras.tasks import Task, add_task
 
 KINDS: dict[str, type[Kind]] = {
     "angle": Angle,
@@ -33,6 +33,12 @@ def kind_of(task: Task) -> Kind:
     if task.kind not in KINDS:
         raise UserError(f"task {task.name!r}: kind {task.kind!r} is unknown; expected one of {', '.join(KINDS)}")
     return KINDS[task.kind](task)
+
+
+def add_checked(task: Task) -> Task:
+    """Enter a task of one's own as `mtl_keras.tasks.add_task` does, once its kind has found all that it needs."""
+    kind_of(task)
+    return add_task(task)
 
 
 def metric_of(column: str) -> Metric:

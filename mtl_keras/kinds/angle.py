@@ -1,5 +1,7 @@
 """One or several angles in degrees by least squares: 179 and -179 are 2 degrees apart."""
 
+import numpy as np
+
 from mtl_keras.kinds.regression import Regression
 
 
@@ -12,3 +14,15 @@ class Angle(Regression):
         """Return answers minus labels by the shorter way around the circle: -180 to 180 degrees."""
         difference = answers - labels
         return difference - 360 * ((difference + 180) // 360)
+
+    def mean(self, outputs: list[np.ndarray]) -> np.ndarray:
+        """Return the mean direction of several outputs (N, D) of the same images."""
+        if len(outputs) == 1:
+            return outputs[0]
+        angles = np.radians(np.stack(outputs))
+        return np.degrees(np.arctan2(np.sin(angles).mean(axis=0), np.cos(angles).mean(axis=0)))
+
+    def constant(self, labels: np.ndarray) -> np.ndarray:
+        """Return the outputs (K,) that ignore the image: the median as it is seen from the mean direction."""
+        middle = self.mean([*labels])
+        return np.atleast_1d(self.difference(0.0, middle + np.median(self.difference(middle, labels), axis=0)))

@@ -212,6 +212,10 @@ class Kind:
         # Where a kind tells no deviation the key is there all the same, so that all ages read alike.
         return {"value": rounded(row[f"{name}.value"]), "std": rounded(row.get(f"{name}.std"))}
 
+    def mean(self, outputs: list[np.ndarray]) -> np.ndarray:
+        """Return the mean (N, K) of several outputs of the same images, as several looks at them give."""
+        return np.mean(outputs, axis=0)
+
     @property
     def constant_answer(self) -> str:
         """What `constant` is, in words."""

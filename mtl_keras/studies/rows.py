@@ -6,7 +6,7 @@ import pandas as pd
 from mtl_keras.data.sampling import balanced, parse_balance
 from mtl_keras.data.table import encode
 from mtl_keras.studies.settings import Data, Network
-from mtl_keras.tasks import HEAD_POSE, Task
+from mtl_keras.tasks import TASKS, Task
 
 
 def labelled_rows(table: pd.DataFrame, tasks: list[Task]) -> pd.DataFrame:
@@ -18,12 +18,14 @@ def labelled_rows(table: pd.DataFrame, tasks: list[Task]) -> pd.DataFrame:
 def label_part(table: pd.DataFrame, tasks: list[Task]) -> pd.DataFrame:
     """Return what of a label table tells runs of these tasks apart.
 
-    Rows without a label of them are not trained on: a data set more does not make a run start anew. The angles of a
-    head were turned with its crop, by a detector that rounds otherwise on another processor: they count only for a
-    network that learns them.
+    Rows without a label of them are not trained on: a data set more does not make a run start anew. Labels of oriented
+    tasks, such as angles of a head, were turned with its crop, by a detector that rounds otherwise on another
+    processor: they count only for a network that learns them.
     """
-    angles = [] if HEAD_POSE in tasks else HEAD_POSE.columns
-    return labelled_rows(table, tasks).drop(columns=[*angles], errors="ignore")
+    learned = [task.name for task in tasks]
+    others = [task for task in TASKS.values() if task.oriented and task.name not in learned]
+    columns = [column for task in others for column in task.columns]
+    return labelled_rows(table, tasks).drop(columns=columns, errors="ignore")
 
 
 def unlabelled(network: Network, table: pd.DataFrame) -> list[str]:

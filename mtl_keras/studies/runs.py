@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,6 +62,11 @@ def start_run(checkpoints: Path, name: str, settings: dict, known: Path | None, 
         return known
     text = _text(settings)
     folder = known or checkpoints / f"{name}-{fingerprint(text)[:HASH_LENGTH]}"
+    if not known and folder.exists():
+        # Of these settings by its name, but its note is damaged: whoever looks into it may still want it.
+        aside = folder.with_name(f"{folder.name}-damaged-{time.strftime('%Y%m%d%H%M%S')}")
+        print(f"{folder}: {SETTINGS} is missing or damaged; moved to {aside.name}, and trained anew")
+        os.replace(folder, aside)
     shutil.rmtree(folder, ignore_errors=True)
     with replacing(folder / SETTINGS) as temporary:
         temporary.write_text(text, encoding="utf-8")
@@ -125,12 +131,16 @@ def read_run(folder: Path, table: pd.DataFrame) -> Run | None:
     noted, answers = folder / ROW, folder / PREDICTIONS
     if not (noted.is_file() and answers.is_file()):
         return None
+    try:
+        row = json.loads(noted.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise UserError(f"{noted}: damaged; remove its folder to train this run anew, or copy it again") from None
     labels = table[[column for column in table if not column.endswith(ANSWERS)]]
     kept = pd.read_csv(answers, dtype={"image": str}).set_index(["image", "number"])
     history = folder / HISTORY
     curve = pd.read_csv(history) if history.is_file() else pd.DataFrame()
     return Run(
-        json.loads(noted.read_text(encoding="utf-8")),
+        row,
         labels.assign(**_keys(labels)).join(kept, on=list(kept.index.names), how="inner")[[*labels, *kept]],
         curve,
         find_model(folder),

@@ -1,5 +1,6 @@
 """The settings of an experiment: what to train and how, whether that can work, and what its runs are called."""
 
+import math
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Annotated, Literal, get_args, get_origin
 
@@ -39,6 +40,10 @@ class Network:
     dropout: float = 0.5
 
     def __post_init__(self):
+        if isinstance(self.tasks, str):
+            raise UserError(f"tasks {self.tasks!r}: expected several, such as ({self.tasks!r},)")
+        if other := [task for task in self.tasks if task in (AGE_ARGMAX, AGE_REGRESSION)]:
+            raise UserError(f"task 'age' of kind {other[0].kind!r}: name it 'age' and set `age` to another form")
         # A list serves as well; only a tuple of names can be compared, hashed and noted.
         names = tuple(add_task(task).name if isinstance(task, Task) else task for task in self.tasks)
         object.__setattr__(self, "tasks", names)
@@ -140,7 +145,7 @@ class Experiment(Data, Training, Weighting, Network):
 
 
 LEAST = dict.fromkeys(("epochs", "frozen_epochs", "trunk_rate", "ema", "dropout", "l2", "border", "weight_decay"), 0)
-LEAST |= {"age_label_std": 0, "age_error_weight": 0, "batch_size": 1, "patience": 1}
+LEAST |= {"seed": 0, "age_label_std": 0, "age_error_weight": 0, "batch_size": 1, "patience": 1}
 
 
 def check(experiment: Experiment) -> None:
@@ -150,22 +155,23 @@ def check(experiment: Experiment) -> None:
     from mtl_keras.models.sharing import SHARING
     from mtl_keras.training import weightings
 
-    experiment.chosen_tasks()
     weightings.find(experiment.chosen_weighting(experiment.tasks), list(experiment.tasks))
     parse_balance(experiment.balance)
     parse_composition(experiment.composition)
-    for what, name, table in (("backbone", experiment.backbone, BACKBONES), ("sharing", experiment.sharing, SHARING)):
-        if name not in table:
-            raise UserError(f"unknown {what} {name!r}; expected one of {', '.join(table)}")
+    BACKBONES.check(experiment.backbone)
+    SHARING.check(experiment.sharing)
     for field in fields(experiment):
         value = asdict(experiment)[field.name]
         if get_origin(field.type) is Literal and value not in get_args(field.type):
             raise UserError(f"{field.name} {value!r}: expected one of {', '.join(get_args(field.type))}")
-        if field.name in LEAST and value < LEAST[field.name]:
+        if field.type is int and not isinstance(value, int):
+            raise UserError(f"{field.name} is {value!r}; expected a whole number")
+        if field.name in LEAST and not value >= LEAST[field.name]:
             raise UserError(f"{field.name} is {value}; expected at least {LEAST[field.name]}")
+    experiment.chosen_tasks()
     if not experiment.epochs and not experiment.frozen_epochs:
         raise UserError("epochs and frozen_epochs are both 0, so there is nothing to train; raise one of them")
-    if experiment.ema >= 1 or experiment.dropout >= 1 or experiment.learning_rate <= 0:
+    if experiment.ema >= 1 or experiment.dropout >= 1 or not 0 < experiment.learning_rate < math.inf:
         raise UserError("expected ema and dropout below 1 and a learning_rate above 0")
 
 
@@ -174,11 +180,12 @@ def with_tasks(experiment: Experiment, tasks: tuple[str, ...]) -> Experiment:
 
     For one task there is nothing to weigh.
     """
+    tasks = replace(experiment, tasks=tasks, loss_weights=()).tasks  # names, of tasks as well
     if missing := [name for name in tasks if name not in experiment.tasks]:
         raise UserError(f"task {missing[0]!r}: expected some of the experiment's: {', '.join(experiment.tasks)}")
     weights = dict(zip(experiment.tasks, experiment.loss_weights, strict=False)) if len(tasks) > 1 else {}
     chosen = tuple(weights[name] for name in tasks if name in weights)
-    return replace(experiment, tasks=tuple(tasks), loss_weights=chosen)
+    return replace(experiment, tasks=tasks, loss_weights=chosen)
 
 
 def whole_stage(experiment: Experiment) -> Stage:

@@ -10,6 +10,7 @@ import keras
 import pandas as pd
 
 from mtl_keras.data.augment import augmentation
+from mtl_keras.data.derive import derived
 from mtl_keras.data.split import split
 from mtl_keras.evaluation.metrics import metrics_with_intervals
 from mtl_keras.evaluation.predictions import predictions, with_predictions
@@ -30,7 +31,7 @@ from mtl_keras.training.resume import seconds_before
 # What of the settings only the other stage uses: changing it must not make the frozen one start anew.
 UNUSED_BY_FROZEN = {
     "epochs": 0, "refit": False, "trunk_rate": 0.0, "freeze_stem": True, "augment": False, "ema": 0.0,
-    "batch_size": FROZEN_BATCH, "composition": "",
+    "batch_size": FROZEN_BATCH, "composition": "", "learning_rate": 3e-4, "schedule": "cosine",
 }  # fmt: skip
 
 
@@ -47,8 +48,9 @@ def run(
     split 80/10/10 where its `split` column is empty. Below `out` lie `models/`, `checkpoints/` and `cache/`; with
     `resume`, finished stages are taken from there and one that was broken off goes on.
     """
-    settings = experiment if tasks is None else with_tasks(experiment, tuple(tasks))
-    return [stage.row for stage in Study(split(table, seed=settings.seed), out, resume).run(settings)]
+    settings = experiment if tasks is None else with_tasks(experiment, tasks)
+    parts = split(derived(table, settings.chosen_tasks()), seed=settings.seed)
+    return [stage.row for stage in Study(parts, out, resume).run(settings)]
 
 
 class Study:

@@ -8,7 +8,7 @@ from mtl_keras.errors import UserError
 from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.models.backbones.backbone import Backbone, as_backbone
 from mtl_keras.models.network import Sizes, build_network, input_size
-from mtl_keras.tasks import Task, task_from
+from mtl_keras.tasks import TASKS, Task, add_task, task_from
 from mtl_keras.training.trainer import Trainer
 
 
@@ -103,6 +103,10 @@ class MultiTaskModel(Trainer):
     @classmethod
     def from_config(cls, config):
         tasks = [task_from(fields) for fields in config["tasks"]]
+        for task in tasks:
+            # Whoever reads a model can read data for it.
+            if task.name not in TASKS:
+                add_task(task)
         settings = {name: value for name, value in config.items() if name != "frozen"}
         if isinstance(settings["backbone"], dict):
             settings["backbone"] = Backbone.from_config(settings["backbone"])

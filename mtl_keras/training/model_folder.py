@@ -12,7 +12,6 @@ from mtl_keras import __version__
 from mtl_keras.errors import UserError
 from mtl_keras.faces.geometry import UTKFACE_CROP, CropGeometry
 from mtl_keras.files import replacing_folder
-from mtl_keras.tasks import TASKS, add_task
 from mtl_keras.training.model import MultiTaskModel
 
 
@@ -83,9 +82,6 @@ def load(folder: Path | str) -> MultiTaskModel:
         raise UserError(
             f"{folder / 'model.keras'}: holds a {type(model).__name__}; expected a model saved by mtl_keras"
         )
-    for task in model.tasks:
-        if task.name not in TASKS:
-            add_task(task)
     return model
 
 

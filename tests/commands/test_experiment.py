@@ -13,8 +13,10 @@ import pandas as pd
 import pytest
 
 from mtl_keras.commands.arguments import Arguments, has_data, parse, run_experiment
-from mtl_keras.commands.experiment import crops_of
+from mtl_keras.commands.experiment import crops_of, cut_out
 from mtl_keras.data.packing import pack_shards
+from mtl_keras.data.shards import read_shards
+from mtl_keras.data.unpacking import unpack_shards
 from mtl_keras.datasets import fer2013, genki4k, utkface
 from mtl_keras.datasets.recognition import first_that_reads
 from mtl_keras.faces.cut import settings_for
@@ -220,6 +222,24 @@ def test_data_may_be_shards(tmp_path, capsys, monkeypatch):
     expected = faces.assign(path=[Path(path).name for path in faces["path"]]).set_index("path")
     columns = ["source", "age", "gender", "ethnicity"]
     assert table.loc[expected.index, columns].equals(expected[columns]) and "image" in table
+
+
+def test_faces_are_cut_out_of_photos_alone_and_only_once(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "mtl_keras.commands.experiment.crops_of", lambda photos, *_: asked.append(photos["path"].tolist()) or photos
+    )
+    table = pd.DataFrame({"path": ["a.jpg", "b.jpg"], "source": ["utkface", "genki4k"], "smile": "smiling"})
+    assert sorted(cut_out(table, tmp_path, Experiment())["path"]) == ["a.jpg", "b.jpg"] and asked == [["b.jpg"]]
+    # Shards say of which sets the faces were cut out before they were packed.
+    write_faces(tmp_path / "UTKFace", UTKFACE, 6, seed=4, size=64)
+    faces = utkface(tmp_path / "UTKFace")
+    crops = faces.assign(source="genki4k", photo=faces["path"], faces=1, confidence=0.99)
+    pack_shards(crops, tmp_path / "crops")
+    pack_shards(faces.assign(source="genki4k"), tmp_path / "photos")
+    for name, times in (("crops", 1), ("photos", 2)):
+        unpacked = unpack_shards(read_shards(tmp_path / name), tmp_path / "cache")
+        assert len(cut_out(unpacked, tmp_path, Experiment())) == 6 and len(asked) == times
 
 
 @pytest.mark.parametrize(

@@ -23,10 +23,11 @@ from mtl_keras.datasets import utkface
 from mtl_keras.errors import UserError
 from mtl_keras.faces import crop, cut, folder
 from mtl_keras.faces.crop import crop_faces, photo_table
-from mtl_keras.faces.cut import CropSettings
+from mtl_keras.faces.cut import CropSettings, settings_for
 from mtl_keras.faces.folder import read_crops
 from mtl_keras.faces.geometry import LANDMARKS, UTKFACE_CROP, Face
 from mtl_keras.faces.mtcnn import FaceDetector
+from mtl_keras.tasks import AGE, HEAD_POSE, Task
 
 ROOT = Path(__file__).parents[2]
 
@@ -200,7 +201,7 @@ def test_a_label_of_roll_is_said_to_be_untrue(photos, tmp_path, capsys):
     cropped(photos.assign(**{"head_pose.roll": 3.0}), tmp_path / "kept", keep_roll=True)
     assert "note:" not in capsys.readouterr().err
     cropped(photos.assign(**{"head_pose.roll": 3.0}), tmp_path / "turned")
-    assert "note: heads are turned upright, so head_pose.roll is not true" in capsys.readouterr().err
+    assert "note: heads are turned upright, so head_pose.roll do not hold" in capsys.readouterr().err
 
 
 def test_face_that_cannot_be_cut_out_is_named(photos, tmp_path):
@@ -583,3 +584,8 @@ def test_command_tells_mistakes(command, photos, tmp_path):
     code, _, errors = command("--images", tmp_path / "gone", *out)
     assert code == 2 and errors.count("\n") == 1 and "no such folder" in errors
     assert command("--help")[0] == 0
+
+
+def test_heads_of_an_oriented_task_are_not_turned():
+    assert settings_for([AGE, HEAD_POSE], UTKFACE_CROP).keep_roll and not settings_for([AGE], UTKFACE_CROP).keep_roll
+    assert settings_for([Task("tilt", "angle", oriented=True)], UTKFACE_CROP).keep_roll

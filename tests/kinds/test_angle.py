@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from mtl_keras.kinds import kind_of
-from mtl_keras.tasks import HEAD_POSE
+from mtl_keras.tasks import HEAD_POSE, Task
 
 LABELS = np.array([[179.0, -90.0, 10.0], [-170.0, 0.0, 359.0]], "float32")
 ANSWERS = np.array([[-179.0, -80.0, 10.0], [170.0, 180.0, 0.0]], "float32")
@@ -41,3 +41,12 @@ def test_the_gradient_turns_an_answer_the_shorter_way():
 
 def test_any_finite_number_of_degrees_is_a_label():
     assert kind_of(HEAD_POSE).numbers(pd.Series([-400.0, 359.0, np.inf])).notna().tolist() == [True, True, False]
+
+
+def test_means_go_around_the_circle():
+    kind = kind_of(Task("tilt", "angle"))
+    looks = [np.array([[179.0], [10.0]]), np.array([[-179.0], [20.0]])]
+    np.testing.assert_allclose(np.abs(kind.mean(looks)), [[180.0], [15.0]], atol=1e-9)
+    assert kind.mean(looks[:1]) is looks[0]
+    assert abs(kind.constant(np.array([179.0, -179.0, 175.0]))[0]) == pytest.approx(179.0)
+    np.testing.assert_allclose(kind_of(HEAD_POSE).constant(np.array([[1.0, 2, 3], [3, 2, 1], [2, 2, 8]])), [2, 2, 3])

@@ -198,12 +198,21 @@ def test_a_setting_that_is_newer_than_a_run_had_its_default(tmp_path):
     assert runs.find_folder(tmp_path, "net-age", {}, defaults) is None
 
 
-def test_a_damaged_note_of_settings_starts_anew(tmp_path):
+def test_a_damaged_note_of_settings_starts_anew_and_keeps_what_was_there(tmp_path, capsys):
     folder = start(tmp_path, {"seed": 0})
     (folder / "best").touch()
     (folder / "settings.json").write_text("{")
     assert runs.find_folder(tmp_path, "net-age", {"seed": 0}) is None
     assert start(tmp_path, {"seed": 0}) == folder and not (folder / "best").exists()
+    assert "settings.json is missing or damaged; moved to" in capsys.readouterr().out
+    assert len([*tmp_path.glob(f"{folder.name}-damaged-*/best")]) == 1
+
+
+def test_a_damaged_row_is_one_line(tmp_path):
+    (tmp_path / "row.json").write_text("{")
+    (tmp_path / "predictions.csv").write_text("image,number\n")
+    with pytest.raises(UserError, match="row.json: damaged; remove its folder"):
+        runs.read_run(tmp_path, pd.DataFrame({"path": ["a"], "source": "x"}))
 
 
 def test_only_folders_of_the_whole_name_are_looked_at(tmp_path):

@@ -34,6 +34,9 @@ from mtl_keras.studies.settings import (
         ({"age": "median"}, "median.*expectation"),
         ({"loss_weights": (1.0,)}, "one for each of the tasks"),
         ({"epochs": -1}, "epochs is -1"),
+        ({"seed": -1}, "seed is -1; expected at least 0"),
+        ({"batch_size": 8.5}, "batch_size is 8.5; expected a whole number"),
+        ({"learning_rate": float("nan")}, "learning_rate above 0"),
         ({"epochs": 0, "frozen_epochs": 0}, "nothing to train"),
         ({"batch_size": 0}, "batch_size is 0"),
         ({"border": -1}, "border is -1"),
@@ -47,7 +50,7 @@ from mtl_keras.studies.settings import (
         ({"schedule": "linear"}, "schedule 'linear': expected one of cosine, constant, harmonic"),
         ({"crop": "fairface"}, "crop 'fairface': expected one of utkface, celeba"),
         ({"weighting": "best"}, "unknown weighting 'best'; expected one of equal"),
-        ({"sharing": "none"}, "unknown sharing 'none'; expected one of hard"),
+        ({"sharing": "none"}, "unknown way of sharing 'none'; expected one of hard"),
     ],
 )
 def test_impossible_settings_are_one_line(change, says):
@@ -128,3 +131,12 @@ sys.exit(" ".join({{"tensorflow", "keras"}} & {{*sys.modules}}) or 0)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("tasks", "says"),
+    [("age", "expected several, such as"), ([mtl_keras.AGE_ARGMAX], "set `age` to another form")],
+)
+def test_tasks_that_are_meant_otherwise_are_refused(tasks, says):
+    with pytest.raises(UserError, match=says):
+        Experiment(tasks=tasks)

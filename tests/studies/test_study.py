@@ -80,12 +80,12 @@ def test_what_only_the_second_stage_uses_does_not_change_the_first(tmp_path, mon
     monkeypatch.setattr(Study, "_finished", lambda study, settings, *rest: asked.append(settings))
     study, both = Study((ROWS, ROWS, ROWS), tmp_path), replace(GENDER_ALONE, frozen_epochs=2)
     others = {"epochs": 9, "refit": True, "trunk_rate": 0.1, "freeze_stem": False, "augment": False, "ema": 0.5}
-    others |= {"batch_size": 3, "composition": "celeba=2"}
+    others |= {"batch_size": 3, "composition": "celeba=2", "learning_rate": 0.1, "schedule": "constant"}
     for change in ({}, *({name: value} for name, value in others.items())):
         study.run(replace(both, **change))
     frozen, tuned = asked[::2], asked[1::2]
-    assert [settings.epochs for settings in frozen] == [0] * 9 and len({*frozen}) == 1
-    assert len({*tuned}) == 9
+    assert [settings.epochs for settings in frozen] == [0] * 11 and len({*frozen}) == 1
+    assert len({*tuned}) == 11
     study.run(replace(both, dropout=0.1))
     assert asked[-2] != frozen[0]
 
@@ -166,3 +166,12 @@ def test_a_way_of_sharing_without_common_features_has_no_frozen_stage(faces, tmp
     stitched = Experiment(tasks=("gender", "age"), backbone="bknet", sharing="cross_stitch", image_size=16)
     with pytest.raises(UserError, match="'cross_stitch' has no stage with a frozen trunk: set frozen_epochs to 0"):
         Study((faces, faces, faces), tmp_path).run(stitched)
+
+
+def test_ages_become_the_groups_that_a_run_asks_for(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(Study, "run", lambda study, settings: seen.append(study.parts) or [])
+    table = pd.DataFrame({"path": [f"{age}.jpg" for age in range(1, 81)], "age": range(1, 81)})
+    run(Experiment(tasks=("age_group",), backbone="bknet", frozen_epochs=0), table, tmp_path)
+    rows = pd.concat(seen[0])
+    assert rows["age_group"].notna().all() and rows["age_group"].nunique() == 5

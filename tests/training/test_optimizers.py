@@ -1,4 +1,4 @@
-"""Slow variables move so many times as fast, and the rate warms up and falls to nothing."""
+"""Slow variables move a number of times as fast, and the rate warms up and falls to nothing."""
 
 import keras
 import numpy as np
