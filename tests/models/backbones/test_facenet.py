@@ -125,7 +125,7 @@ def test_every_entry_builds_at_its_own_size(name):
     backbone = BACKBONES[name]
     side = backbone.image_size
     expected = (None, side, side, backbone.channels) if backbone.channels else (None, side)
-    model = backbone.build(side)
+    model = backbone.trunk(side)
     assert model.input_shape == expected
     # Features are flat, but for the maps that a network's own branches go on from.
     assert len(model.output_shape) == (4 if name == "gender_eyeglasses" else 2)
