@@ -31,7 +31,7 @@ _NAMES = Table(
         "MultiTaskModel": "mtl_keras.training.model:MultiTaskModel",
         "SMILE": "mtl_keras.tasks:SMILE",
         "Task": "mtl_keras.tasks:Task",
-        "add_task": "mtl_keras.kinds:add_checked",
+        "add_task": "mtl_keras.kinds:add_task",
         "batches": "mtl_keras.data.pipeline:batches",
         "check_images": "mtl_keras.data.audit:check_images",
         "combine": "mtl_keras.data.table:combine",

@@ -232,6 +232,8 @@ def test_find_refuses_unknown_repeated_and_no_names(names):
 def test_a_task_that_cannot_work_is_refused_and_not_entered(fields, said, no_new_tasks):
     with pytest.raises(UserError, match=said):
         mtl_keras.add_task(Task("oops", **fields))
+    with pytest.raises(UserError, match=said):
+        mtl_keras.Experiment(tasks=["age", Task("oops", **fields)])
     assert "oops" not in TASKS
 
 

@@ -20,8 +20,8 @@ from mtl_keras.data.manifest import Shards, damage, read_manifest, reason
 from mtl_keras.data.pipeline import InputSpec, augmented, check_labelled, finished, options, read
 from mtl_keras.data.table import SPLITS, complete
 from mtl_keras.errors import UserError
-from mtl_keras.kinds import kind_of
-from mtl_keras.tasks import TASKS, Task, add_task
+from mtl_keras.kinds import add_task, kind_of
+from mtl_keras.tasks import TASKS, Task
 
 # Numbers of shards that a shuffled pass reads by turns, and of their encoded records that it mixes in memory.
 READERS, WINDOW = 8, 1024

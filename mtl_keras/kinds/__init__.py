@@ -3,6 +3,7 @@
 import re
 from functools import cache
 
+from mtl_keras import tasks
 from mtl_keras.errors import UserError
 from mtl_keras.kinds.angle import Angle
 from mtl_keras.kinds.categorical import Categorical
@@ -10,7 +11,7 @@ from mtl_keras.kinds.expectation import Expectation
 from mtl_keras.kinds.kind import Kind, Metric, cumulative_score
 from mtl_keras.kinds.ordinal import Ordinal
 from mtl_keras.kinds.regression import Regression
-from mtl_keras.tasks import Task, add_task
+from mtl_keras.tasks import Task
 
 KINDS: dict[str, type[Kind]] = {
     "angle": Angle,
@@ -35,10 +36,10 @@ def kind_of(task: Task) -> Kind:
     return KINDS[task.kind](task)
 
 
-def add_checked(task: Task) -> Task:
+def add_task(task: Task) -> Task:
     """Enter a task of one's own as `mtl_keras.tasks.add_task` does, once its kind has found all that it needs."""
     kind_of(task)
-    return add_task(task)
+    return tasks.add_task(task)
 
 
 def metric_of(column: str) -> Metric:

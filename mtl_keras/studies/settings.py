@@ -9,7 +9,7 @@ import tyro
 from mtl_keras.data.sampling import parse_balance, parse_composition
 from mtl_keras.errors import UserError
 from mtl_keras.studies.stages import Stage
-from mtl_keras.tasks import AGE, AGE_ARGMAX, AGE_REGRESSION, Task, add_task, find
+from mtl_keras.tasks import AGE, AGE_ARGMAX, AGE_REGRESSION, Task, find
 
 AGES = {"expectation": AGE, "argmax": AGE_ARGMAX, "regression": AGE_REGRESSION}
 
@@ -45,7 +45,7 @@ class Network:
         if other := [task for task in self.tasks if task in (AGE_ARGMAX, AGE_REGRESSION)]:
             raise UserError(f"task 'age' of kind {other[0].kind!r}: name it 'age' and set `age` to another form")
         # A list serves as well; only a tuple of names can be compared, hashed and noted.
-        names = tuple(add_task(task).name if isinstance(task, Task) else task for task in self.tasks)
+        names = tuple(_added(task) if isinstance(task, Task) else task for task in self.tasks)
         object.__setattr__(self, "tasks", names)
 
     def chosen_tasks(self) -> list[Task]:
@@ -144,6 +144,14 @@ class Experiment(Data, Training, Weighting, Network):
         object.__setattr__(self, "loss_weights", tuple(self.loss_weights))
 
 
+def _added(task: Task) -> str:
+    """Make a task of one's own known, and return its name."""
+    # Here, since it brings Keras along, which takes seconds.
+    from mtl_keras.kinds import add_task
+
+    return add_task(task).name
+
+
 LEAST = dict.fromkeys(("epochs", "frozen_epochs", "trunk_rate", "ema", "dropout", "l2", "border", "weight_decay"), 0)
 LEAST |= {"seed": 0, "age_label_std": 0, "age_error_weight": 0, "batch_size": 1, "patience": 1}
 
@@ -160,8 +168,9 @@ def check(experiment: Experiment) -> None:
     parse_composition(experiment.composition)
     BACKBONES.check(experiment.backbone)
     SHARING.check(experiment.sharing)
+    values = asdict(experiment)
     for field in fields(experiment):
-        value = asdict(experiment)[field.name]
+        value = values[field.name]
         if get_origin(field.type) is Literal and value not in get_args(field.type):
             raise UserError(f"{field.name} {value!r}: expected one of {', '.join(get_args(field.type))}")
         if field.type is int and not isinstance(value, int):

@@ -5,10 +5,11 @@ from dataclasses import asdict
 import keras
 
 from mtl_keras.errors import UserError
+from mtl_keras.kinds import add_task
 from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.models.backbones.backbone import Backbone, as_backbone
 from mtl_keras.models.network import Sizes, build_network, input_size
-from mtl_keras.tasks import TASKS, Task, add_task, task_from
+from mtl_keras.tasks import TASKS, Task, task_from
 from mtl_keras.training.trainer import Trainer
 
 
