@@ -260,6 +260,29 @@ def test_a_batch_without_any_label_changes_nothing(weighting, loss_mean):
     assert_same(before, [*model.get_weights(), *states(model)], 0)
 
 
+# === An epoch's loss ===
+
+
+@every_choice
+def test_the_epochs_loss_is_that_of_all_its_examples_at_once(weighting, loss_mean):
+    features, labels, masks = rows_of(THREE)
+    # Set by set: labels of the first task, then of the second. None of the third, which takes no part.
+    rows = np.arange(ROWS)
+    masks = dict(zip(masks, (rows < 3, (rows >= 3) & (rows < 9), rows < 0), strict=True))
+    data = features, labels, {name: mask.astype("float32") for name, mask in masks.items()}
+    model = network(THREE)
+    # Nothing is learned at rate 0: training then logs what validation does.
+    model.compile(keras.optimizers.SGD(0.0), weighting, loss_mean)
+    for state in model.weighting_state.weights if model.weighting_state else ():
+        state.assign([0.7, -0.4, 5.0])
+    expected = model.evaluate(dataset_of(data, ROWS), verbose=0, return_dict=True)
+    shuffled = dataset_of(take(data, np.random.default_rng(1).permutation(ROWS)), 4)
+    assert model.evaluate(shuffled, verbose=0, return_dict=True) == pytest.approx(expected, rel=1e-5)
+    history = model.fit(dataset_of(data, 2), validation_data=dataset_of(data, 3), verbose=0, shuffle=False).history
+    for name, value in expected.items():
+        assert history[name] + history[f"val_{name}"] == pytest.approx([value, value], rel=1e-5)
+
+
 # === Many devices equal one ===
 
 
@@ -317,7 +340,8 @@ def test_what_layers_add_to_the_loss_is_minimized_once(strategy, weighting):
     features, labels, masks = rows_of(THREE, 4)
     unlabelled = {name: np.zeros(4, "float32") for name in masks}
     before = {variable.path: variable.numpy() for variable in model.trainable_variables}
-    model.fit(dataset_of((features, labels, unlabelled)), verbose=0)
+    logs = model.fit(dataset_of((features, labels, unlabelled)), verbose=0, shuffle=False).history
+    assert logs["loss"] == pytest.approx([(before["penalized/kernel"] ** 2).sum() / 4], rel=1e-5)
     # Its gradient is half the kernel.
     for variable in model.trainable_variables:
         factor = 0.95 if variable.path == "penalized/kernel" else 1.0

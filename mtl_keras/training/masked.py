@@ -1,4 +1,4 @@
-"""Sums over the examples that have a label."""
+"""Sums and means over the examples that have a label."""
 
 from keras import ops
 
@@ -10,3 +10,8 @@ def masked_sum(values, mask):
     """
     mask = ops.cast(mask, "float32")
     return ops.sum(ops.where(mask > 0, values, 0.0) * mask), ops.sum(mask)
+
+
+def mean_of(total, count):
+    """Return total / count, and the total itself, which is 0 then, where nothing was counted."""
+    return total / ops.where(count > 0, count, 1.0)

@@ -9,7 +9,8 @@ from mtl_keras.errors import UserError
 from mtl_keras.kinds import kind_of
 from mtl_keras.tasks import Task
 from mtl_keras.training import weightings
-from mtl_keras.training.masked import masked_sum
+from mtl_keras.training.epoch_loss import EpochLoss
+from mtl_keras.training.masked import masked_sum, mean_of
 from mtl_keras.training.task_gradients import filled, pieces, rows, shared_positions
 from mtl_keras.training.weightings.weighting import Weighting
 
@@ -25,7 +26,8 @@ class Trainer(keras.Model):
     def __init__(self, tasks: list[Task], inputs, outputs: dict, name: str):
         super().__init__(inputs=inputs, outputs=outputs, name=name)
         self.tasks, self._weighting = list(tasks), None
-        self._means = {mean: keras.metrics.Mean(mean) for mean in ("loss", *(f"{task.name}_loss" for task in tasks))}
+        self._means = {"loss": EpochLoss(len(tasks), self._weighed)}
+        self._means |= {f"{task.name}_loss": keras.metrics.Mean(f"{task.name}_loss") for task in tasks}
         self._means |= {self._score(task): keras.metrics.Mean(self._score(task)) for task in tasks}
 
     @staticmethod
@@ -97,11 +99,12 @@ class Trainer(keras.Model):
             each, counts = self._sums(outputs, labels, masks)
             sums = tf.stack(each)
             # The only numbers that replicas exchange before the gradients: (T,) sums and (T,) counts.
-            present, divisors = self._present(counts, images)
-            means = self._over_replicas(sums) / divisors
+            labelled, divisors = self._divisors(counts, images)
+            present, total = labelled > 0, self._over_replicas(sums)
+            means = mean_of(total, divisors)
             weights, regularizer = self._weights(tf.stop_gradient(means), present)
             # Each replica's part of the weighted means over all replicas: their gradients add up to the whole gradient.
-            parts = tf.stop_gradient(weights) * sums / divisors  # (T,)
+            parts = mean_of(tf.stop_gradient(weights) * sums, divisors)  # (T,)
             penalty = self._penalty()
             terms = [penalty, *added]
             if weighting.variables(trained=True):
@@ -111,8 +114,10 @@ class Trainer(keras.Model):
             losses_of_tasks = [scale(tf.reduce_sum(parts) + rest)]
             if weighting.needs != "losses":
                 # Not of `parts`, through which every task would seem to reach every variable.
-                losses_of_tasks = [scale(total / divisors[task]) for task, total in enumerate(each)]
+                losses_of_tasks = [scale(mean_of(task_sum, divisors[task])) for task, task_sum in enumerate(each)]
                 losses_of_tasks += [scale(rest)] if tf.is_tensor(rest) else []
+        # Before anything moves: the loss is that of the weights that it was computed with.
+        self._means["loss"].update_state(total, divisors, labelled, self._mean_over_replicas(added))
         gradients = [tape.gradient(loss, variables) for loss in losses_of_tasks]
         if weighting.needs == "losses":
             gradients = self._over_replicas(filled(gradients[0], variables))
@@ -122,20 +127,19 @@ class Trainer(keras.Model):
         weighting.follow(means, present, before)
         if self._l2:
             self._means["l2"].update_state(penalty)
-        loss = tf.reduce_sum(tf.stop_gradient(weights) * means) + tf.stop_gradient(regularizer)
-        return self._log(outputs, labels, masks, loss, sums, counts)
+        return self._log(outputs, labels, masks, sums, counts)
 
     def test_step(self, data):
         images, labels, masks = data
         outputs = self(images, training=False)
+        added = self._mean_over_replicas(self.losses)
         each, counts = self._sums(outputs, labels, masks)
         sums = tf.stack(each)
-        present, divisors = self._present(counts, images)
-        means = self._over_replicas(sums) / divisors
-        weights, regularizer = self._weights(means, present)
+        labelled, divisors = self._divisors(counts, images)
+        self._means["loss"].update_state(self._over_replicas(sums), divisors, labelled, added)
         if self._l2:
             self._means["l2"].update_state(self._penalty())
-        return self._log(outputs, labels, masks, tf.reduce_sum(weights * means) + regularizer, sums, counts)
+        return self._log(outputs, labels, masks, sums, counts)
 
     def _weights(self, means, present):
         """Return the weights (T,) of the losses and what the weighting adds to them.
@@ -145,6 +149,11 @@ class Trainer(keras.Model):
         if self._weighting.needs != "losses":
             return tf.ones_like(means), 0.0
         return self._weighting.weigh(means, present), self._weighting.regularizer(present)
+
+    def _weighed(self, means, present):
+        """Return the loss, a scalar, that these means (T,) of the tasks' losses are worth together."""
+        weights, regularizer = self._weights(means, present)
+        return tf.reduce_sum(weights * means) + regularizer
 
     def _combined(self, by_task, present, scale):
         """Return the whole gradient of every variable from that of each task, and of the rest if it is there.
@@ -189,21 +198,22 @@ class Trainer(keras.Model):
             pairs.append(masked_sum(values, masks[task.name]))
         return [pair[0] for pair in pairs], tf.stack([pair[1] for pair in pairs])
 
-    def _present(self, counts, images):
-        """Return which tasks have a label on any replica (T,) and what each task's sum is divided by (T,).
-
-        That is never 0, so that a batch without a label has loss 0.
-        """
+    def _divisors(self, counts, images):
+        """Return each task's number of labelled examples on all replicas (T,) and what its sum is divided by (T,)."""
         labelled = divisors = self._over_replicas(counts)
         if self._loss_mean == "batch":
             divisors = self._over_replicas(tf.fill(tf.shape(counts), tf.cast(tf.shape(images)[0], tf.float32)))
-        return labelled > 0, tf.maximum(divisors, 1.0)
+        return labelled, divisors
 
     def _over_replicas(self, values):
         """Sum a tensor, or a list of them, over all replicas: the only all_reduce of the package."""
         if self._replicas() == 1:
             return values
         return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, values)
+
+    def _mean_over_replicas(self, added: list):
+        """Return the sum of what layers add to the loss, its mean over all replicas."""
+        return self._over_replicas(tf.add_n(added)) / self._replicas() if added else 0.0
 
     def _on_first_replica(self, gradients):
         """Return whole gradients on the first replica and zeros on the others.
@@ -215,14 +225,12 @@ class Trainer(keras.Model):
         first = tf.equal(tf.distribute.get_replica_context().replica_id_in_sync_group, 0)
         return [gradient * tf.cast(first, gradient.dtype) for gradient in gradients]
 
-    def _log(self, outputs, labels, masks, loss, sums, counts):
-        """Count this batch in the epoch's masked means and return them as rank-1 logs.
+    def _log(self, outputs, labels, masks, sums, counts):
+        """Count this batch in the epoch's masked means, each over a task's labelled examples; return rank-1 logs.
 
-        `loss` is the mean over the steps of what each minimized, a task's loss the mean over its labelled examples.
         Rank 1, because Keras reduces the logs of several workers along axis 0, which a scalar does not have.
         """
-        self._means["loss"].update_state(loss)
-        means = tf.math.divide_no_nan(sums, counts)
+        means = mean_of(sums, counts)
         for index, task in enumerate(self.tasks):
             mask = masks[task.name]
             self._means[f"{task.name}_loss"].update_state(means[index], sample_weight=counts[index])

@@ -48,13 +48,8 @@ def by_hand(model: MultiTaskModel, weights: dict, loss_mean: str) -> dict[str, f
         "gender_accuracy": outputs["gender"].argmax(-1) == labels["gender"],
         "head_pose_mae": np.abs(outputs["head_pose"] - labels["head_pose"]).mean(-1),
     }
-    steps = []
-    for start in range(0, ROWS, BATCH):
-        step = slice(start, start + BATCH)
-        divisors = {name: len(mask[step]) if loss_mean == "batch" else mask[step].sum() for name, mask in masks.items()}
-        sums = {name: (errors[name][step] * masks[name][step]).sum() for name in errors}
-        steps.append(sum(weights[name] * sums[name] / divisors[name] for name in sums if divisors[name]))
-    logs = {"loss": np.mean(steps)}
+    divisors = {name: ROWS if loss_mean == "batch" else mask.sum() for name, mask in masks.items()}
+    logs = {"loss": sum(weights[name] * (errors[name] * masks[name]).sum() / divisors[name] for name in errors)}
     logs |= {f"{name}_loss": np.average(error, weights=masks[name]) for name, error in errors.items()}
     return logs | {name: np.average(score, weights=masks[name.rsplit("_", 1)[0]]) for name, score in scores.items()}
 
