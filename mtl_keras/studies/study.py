@@ -34,6 +34,10 @@ UNUSED_BY_FROZEN = {
     "batch_size": FROZEN_BATCH, "composition": "", "learning_rate": 3e-4, "schedule": "cosine",
 }  # fmt: skip
 
+# Raised when the same settings train, choose or read something else than before: earlier runs are other ones then.
+# 2: the epoch's loss counts every example alike; training, evaluation and prediction read the same pixels.
+METHOD = 2
+
 
 def run(
     experiment: Experiment,
@@ -121,7 +125,14 @@ class Study:
     def noted(self, settings: Experiment) -> dict:
         """Return what tells a run apart from others of its name: settings, initial weights and data."""
         weights, data = self.weights_of(settings), self.data_of(settings)
-        noted = {**asdict(settings), "weights": weights, "data": data, "strategy": "", "precision": ""}
+        noted = {
+            **asdict(settings),
+            "weights": weights,
+            "data": data,
+            "method": METHOD,
+            "strategy": "",
+            "precision": "",
+        }
         if own := [asdict(task) for task in settings.chosen_tasks() if task.name not in BUILT_IN]:
             noted["own_tasks"] = own
         how = augmentation(settings.augment, settings.chosen_tasks())

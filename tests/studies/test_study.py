@@ -103,6 +103,14 @@ def test_what_is_the_same_for_all_runs_is_computed_once(tmp_path, monkeypatch):
     assert seen == ["weights", "data", "data", "data"]
 
 
+def test_a_run_of_an_earlier_method_is_another_one(tmp_path, monkeypatch):
+    finished(Study((ROWS, ROWS, ROWS), tmp_path))
+    study = Study((ROWS, ROWS, ROWS), tmp_path, resume=True)
+    assert study.find_run(GENDER_ALONE)
+    monkeypatch.setattr(study_module, "METHOD", study_module.METHOD + 1)
+    assert study.find_run(GENDER_ALONE) is None
+
+
 def test_one_task_of_an_experiment_is_its_single_task_baseline(tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr(Study, "run", lambda study, settings: seen.append(settings) or [])
