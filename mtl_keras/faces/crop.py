@@ -1,7 +1,6 @@
 """Crop the photos of a whole label table, in many processes or on many machines, and go on after a stop."""
 
 import os
-import stat
 import sys
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor
@@ -167,12 +166,7 @@ def _batches(photos: list[Photo]) -> Iterator[list[Photo]]:
     sized = []
     for photo in photos:
         try:
-            # Opening a pipe would wait forever.
-            if not stat.S_ISREG(os.stat(photo.path).st_mode):
-                raise UserError("not a regular file")
             sized.append((probe(photo.path), photo))
-        except OSError as error:
-            sized.append(((0, 0), photo._replace(reason=error.strerror or str(error))))
         except UserError as error:
             sized.append(((0, 0), photo._replace(reason=str(error).removeprefix(f"{photo.path}: "))))
     batch, pixels = [], 0

@@ -80,7 +80,7 @@ class Predictor:
     def _crop(self, image: np.ndarray, face: Face | None) -> np.ndarray:
         """Return a face (S, S, 3) as the network sees it; without a place of a face, the image is its crop."""
         crop = image if face is None else self._crops.cut(image, face)
-        return resize(crop, self.model.image_size, self.model.resize_method).numpy()
+        return resize(crop, self.model.image_size, self.model.resize_method)
 
     def _answers(self, crops: np.ndarray) -> Iterator[dict]:
         """Yield {task: answer} for each of some face crops (B, S, S, 3) uint8."""
