@@ -3,7 +3,7 @@
 Pillow knows many more formats, each a door that nobody needs. Of files with several images the first is read.
 """
 
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from PIL import features
 from PIL.AvifImagePlugin import AvifImageFile

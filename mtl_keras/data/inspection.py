@@ -23,8 +23,9 @@ _CACHE_FORMAT = "2"
 def inspect_images(paths: list[str], cache: Path | None = None) -> pd.DataFrame:
     """Read every file once and return one row a path: path, sha256, width, height, signature and reason.
 
-    `width`, `height` and `signature`, which is the image in SIDE x SIDE grey bytes, are those of the upright image, 0 and
-    empty where `reason` says why it cannot be read. With `cache` (a file) the rows of files whose size and time have not changed are taken from it.
+    `signature` is the upright image in SIDE x SIDE grey bytes, width and height are the upright file's; where `reason`
+    says why it cannot be read, they are empty and 0. With `cache` (a file) the rows of files whose size and time have
+    not changed are taken from it.
     """
     keys = [_key(path) for path in paths]
     known = _read_cache(cache) if cache is not None else {}

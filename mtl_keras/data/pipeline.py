@@ -123,7 +123,9 @@ def with_images(rows: tf.data.Dataset, size: int, method: str) -> tf.data.Datase
             try:
                 pixels[number] = images.resize(images.decode(contents).pixels, size, method)
             except UserError as error:
-                raise UserError(f"{printable(os.fsdecode(path))}: {error}; run check_images to drop such rows") from None
+                raise UserError(
+                    f"{printable(os.fsdecode(path))}: {error}; run check_images to drop such rows"
+                ) from None
         return pixels
 
     def load(paths, contents, *others):

@@ -35,7 +35,7 @@ def make_files(folder: Path) -> dict[str, str]:
         "good.jpg": "",
         "good.png": "",
         "empty.jpg": "the file is empty (0 bytes)",
-        "text.jpg": "not a JPEG, PNG or BMP image",
+        "text.jpg": "not a JPEG, PNG, BMP",
         "cut.jpg": "truncated or damaged",
         "cut.png": "truncated or damaged",
         "pipe.jpg": "not a regular file",
