@@ -102,7 +102,7 @@ def resize(pixels: np.ndarray, size: int, method: str = "bilinear") -> np.ndarra
     if method != "sharp":
         return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
     near = tuple(min(side, 3 * size) for side in image.size)
-    pixels = np.asarray(image.resize(near, Image.Resampling.BILINEAR)).astype(np.float32)
+    pixels = np.asarray(image.resize(near, Image.Resampling.BILINEAR))
     # Pillow has no such resizing that rounds.
     for axis in (0, 1):
         length = pixels.shape[axis]

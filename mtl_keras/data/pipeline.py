@@ -9,16 +9,15 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from mtl_keras.data import images, sampling
+from mtl_keras.data import sampling
 from mtl_keras.data.augment import Augmentation, augment, augmentation
+from mtl_keras.data.decoding import with_images
 from mtl_keras.data.table import encode
-from mtl_keras.errors import UserError, printable
+from mtl_keras.errors import UserError
 from mtl_keras.tasks import Task
 
 # Training images that take no more bytes than this are decoded once, larger sets anew at each epoch.
 IN_MEMORY = 2**28
-# Files that one call decodes: a call of Python from TensorFlow takes as long as a small file.
-FILES_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -61,10 +60,8 @@ def batches(
 
     def load(index, epoch):
         image, label, mask = tf.nest.map_structure(lambda column: tf.gather(column, index), columns)
-        if kept and not how:
-            return image, label, mask
         file = (image,) if kept else (image, tf.io.read_file(image))
-        return *file, label, mask, index, epoch
+        return (*file, label, mask, index, epoch) if how else (*file, label, mask)
 
     def changed(image, label, mask, index, epoch):
         return augmented(image, how, seed, epoch, index), label, mask
@@ -83,7 +80,8 @@ def batches(
     else:
         rows = order.map(load, num_parallel_calls=tf.data.AUTOTUNE)
         rows = rows if kept else with_images(rows, *form)
-        dataset = rows.map(changed, num_parallel_calls=tf.data.AUTOTUNE).batch(rows_at_once)
+        rows = rows.map(changed, num_parallel_calls=tf.data.AUTOTUNE) if how else rows
+        dataset = rows.batch(rows_at_once)
     return finished(dataset.prefetch(2), count, rows_at_once)
 
 
@@ -109,30 +107,6 @@ def modified_at(paths: Iterable[str]) -> tuple[int, ...]:
             return tf.io.gfile.stat(path).mtime_nsec
 
     return tuple(map(stamp, paths))
-
-
-def with_images(rows: tf.data.Dataset, size: int, method: str) -> tf.data.Dataset:
-    """Return rows (path, contents of the image file, *others) as (image, *others), with images (size, size, 3) uint8.
-
-    A file that cannot be read ends the pass with an error that names it.
-    """
-
-    def read(paths: np.ndarray, files: np.ndarray) -> np.ndarray:
-        pixels = np.empty((len(files), size, size, 3), np.uint8)
-        for number, (path, contents) in enumerate(zip(paths, files, strict=True)):
-            try:
-                pixels[number] = images.resize(images.decode(contents).pixels, size, method)
-            except UserError as error:
-                raise UserError(
-                    f"{printable(os.fsdecode(path))}: {error}; run check_images to drop such rows"
-                ) from None
-        return pixels
-
-    def load(paths, contents, *others):
-        pixels = tf.numpy_function(read, [paths, contents], tf.uint8, stateful=False)
-        return tf.ensure_shape(pixels, (None, size, size, 3)), *others
-
-    return rows.batch(FILES_AT_ONCE).map(load, num_parallel_calls=tf.data.AUTOTUNE).unbatch()
 
 
 def augmented(image: tf.Tensor, how: Augmentation | None, seed: int, epoch: tf.Tensor, row: tf.Tensor) -> tf.Tensor:

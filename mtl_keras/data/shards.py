@@ -16,8 +16,9 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from mtl_keras.data.augment import Augmentation, augmentation
+from mtl_keras.data.decoding import with_images
 from mtl_keras.data.manifest import Shards, damage, read_manifest, reason
-from mtl_keras.data.pipeline import InputSpec, augmented, check_labelled, finished, options, with_images
+from mtl_keras.data.pipeline import InputSpec, augmented, check_labelled, finished, options
 from mtl_keras.data.table import SPLITS, complete
 from mtl_keras.errors import UserError
 from mtl_keras.kinds import add_task, kind_of
