@@ -27,12 +27,14 @@ def with_images(rows: tf.data.Dataset, size: int, method: str) -> tf.data.Datase
         pixels = np.empty((len(files), size, size, 3), np.uint8)
         _calling.add(threading.get_ident())
         try:
-            for number, (path, contents) in enumerate(zip(paths, files, strict=True)):
+            for number, contents in enumerate(files):
                 if _ending.is_set():
                     raise RuntimeError("Python ends")
                 pixels[number] = images.resize(images.decode(contents).pixels, size, method)
         except UserError as error:
-            raise UserError(f"{printable(os.fsdecode(path))}: {error}; run check_images to drop such rows") from None
+            raise UserError(
+                f"{printable(os.fsdecode(paths[number]))}: {error}; run check_images to drop such rows"
+            ) from None
         finally:
             _calling.discard(threading.get_ident())
         return pixels
