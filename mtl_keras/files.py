@@ -46,11 +46,23 @@ def replacing(path: str | Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp")
+# How the names of images end; what they are their first bytes tell (`mtl_keras.data.image_formats`).
+EXTENSIONS = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".avif", ".heic",
+              ".heif")  # fmt: skip
+NO_IMAGE = f"its name ends in none of {', '.join(EXTENSIONS)}"
 
 
 def image_files(folder: str | Path) -> Iterator[str]:
     """Yield every image file at any depth, hidden ones left out and each linked folder visited once."""
+    return (path for path in _files(folder) if path.lower().endswith(EXTENSIONS))
+
+
+def other_files(folder: str | Path) -> list[str]:
+    """Return the files that are not hidden and that `image_files` leaves out, each for the reason `NO_IMAGE`."""
+    return sorted(path for path in _files(folder) if not path.lower().endswith(EXTENSIONS))
+
+
+def _files(folder: str | Path) -> Iterator[str]:
     visited = set()
     for place, folders, files in os.walk(folder, followlinks=True):
         real = os.path.realpath(place)
@@ -60,9 +72,7 @@ def image_files(folder: str | Path) -> Iterator[str]:
         visited.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         start = os.path.join(place, "")
-        for name in files:
-            if name.lower().endswith(EXTENSIONS) and not name.startswith("."):
-                yield start + name
+        yield from (start + name for name in files if not name.startswith("."))
 
 
 def folder_of(path: str | Path, what: str) -> Path:

@@ -1,10 +1,14 @@
 """The command `mtl-keras predict`."""
 
+import sys
+from itertools import chain
+
 from tqdm import tqdm
 
 from mtl_keras.commands.options import Predict
 from mtl_keras.commands.text import as_lines, write_json
 from mtl_keras.errors import UserError, printable
+from mtl_keras.files import NO_IMAGE, other_files
 from mtl_keras.serving.drawing import drawings, write_drawing
 from mtl_keras.serving.predictor import MANY, Predictor, find_images
 
@@ -14,6 +18,8 @@ def predict(options: Predict) -> None:
     if not options.paths:
         raise UserError("no images given; expected at least one image or folder behind the model")
     paths = find_images(options.paths)
+    for other in chain.from_iterable(map(other_files, options.paths)):
+        print(f"skipped {printable(other)}: {NO_IMAGE}", file=sys.stderr)
     targets = drawings(paths, options.draw) if options.draw else {}
     results = Predictor(options.model, options.faces).predict(paths)
     for result in results:

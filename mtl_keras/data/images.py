@@ -1,73 +1,117 @@
-"""Images from files: their size from the header alone, their pixels as RGB, for Python and for tf.data."""
+"""The one reading of images: which files can be read, why others cannot, and what their upright pixels are.
+
+Checking, training, evaluation, packing, cropping and prediction all come here, so that what passes the check can be
+trained on, and a file's answers are the same on every way.
+"""
 
 import io
+import os
+import stat
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
-import tensorflow as tf
-from PIL import Image, ImageOps
-from PIL.BmpImagePlugin import BmpImageFile
+from PIL import ExifTags, Image, ImageOps
 from PIL.ImageFile import ImageFile
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
 
+from mtl_keras.data.image_formats import START, format_of
 from mtl_keras.errors import UserError
 
-MAX_PIXELS = 50_000_000
-# Only these formats are opened, by their first bytes: the others that Pillow knows are doors that nobody needs.
-FORMATS = {b"\xff\xd8\xff": JpegImageFile, b"\x89PNG\r\n\x1a\n": PngImageFile, b"BM": BmpImageFile}
+# An image of more pixels is halved until it has no more.
+MOST_KEPT = 50_000_000
+# Of a JPEG image the decoder itself leaves out pixels; where all must be decoded first, fewer fit into memory.
+MOST_IN_JPEG, MOST_DECODED = 2**28, 2**26
+# No face can be told on fewer pixels a side.
+SMALLEST_SIDE = 8
+PNG_END = b"IEND\xaeB\x60\x82"
+
+
+class Picture(NamedTuple):
+    """An image file as it was read.
+
+    `pixels` are (H, W, 3) uint8 RGB, turned upright as the EXIF orientation says. `size` is the (width, height) of the
+    upright file itself: its sides are `factor` times those of the pixels, more than once only for very large images.
+    """
+
+    pixels: np.ndarray
+    size: tuple[int, int]
+    factor: int
 
 
 def probe(path: str | Path) -> tuple[int, int]:
-    """Return (width, height) of an image file from its header; a file that is no image or too large is an error."""
+    """Return the upright (width, height) of an image file from its header; what may not be decoded is an error."""
     try:
-        with open(path, "rb") as file, open_image(file) as image:
-            return image.size
+        _check_regular(path)
+        with open(path, "rb") as file, _opened(file) as image:
+            return _upright_size(image)
+    except (OSError, UserError) as error:
+        raise UserError(f"{path}: {reason_of(error)}") from None
+
+
+def read_picture(path: str | Path) -> Picture:
+    """Read an image file; one that cannot be read is an error that names it."""
+    try:
+        return decode(contents_of(path))
     except (OSError, UserError) as error:
         raise UserError(f"{path}: {reason_of(error)}") from None
 
 
 def read_image(path: str | Path) -> np.ndarray:
-    """Read an image file as (H, W, 3) uint8 RGB, turned upright as its EXIF orientation says."""
-    try:
-        with open(path, "rb") as file, open_image(file) as image:
-            return to_rgb(image, upright=True)
-    except (OSError, UserError) as error:
-        raise UserError(f"{path}: {reason_of(error)}") from None
+    """Read an image file as (H, W, 3) uint8 RGB, upright; one that cannot be read is an error that names it."""
+    return read_picture(path).pixels
 
 
-def open_image(file: BinaryIO) -> ImageFile:
-    """Open an image from a binary file, reading its header only; what may not be decoded is a `UserError`."""
-    start = file.read(8)
-    file.seek(0)
-    if not start:
-        raise UserError("the file is empty (0 bytes)")
-    opener = next((opener for signature, opener in FORMATS.items() if start.startswith(signature)), None)
-    if opener is None:
-        raise UserError("not a JPEG, PNG or BMP image")
-    try:
-        # Not Image.open: its own size limit is a setting of the whole process and only warns up to 179 million pixels.
-        image = opener(file)
-    except Exception as error:  # A damaged header makes Pillow raise nearly anything.
-        raise UserError(f"the header is damaged ({_one_line(error)})") from None
-    width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise UserError(f"{width} x {height} pixels are too many; at most {MAX_PIXELS // 1_000_000} million are read")
-    return image
+def contents_of(path: str | Path) -> bytes:
+    """Return the bytes of a file that starts as an image does; what is no image is not read further."""
+    _check_regular(path)
+    with open(path, "rb") as file:
+        start = file.read(START)
+        format_of(start)
+        return start + file.read()
 
 
-def to_rgb(image: Image.Image, upright: bool = False) -> np.ndarray:
-    """Decode an opened image to (H, W, 3) uint8 RGB: grey is repeated, alpha dropped, 16 bits keep their upper 8."""
-    try:
-        if upright:
-            image = _upright(image)
-        if image.mode.startswith("I"):
-            grey = (np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
-            return np.repeat(grey[:, :, None], 3, axis=2)
-        return np.array(image.convert("RGB"))
-    except Exception as error:  # Damaged data makes Pillow's decoders raise nearly anything.
-        raise UserError(f"truncated or damaged ({_one_line(error)})") from None
+def decode(contents: bytes, smallest: int | None = None) -> Picture:
+    """Decode the bytes of an image file, all of them; what is damaged or cut short is a `UserError`.
+
+    Grey is repeated, alpha dropped, 16 bits keep their upper 8. With `smallest` the decoder may leave out pixels where
+    that is less work, as long as both sides keep at least this number.
+    """
+    with _opened(io.BytesIO(contents)) as image:
+        if image.format == "PNG" and PNG_END not in contents:
+            raise UserError("truncated or damaged (the end of the PNG image is missing)")
+        size, factor = _upright_size(image), _factor(image, smallest)
+        try:
+            if image.format == "JPEG":
+                image.draft(None, (image.width // factor, image.height // factor))
+            _turn_upright(image)
+            reduced = image if image.format == "JPEG" or factor == 1 else image.reduce(factor)
+            return Picture(_as_rgb(reduced), size if image.format == "JPEG" else image.size, factor)
+        except UserError:
+            raise
+        except Exception as error:  # Damaged data makes Pillow's decoders raise nearly anything.
+            raise UserError(f"truncated or damaged ({_one_line(error)})") from None
+
+
+def resize(pixels: np.ndarray, size: int, method: str = "bilinear") -> np.ndarray:
+    """Resize (H, W, 3) uint8 to (size, size, 3) uint8, up or down: "bilinear", antialiased, or "sharp", which is not.
+
+    Without antialiasing thin lines stay as dark as they are. Beyond a third of the side it would skip pixels, so that
+    larger images are first brought to three times the size, antialiased.
+    """
+    image = Image.fromarray(pixels)
+    if method != "sharp":
+        return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
+    near = tuple(min(side, 3 * size) for side in image.size)
+    pixels = np.asarray(image.resize(near, Image.Resampling.BILINEAR))
+    # Pillow has no such resizing that rounds.
+    for axis in (0, 1):
+        length = pixels.shape[axis]
+        place = ((np.arange(size) + 0.5) * length / size - 0.5).clip(0, length - 1)
+        below = place.astype(int)
+        share = (place - below).astype(np.float32).reshape((-1, 1, 1) if axis == 0 else (-1, 1))
+        above = np.minimum(below + 1, length - 1)
+        pixels = pixels.take(below, axis) * (1 - share) + pixels.take(above, axis) * share
+    return np.rint(pixels).astype(np.uint8)
 
 
 def reason_of(error: Exception) -> str:
@@ -75,55 +119,71 @@ def reason_of(error: Exception) -> str:
     return error.strerror or _one_line(error) if isinstance(error, OSError) else _one_line(error)
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def _check_regular(path: str | Path) -> None:
+    # Opening a pipe would wait forever.
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise UserError("not a regular file")
+
+
+def _opened(file: BinaryIO) -> ImageFile:
+    """Open an image from a binary file, reading its header only; what may not be decoded is a `UserError`."""
+    opener = format_of(file.read(START)).opener
+    file.seek(0)
+    try:
+        # Not Image.open: its own size limit is a setting of the whole process and only warns up to 179 million pixels.
+        image = opener(file)
+    except Exception as error:  # A damaged header makes Pillow raise nearly anything.
+        raise UserError(f"the header is damaged ({_one_line(error)})") from None
+    width, height = image.size
+    # All parts of a progressive image are in memory together.
+    most = MOST_IN_JPEG if image.format == "JPEG" and "progressive" not in image.info else MOST_DECODED
+    if width * height > most:
+        limits = f"at most {MOST_IN_JPEG // 10**6} million of a JPEG image, {MOST_DECODED // 10**6} million of others"
+        raise UserError(f"{width} x {height} pixels are too many; {limits} are read")
+    if min(width, height) < SMALLEST_SIDE:
+        raise UserError(f"{width} x {height} pixels are too few; expected at least {SMALLEST_SIDE} a side")
+    return image
+
+
+def _factor(image: ImageFile, smallest: int | None) -> int:
+    """Return how many times smaller an image is read: not at all, unless it is very large or may be."""
+    factor = 1
+    while image.width * image.height > MOST_KEPT * factor**2:
+        factor *= 2
+    # Only the decoder of JPEG images saves work by it.
+    while smallest and image.format == "JPEG" and factor < 8 and min(image.size) >= 2 * factor * smallest:
+        factor *= 2
+    return factor
+
+
+def _upright_size(image: ImageFile) -> tuple[int, int]:
+    width, height = image.size
+    try:
+        # That of a TIFF image is upright already.
+        turned = image.format != "TIFF" and image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
+    except Exception:  # as below
+        turned = False
+    return (height, width) if turned else (width, height)
+
+
+def _turn_upright(image: ImageFile) -> None:
+    """Decode an image and turn it as its EXIF orientation says."""
     image.load()
     try:
-        return ImageOps.exif_transpose(image)
+        ImageOps.exif_transpose(image, in_place=True)
     except Exception:  # A damaged orientation tag is no reason to refuse the pixels.
-        return image
+        return
+
+
+def _as_rgb(image: Image.Image) -> np.ndarray:
+    """Return the pixels of a decoded image as (H, W, 3) uint8 RGB."""
+    if image.mode.startswith("I;16"):
+        grey = (np.asarray(image) >> 8).astype(np.uint8)
+        return np.repeat(grey[:, :, None], 3, axis=2)
+    if image.mode in ("I", "F"):
+        raise UserError("its pixels are numbers of 32 bits; expected 8 or 16 bits")
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
-
-
-def decode(contents: tf.Tensor) -> tf.Tensor:
-    """Decode the bytes of a JPEG, PNG or BMP file to (H, W, 3) uint8 RGB within tf.data.
-
-    Made for files that `mtl_keras.data.audit.check_images` has passed; EXIF orientation is not applied.
-    """
-
-    def jpeg() -> tf.Tensor:
-        return tf.io.decode_jpeg(contents, channels=3, dct_method="INTEGER_FAST", fancy_upscaling=False)
-
-    def png() -> tf.Tensor:
-        return tf.io.decode_png(contents, channels=3)
-
-    def other() -> tf.Tensor:
-        # TensorFlow reads only some BMP files, and of those with a palette only the indices.
-        return tf.numpy_function(_decode_with_pillow, [contents], tf.uint8)
-
-    is_png = tf.strings.substr(contents, 0, 8) == b"\x89PNG\r\n\x1a\n"
-    image = tf.cond(tf.io.is_jpeg(contents), jpeg, lambda: tf.cond(is_png, png, other))
-    image.set_shape((None, None, 3))
-    return image
-
-
-def _decode_with_pillow(contents: bytes) -> np.ndarray:
-    with open_image(io.BytesIO(contents)) as image:
-        return to_rgb(image)
-
-
-def resize(image: tf.Tensor, size: int, method: str = "bilinear") -> tf.Tensor:
-    """Resize (H, W, 3) uint8 to (size, size, 3) uint8, up or down: "bilinear", antialiased, or "sharp", which is not.
-
-    Without antialiasing thin lines stay as dark as they are. Beyond a third of the side it would skip pixels, so that
-    larger images are first brought to three times the size, antialiased.
-    """
-    if method == "sharp":
-        near = tf.minimum(tf.shape(image)[:2], 3 * size)
-        image = tf.image.resize(image, near, method="bilinear", antialias=True)
-    image = tf.image.resize(image, (size, size), method="bilinear", antialias=method != "sharp")
-    image = tf.cast(tf.round(tf.clip_by_value(image, 0, 255)), tf.uint8)
-    image.set_shape((size, size, 3))
-    return image

@@ -1,9 +1,7 @@
 """One pass over image files: what each holds, a small picture of it, and why it cannot be read if so."""
 
 import hashlib
-import io
 import os
-import stat
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,19 +11,21 @@ import pandas as pd
 from PIL import Image
 from tqdm import tqdm
 
-from mtl_keras.data.images import open_image, reason_of, to_rgb
+from mtl_keras.data.images import contents_of, decode, reason_of
 from mtl_keras.errors import UserError
 from mtl_keras.files import replacing
 
 SIDE = 32
-_CACHE_FORMAT = "1"
+# Raised when files are read differently, so that what older caches say of them is not believed.
+_CACHE_FORMAT = "2"
 
 
 def inspect_images(paths: list[str], cache: Path | None = None) -> pd.DataFrame:
     """Read every file once and return one row a path: path, sha256, width, height, signature and reason.
 
-    `signature` is the image in SIDE x SIDE grey bytes; `reason` is empty for a readable image and otherwise says what
-    is wrong. With `cache` (a file) the rows of files whose size and time have not changed are taken from it.
+    `signature` is the upright image in SIDE x SIDE grey bytes, width and height are the upright file's; where `reason`
+    says why it cannot be read, they are empty and 0. With `cache` (a file) the rows of files whose size and time have
+    not changed are taken from it.
     """
     keys = [_key(path) for path in paths]
     known = _read_cache(cache) if cache is not None else {}
@@ -58,24 +58,16 @@ def _key(path: str) -> tuple[str, int, int]:
 
 
 def _inspect(path: str) -> tuple[str, int, int, bytes, str]:
-    """Return sha256, width, height, signature and reason of one file; sha256 is empty if only the header was read."""
-    sha256, width, height = "", 0, 0
+    """Return sha256, width, height, signature and reason of one file; sha256 is empty if it is no image at all."""
+    sha256 = ""
     try:
-        # Opening a pipe would wait forever.
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise UserError("not a regular file")
-        with open(path, "rb") as file, open_image(file) as image:
-            width, height = image.size
-        contents = Path(path).read_bytes()
+        contents = contents_of(path)
         sha256 = hashlib.sha256(contents).hexdigest()
-        with open_image(io.BytesIO(contents)) as image:
-            # A JPEG decoder can give a smaller picture from the same data at a fraction of the work.
-            image.draft("RGB", (2 * SIDE, 2 * SIDE))
-            pixels = to_rgb(image)
+        picture = decode(contents, smallest=2 * SIDE)
     except (OSError, UserError) as error:
-        return sha256, width, height, b"", reason_of(error)
-    grey = Image.fromarray(pixels).convert("L").resize((SIDE, SIDE), Image.Resampling.BOX)
-    return sha256, width, height, grey.tobytes(), ""
+        return sha256, 0, 0, b"", reason_of(error)
+    grey = Image.fromarray(picture.pixels).convert("L").resize((SIDE, SIDE), Image.Resampling.BOX)
+    return sha256, *picture.size, grey.tobytes(), ""
 
 
 def _write_cache(cache: Path, known: dict[tuple[str, int, int], tuple[str, int, int, bytes, str]]) -> None:

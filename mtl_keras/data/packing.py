@@ -7,7 +7,6 @@ split's rows follow each other.
 """
 
 import hashlib
-import io
 import json
 import os
 from dataclasses import asdict
@@ -18,7 +17,7 @@ import pandas as pd
 import tensorflow as tf
 from tqdm import tqdm
 
-from mtl_keras.data.images import open_image, reason_of
+from mtl_keras.data.images import contents_of, decode, reason_of
 from mtl_keras.data.manifest import (
     FORMAT,
     MANIFEST,
@@ -182,10 +181,10 @@ def _feature(value: bytes | int | float) -> tf.train.Feature:
 
 
 def _image(path: str) -> bytes:
-    """Return an image file's bytes; what is plainly no image would otherwise stop a training weeks later."""
+    """Return an image file's bytes; what cannot be read would otherwise stop a training weeks later."""
     try:
-        contents = Path(path).read_bytes()
-        with open_image(io.BytesIO(contents)):
-            return contents
+        contents = contents_of(path)
+        decode(contents)
+        return contents
     except (OSError, UserError) as error:
         raise UserError(f"{printable(path)}: {reason_of(error)}; run check_images to drop such rows") from None

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from mtl_keras.data import images, sampling
+from mtl_keras.data import sampling
 from mtl_keras.data.augment import Augmentation, augment, augmentation
+from mtl_keras.data.decoding import with_images
 from mtl_keras.data.table import encode
 from mtl_keras.errors import UserError
 from mtl_keras.tasks import Task
@@ -59,7 +60,10 @@ def batches(
 
     def load(index, epoch):
         image, label, mask = tf.nest.map_structure(lambda column: tf.gather(column, index), columns)
-        image = image if kept else read(tf.io.read_file(image), *form)
+        file = (image,) if kept else (image, tf.io.read_file(image))
+        return (*file, label, mask, index, epoch) if how else (*file, label, mask)
+
+    def changed(image, label, mask, index, epoch):
         return augmented(image, how, seed, epoch, index), label, mask
 
     if isinstance(batch_size, dict) and not shuffle:
@@ -74,7 +78,10 @@ def batches(
         # Gathering whole batches is much faster than single rows.
         dataset = order.batch(rows_at_once).map(load)
     else:
-        dataset = order.map(load, num_parallel_calls=tf.data.AUTOTUNE).batch(rows_at_once)
+        rows = order.map(load, num_parallel_calls=tf.data.AUTOTUNE)
+        rows = rows if kept else with_images(rows, *form)
+        rows = rows.map(changed, num_parallel_calls=tf.data.AUTOTUNE) if how else rows
+        dataset = rows.batch(rows_at_once)
     return finished(dataset.prefetch(2), count, rows_at_once)
 
 
@@ -82,10 +89,11 @@ def batches(
 def decoded(paths: tuple[str, ...], modified_at: tuple[int, ...], size: int, method: str) -> tf.Tensor:
     """Return all images of these files as (N, size, size, 3) uint8, which are kept until others are asked for."""
     files = tf.data.Dataset.from_tensor_slices([*paths])
-    pixels = files.map(lambda path: read(tf.io.read_file(path), size, method), num_parallel_calls=tf.data.AUTOTUNE)
+    files = files.map(lambda path: (path, tf.io.read_file(path)), num_parallel_calls=tf.data.AUTOTUNE)
+    pixels = with_images(files, size, method).batch(256)
     # An accelerator's memory is for the network.
     with tf.device("CPU"):
-        return tf.concat([*pixels.batch(256)], axis=0)
+        return tf.concat([batch for (batch,) in pixels], axis=0)
 
 
 def modified_at(paths: Iterable[str]) -> tuple[int, ...]:
@@ -99,11 +107,6 @@ def modified_at(paths: Iterable[str]) -> tuple[int, ...]:
             return tf.io.gfile.stat(path).mtime_nsec
 
     return tuple(map(stamp, paths))
-
-
-def read(contents: tf.Tensor, size: int, method: str) -> tf.Tensor:
-    """Return an image file's contents as (size, size, 3) uint8."""
-    return images.resize(images.decode(contents), size, method)
 
 
 def augmented(image: tf.Tensor, how: Augmentation | None, seed: int, epoch: tf.Tensor, row: tf.Tensor) -> tf.Tensor:

@@ -16,8 +16,9 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from mtl_keras.data.augment import Augmentation, augmentation
+from mtl_keras.data.decoding import with_images
 from mtl_keras.data.manifest import Shards, damage, read_manifest, reason
-from mtl_keras.data.pipeline import InputSpec, augmented, check_labelled, finished, options, read
+from mtl_keras.data.pipeline import InputSpec, augmented, check_labelled, finished, options
 from mtl_keras.data.table import SPLITS, complete
 from mtl_keras.errors import UserError
 from mtl_keras.kinds import add_task, kind_of
@@ -102,22 +103,27 @@ def shard_batches(
     check_labelled({task.name: shards.labelled(task.name) for task in model.tasks})
     how = augmentation(augment, model.tasks)
     shuffle = bool(how) if shuffle is None else shuffle
-    spec = {"image": tf.io.FixedLenFeature((), tf.string), **_label_spec(model.tasks)}
+    spec = {name: tf.io.FixedLenFeature((), tf.string) for name in ("path", "image")} | _label_spec(model.tasks)
 
-    def load(row, epoch, record, weight):
+    def parsed(row, epoch, record, weight):
         features = tf.io.parse_single_example(record, spec)
         pairs = {task.name: _label(task, features) for task in model.tasks}
-        image = read(features["image"], model.image_size, model.resize_method)
         labels = {name: pair[0] for name, pair in pairs.items()}
         masks = {name: pair[1] * weight for name, pair in pairs.items()}
+        return features["path"], features["image"], row, epoch, labels, masks
+
+    def changed(image, row, epoch, labels, masks):
         return augmented(image, how, seed, epoch, row), labels, masks
+
+    def load(rows):
+        files = rows.map(parsed, num_parallel_calls=tf.data.AUTOTUNE)
+        loaded = with_images(files, model.image_size, model.resize_method)
+        return loaded.map(changed, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size).prefetch(2)
 
     index, workers, replicas = _worker(model)
     total = shards.rows
     if workers == 1:
-        rows = _passes(_share(shards, 0, total), seed, first_epoch, shuffle)
-        loaded = rows.map(load, num_parallel_calls=tf.data.AUTOTUNE)
-        return finished(loaded.batch(batch_size).prefetch(2), total, batch_size)
+        return finished(load(_passes(_share(shards, 0, total), seed, first_epoch, shuffle)), total, batch_size)
     if batch_size % replicas:
         raise UserError(f"batch_size {batch_size}: expected a multiple of {replicas}, one part for each replica")
     if total < workers:
@@ -127,9 +133,8 @@ def shard_batches(
     again = tf.data.Dataset.range(len(share)).flat_map(_reader(share)).repeat()
     rows = _passes(share, seed, first_epoch, shuffle)
     rows = rows.concatenate(again.map(lambda row, record: (row, tf.constant(0, tf.int64), record, 0.0)))
-    loaded = rows.map(load, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size)
     # Rows are shared out above. The `take` makes the number of batches known, on each worker that of all.
-    return loaded.take(-(-total // batch_size)).prefetch(2).with_options(options("OFF"))
+    return load(rows).take(-(-total // batch_size)).with_options(options("OFF"))
 
 
 def _worker(model: InputSpec) -> tuple[int, int, int]:

@@ -14,7 +14,7 @@ import pandas as pd
 from mtl_keras.datasets.files import label_table
 from mtl_keras.datasets.lists import notes, refuse
 from mtl_keras.errors import UserError, printable
-from mtl_keras.files import folder_of, image_files
+from mtl_keras.files import NO_IMAGE, folder_of, image_files, other_files
 from mtl_keras.tasks import TASKS, Task
 
 SPLITS = {
@@ -50,7 +50,7 @@ def class_folders(folder: str | Path, strict: bool = False) -> pd.DataFrame:
     """Read a folder of class folders, nested to any depth, into a label table.
 
     Images below a folder whose name is no class of its level's task are in `attrs["skipped"]`; with `strict` the first
-    is an error. A level that names the split fills that column.
+    is an error. Files that are no images are listed there too. A level that names the split fills that column.
     """
     return read_class_folders(folder_of(folder, "class folders"), "class_folders", strict)
 
@@ -82,6 +82,7 @@ def read_class_folders(folder: Path, source: str, strict: bool = False) -> pd.Da
         skipped += notes([path], f"its folder {os.path.relpath(os.path.dirname(path), folder)!r} names no class")
     if strict:
         refuse(skipped)
+    skipped += notes(other_files(folder), NO_IMAGE)
     kept = ~(wrong | odd)
     labels = {name: cells[kept].reset_index(drop=True) for name, cells in labels.items()}
     return label_table(source, np.array(paths, object)[kept], labels, split=split[kept], skipped=skipped)

@@ -15,13 +15,13 @@ import numpy as np
 import pandas as pd
 
 from mtl_keras.datasets.files import label_table
-from mtl_keras.datasets.lists import quoted
+from mtl_keras.datasets.lists import notes, quoted
 from mtl_keras.errors import UserError, printable
-from mtl_keras.files import folder_of, image_files
+from mtl_keras.files import EXTENSIONS, NO_IMAGE, folder_of, image_files, other_files
 from mtl_keras.tasks import AGE, ETHNICITY, GENDER
 
 OLDEST = int(max(AGE.values))
-_EXTENSION = r"\.(?:jpe?g|png|bmp)"
+_EXTENSION = f"(?:{'|'.join(map(re.escape, EXTENSIONS))})"
 _VALID = re.compile(rf"([0-9]{{1,3}})_([01])_([0-4])_[0-9]{{17}}{_EXTENSION}(?:\.chip{_EXTENSION})?", re.IGNORECASE)
 _NUMBER = re.compile(r"[0-9]{1,3}")
 _TIME = re.compile(r"[0-9]{8,}")
@@ -78,7 +78,8 @@ def utkface(folder: str | Path, strict: bool = False) -> pd.DataFrame:
     """Read a UTKFace folder, aligned crops or whole photos in part folders, into a label table.
 
     Files that cannot be read at all are listed in `attrs["skipped"]`, names read with a blank or another oddity in
-    `attrs["deviations"]`, both as {"path", "reason"}. With `strict` the first of either is an error.
+    `attrs["deviations"]`, both as {"path", "reason"}. With `strict` the first of either is an error, but for files that
+    are no images.
     """
     folder = folder_of(folder, "UTKFace images")
     paths = np.array(sorted(image_files(folder)), object)
@@ -99,6 +100,7 @@ def utkface(folder: str | Path, strict: bool = False) -> pd.DataFrame:
         name: np.array([getattr(found, name, None) for found in parsed], dtype)[kinds[kept]]
         for name, dtype in (("age", np.float64), ("gender", object), ("ethnicity", object))
     }
+    skipped += notes(other_files(folder), NO_IMAGE)
     return label_table("utkface", paths[kept], labels, skipped=skipped, deviations=deviations)
 
 

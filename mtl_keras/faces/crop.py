@@ -1,9 +1,8 @@
 """Crop the photos of a whole label table, in many processes or on many machines, and go on after a stop."""
 
 import os
-import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import BrokenExecutor
 from dataclasses import asdict
 from itertools import chain
@@ -19,7 +18,7 @@ from mtl_keras.errors import UserError, printable
 from mtl_keras.faces.cut import CropSettings, Photo, crop_batch_elsewhere
 from mtl_keras.faces.folder import append, is_done, names_of, open_folder, remove_crops, write_crops
 from mtl_keras.faces.mtcnn import FaceDetector
-from mtl_keras.files import folder_of, image_files
+from mtl_keras.files import EXTENSIONS, NO_IMAGE, folder_of, image_files, other_files
 from mtl_keras.tasks import TASKS
 
 CROPPING = 1  # raised when the same photo is cropped differently, so that older folders are cropped anew
@@ -81,20 +80,25 @@ def crop_faces(
 
 
 def photo_table(folder: str | Path, leave_out: str | Path | None = None) -> pd.DataFrame:
-    """Return a label table without labels of all images in a folder, at any depth, but not of those in `leave_out`."""
+    """Return a label table without labels of all images in a folder, at any depth, but not of those in `leave_out`.
+
+    Other files are in `attrs["skipped"]`.
+    """
     folder = folder_of(folder, "photos")
     left_out = os.path.join(os.path.abspath(leave_out), "") if leave_out else None
-    paths, skipped = [], []
-    for path in sorted(image_files(folder)):
-        if left_out and os.path.abspath(path).startswith(left_out):
-            continue
+
+    def kept(files: Iterable[str]) -> list[str]:
+        return sorted(path for path in files if not left_out or not os.path.abspath(path).startswith(left_out))
+
+    paths, skipped = [], [{"path": printable(path), "reason": NO_IMAGE} for path in kept(other_files(folder))]
+    for path in kept(image_files(folder)):
         readable = printable(path)
         if path == readable:
             paths.append(path)
         else:
             skipped.append({"path": readable, "reason": "the name is not valid UTF-8"})
     if not paths:
-        raise UserError(f"{folder}: holds no images; expected files that end in jpg, jpeg, png or bmp")
+        raise UserError(f"{folder}: holds no images; expected files that end in {', '.join(EXTENSIONS)}")
     table = complete(pd.DataFrame({"path": paths, "source": "photos"}))
     table.attrs = {"skipped": skipped, "deviations": []}
     return table
@@ -167,12 +171,7 @@ def _batches(photos: list[Photo]) -> Iterator[list[Photo]]:
     sized = []
     for photo in photos:
         try:
-            # Opening a pipe would wait forever.
-            if not stat.S_ISREG(os.stat(photo.path).st_mode):
-                raise UserError("not a regular file")
             sized.append((probe(photo.path), photo))
-        except OSError as error:
-            sized.append(((0, 0), photo._replace(reason=error.strerror or str(error))))
         except UserError as error:
             sized.append(((0, 0), photo._replace(reason=str(error).removeprefix(f"{photo.path}: "))))
     batch, pixels = [], 0

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from mtl_keras.data.images import read_image
+from mtl_keras.data.images import read_picture
 from mtl_keras.errors import UserError
 from mtl_keras.faces.geometry import LANDMARKS, UTKFACE_CROP, CropGeometry, Face, align
 from mtl_keras.faces.mtcnn import FaceDetector
@@ -98,29 +98,30 @@ def crop_batch(photos: list[Photo], folder: Path, settings: CropSettings, detect
     A line holds photo, name, stamp, the number of `faces` found, `crops` ({file, box, confidence, landmarks}, in
     pixels of the upright photo), and the `reason` why the photo could not be read or cropped, else empty.
     """
-    images, reasons = [], []
+    read, reasons = [], []
     for photo in photos:
         reason = photo.reason
         if not reason:
             try:
-                images.append(read_image(photo.path))
+                read.append(read_picture(photo.path))
             except UserError as error:
                 reason = str(error).removeprefix(f"{photo.path}: ")
         reasons.append(reason)
-    found, lines = iter(zip(images, detector.detect(images), strict=True)), []
+    found = iter(zip(read, detector.detect([picture.pixels for picture in read]), strict=True))
+    lines = []
     for photo, reason in zip(photos, reasons, strict=True):
         faces, crops = [], []
         if not reason:
-            image, faces = next(found)
-            chosen = settings.choose(faces, *image.shape[:2])
+            (pixels, size, factor), faces = next(found)
+            chosen = settings.choose(faces, *pixels.shape[:2])
             try:
-                pictures = [settings.cut(image, face) for face in chosen]
+                cuts = [settings.cut(pixels, face) for face in chosen]
             except UserError as error:  # landmarks from which no crop can be made
-                chosen, pictures, reason = [], [], str(error)
-            for number, (face, picture) in enumerate(zip(chosen, pictures, strict=True), 1):
+                chosen, cuts, reason = [], [], str(error)
+            for number, (face, cut) in enumerate(zip(chosen, cuts, strict=True), 1):
                 file = f"{photo.name}-{number}.jpg" if settings.faces == "all" else f"{photo.name}.jpg"
-                _write(picture, folder / file)
-                crops.append(_crop(file, face))
+                _write(cut, folder / file)
+                crops.append(_crop(file, face.in_file(size, factor)))
         line = {"photo": photo.path, "name": photo.name, "stamp": photo.stamp}
         lines.append({**line, "faces": len(faces), "crops": crops, "reason": reason})
     return lines

@@ -28,6 +28,16 @@ class Face:
         """Area of the box in pixels."""
         return self.box[2] * self.box[3]
 
+    def in_file(self, size: tuple[int, int], factor: int) -> "Face":
+        """Return the face in pixels of a file of this (width, height), found in an image `factor` times smaller."""
+        if factor == 1:
+            return self
+        x, y, width, height = (factor * number for number in self.box)
+        # The smaller image may have half a pixel more.
+        box = (x, y, min(width, size[0] - x), min(height, size[1] - y))
+        points = {name: (factor * x, factor * y) for name, (x, y) in self.landmarks.items()}
+        return Face(box, self.confidence, points)
+
 
 @dataclass(frozen=True)
 class CropGeometry:

@@ -7,12 +7,14 @@ from pathlib import Path
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from mtl_keras.colors import COLORS
-from mtl_keras.data.images import read_image
+from mtl_keras.data.images import read_picture
 from mtl_keras.errors import UserError
-from mtl_keras.files import EXTENSIONS, replacing
+from mtl_keras.files import replacing
 
 # A picture whose longer side is shorter than this is enlarged before labels are drawn on it.
 SMALLEST_DRAWING = 480
+# Drawings of images with other names are PNG files.
+DRAWN = (".jpg", ".jpeg", ".png", ".bmp")
 
 
 def describe(person: dict) -> list[str]:
@@ -41,9 +43,10 @@ def draw(path: Path | str, people: list[dict]) -> Image.Image:
 
     Lines and letters grow with the image, and a small image is enlarged so that they can be read.
     """
-    image = Image.fromarray(read_image(path))
-    scale = max(1.0, SMALLEST_DRAWING / max(image.size))
-    image = image.resize([round(side * scale) for side in image.size], Image.Resampling.BICUBIC)
+    pixels, size, factor = read_picture(path)
+    # Boxes are in pixels of the file, of which a very large one is read smaller.
+    scale = max(1 / factor, SMALLEST_DRAWING / max(size))
+    image = Image.fromarray(pixels).resize([round(side * scale) for side in size], Image.Resampling.BICUBIC)
     line, letter = max(2, round(max(image.size) / 400)), max(14, round(max(image.size) / 50))
     canvas, font = ImageDraw.Draw(image), ImageFont.load_default(letter)
     boxes = [[round(number * scale) for number in person["box"]] for person in people]
@@ -98,7 +101,7 @@ def drawings(paths: list[str], folder: Path) -> dict[str, Path]:
     sources, targets = {os.path.realpath(path) for path in absolute}, {}
     for path, full in zip(paths, absolute, strict=True):
         name = os.path.relpath(full, shared)
-        targets[path] = folder / (name if name.lower().endswith(EXTENSIONS) else f"{name}.png")
+        targets[path] = folder / (name if name.lower().endswith(DRAWN) else f"{name}.png")
         if os.path.realpath(targets[path]) in sources:
             raise UserError(f"{folder}: the drawing of {path} would replace an image; name another folder")
     return targets

@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from mtl_keras.data.images import read_image, resize
+from mtl_keras.data.images import Picture, read_picture, resize
 from mtl_keras.errors import UserError
 from mtl_keras.evaluation.predictions import with_predictions
 from mtl_keras.faces.cut import settings_for
 from mtl_keras.faces.geometry import UTKFACE_CROP, Face
 from mtl_keras.faces.mtcnn import FaceDetector
-from mtl_keras.files import image_files
+from mtl_keras.files import EXTENSIONS, image_files
 from mtl_keras.kinds import kind_of
 from mtl_keras.training import model_folder
 from mtl_keras.training.model import MultiTaskModel
@@ -56,18 +56,18 @@ class Predictor:
                 bar.update(len(batch))
         return results
 
-    def _predict_batch(self, batch: list[tuple[str, np.ndarray | None, str | None]]) -> list[dict]:
-        """Return the results for some (path, image, error)."""
-        images = [image for _, image, _ in batch if image is not None]
+    def _predict_batch(self, batch: list[tuple[str, Picture | None, str | None]]) -> list[dict]:
+        """Return the results for some (path, picture, error)."""
+        images = [picture.pixels for _, picture, _ in batch if picture is not None]
         found = iter(self._detector.detect(images) if self._detector else [[None] for _ in images])
         results, crops = [], []
-        for path, image, error in batch:
+        for path, picture, error in batch:
             people = []
-            if image is not None:
+            if picture is not None:
                 faces = next(found)
                 try:
-                    crops += [self._crop(image, face) for face in faces]
-                    people = [_place(face, image) for face in faces]
+                    crops += [self._crop(picture.pixels, face) for face in faces]
+                    people = [_place(face, picture) for face in faces]
                 except UserError as wrong:  # landmarks from which no crop can be made
                     error = str(wrong)
             results.append({"path": path, "error": error, "people": people})
@@ -80,7 +80,7 @@ class Predictor:
     def _crop(self, image: np.ndarray, face: Face | None) -> np.ndarray:
         """Return a face (S, S, 3) as the network sees it; without a place of a face, the image is its crop."""
         crop = image if face is None else self._crops.cut(image, face)
-        return resize(crop, self.model.image_size, self.model.resize_method).numpy()
+        return resize(crop, self.model.image_size, self.model.resize_method)
 
     def _answers(self, crops: np.ndarray) -> Iterator[dict]:
         """Yield {task: answer} for each of some face crops (B, S, S, 3) uint8."""
@@ -90,17 +90,17 @@ class Predictor:
             yield {task.name: kind_of(task).as_json(row) for task in self.model.tasks}
 
 
-def _batches(paths: Sequence[str]) -> Iterator[list[tuple[str, np.ndarray | None, str | None]]]:
-    """Read images and yield lists of (path, image, error), which together fit into memory."""
+def _batches(paths: Sequence[str]) -> Iterator[list[tuple[str, Picture | None, str | None]]]:
+    """Read images and yield lists of (path, picture, error), which together fit into memory."""
     batch, pixels = [], 0
     for path in paths:
-        image, error = None, None
+        picture, error = None, None
         try:
-            image = read_image(path)
+            picture = read_picture(path)
         except UserError as wrong:
             error = str(wrong).removeprefix(f"{path}: ")
-        batch.append((path, image, error))
-        pixels += 0 if image is None else image.shape[0] * image.shape[1]
+        batch.append((path, picture, error))
+        pixels += 0 if picture is None else picture.pixels.size // 3
         if len(batch) == BATCH_IMAGES or pixels >= BATCH_PIXELS:
             yield batch
             batch, pixels = [], 0
@@ -108,10 +108,11 @@ def _batches(paths: Sequence[str]) -> Iterator[list[tuple[str, np.ndarray | None
         yield batch
 
 
-def _place(face: Face | None, image: np.ndarray) -> dict:
-    """Return where a face is: as it was found, or the whole image (H, W, 3) if that is a crop."""
+def _place(face: Face | None, picture: Picture) -> dict:
+    """Return where a face is in its file: as it was found, or the whole image if that is a crop."""
     if face is None:
-        return {"box": [0, 0, image.shape[1], image.shape[0]], "confidence": None, "landmarks": None}
+        return {"box": [0, 0, *picture.size], "confidence": None, "landmarks": None}
+    face = face.in_file(picture.size, picture.factor)
     landmarks = {name: [round(x, 2), round(y, 2)] for name, (x, y) in face.landmarks.items()}
     return {"box": list(face.box), "confidence": round(face.confidence, 4), "landmarks": landmarks}
 
@@ -124,6 +125,6 @@ def find_images(paths: Iterable[Path | str]) -> list[str]:
             raise UserError(f"{path}: no such file or folder; expected an image or a folder of images")
         inside = sorted(image_files(path)) if path.is_dir() else [str(path)]
         if not inside:
-            raise UserError(f"{path}: holds no images; expected files that end in jpg, jpeg, png or bmp")
+            raise UserError(f"{path}: holds no images; expected files that end in {', '.join(EXTENSIONS)}")
         found += inside
     return list(dict.fromkeys(found))

@@ -304,9 +304,10 @@ def test_predict_writes_one_object_an_image_and_a_drawing_of_each(run, tiny_fold
     (photos / "one.jpg").write_bytes(first.read_bytes())
     (photos / "broken.jpg").write_bytes(first.read_bytes()[:500])
     Image.open(second).save(photos / "below" / "one.png")
+    (photos / "notes.txt").touch()
     arguments = ("--faces", "crop", "--json", file, "--draw", drawn)
-    code, out, _ = run("predict", tiny_folder, photos, *arguments)
-    assert code == 0
+    code, out, errors = run("predict", tiny_folder, photos, *arguments)
+    assert code == 0 and f"skipped {photos / 'notes.txt'}: its name ends in none of .jpg" in errors
     written = json.loads(file.read_text())
     assert [entry["path"] for entry in written] == [
         str(photos / name) for name in ("below/one.png", "broken.jpg", "one.jpg")

@@ -25,7 +25,7 @@ def table(tmp_path) -> pd.DataFrame:
     for number, name in enumerate(NAMES):
         path = tmp_path / "two words" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (4, 3), (number, 50, 100)).save(path)
+        Image.new("RGB", (16, 12), (number, 50, 100)).save(path)
     rows = pd.DataFrame({"path": [str(tmp_path / "two words" / name) for name in NAMES]})
     rows["source"], rows["group"] = ["a", "a", "b", "b", ""], [0, 0, 1, 2, 3]
     rows["split"] = ["train", "test", None, "train", "validation"]

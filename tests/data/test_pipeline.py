@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from mtl_keras.data.augment import Augmentation
-from mtl_keras.data.images import decode, resize
+from mtl_keras.data.images import read_image, resize
 from mtl_keras.data.pipeline import InputSpec, batches, feature_batches
 from mtl_keras.errors import UserError
 from mtl_keras.tasks import AGE, AGE_GROUP, ETHNICITY, GENDER, HEAD_POSE, Task
@@ -50,7 +50,7 @@ def row_numbers(images: np.ndarray, expected: np.ndarray) -> list[int]:
 
 
 def decoded(table: pd.DataFrame) -> np.ndarray:
-    return np.stack([resize(decode(tf.io.read_file(path)), SIDE).numpy() for path in table["path"]])
+    return np.stack([resize(read_image(path), SIDE) for path in table["path"]])
 
 
 # === Contents ===

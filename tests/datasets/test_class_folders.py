@@ -69,6 +69,14 @@ def test_a_folder_without_classes_is_one_line(tmp_path, one_line, names):
         class_folders(write(tmp_path, *names))
 
 
+def test_files_that_are_no_images_are_listed(tmp_path):
+    folder = write(tmp_path, "male/1.jpg", "female/2.webp", "female/3.HEIC", "female/4.psd", "male/list.txt")
+    table = class_folders(folder, strict=True)
+    assert [os.path.basename(path) for path in table["path"]] == ["2.webp", "3.HEIC", "1.jpg"]
+    assert [os.path.basename(item["path"]) for item in table.attrs["skipped"]] == ["4.psd", "list.txt"]
+    assert table.attrs["skipped"][0]["reason"].startswith("its name ends in none of .jpg")
+
+
 NAMES = st.lists(st.sampled_from(["train", "male", "female", "happy", "x", "glasses", "Contempt"]), max_size=3)
 
 

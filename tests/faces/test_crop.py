@@ -1,6 +1,7 @@
 """Folders of face crops: which faces, with which labels, and that no photo and no work is lost."""
 
 import errno
+import io
 import json
 import os
 import runpy
@@ -19,6 +20,7 @@ from joblib.parallel import ThreadingBackend
 from PIL import Image
 from skimage import data
 
+from mtl_keras.data import images
 from mtl_keras.datasets import utkface
 from mtl_keras.errors import UserError
 from mtl_keras.faces import crop, cut, folder
@@ -52,6 +54,13 @@ class Broken(FaceDetector):
         raise BrokenProcessPool("killed")
 
 
+class One(FaceDetector):
+    """Finds a face in one place of every image."""
+
+    def detect(self, images):
+        return [[square_face(4, 2, 18)] for _ in images]
+
+
 class Points(FaceDetector):
     """Finds a face whose landmarks all lie in one point."""
 
@@ -64,6 +73,13 @@ def square_face(x: np.uint8, y: np.uint8, side: np.uint8) -> Face:
     points = np.array([x, y], np.float32) + UTKFACE_CROP.points.astype(np.float32) * side
     box = tuple(np.int64(number) for number in (x, y, side, side))
     return Face(box, np.float32(0.99), dict(zip(LANDMARKS, map(tuple, points), strict=True)))
+
+
+def small_gif() -> bytes:
+    """A GIF image of one pixel."""
+    file = io.BytesIO()
+    Image.new("L", (1, 1)).save(file, "GIF")
+    return file.getvalue()
 
 
 def write_photo(path: Path, *squares: tuple[int, int, int, int], width: int = 64, height: int = 48) -> str:
@@ -523,6 +539,20 @@ def test_processes_give_what_one_gives(real, monkeypatch):
         assert np.abs(difference).mean() < 1
 
 
+def test_faces_of_a_very_large_photo_are_noted_in_its_own_pixels(tmp_path, monkeypatch):
+    """Here one of more than 2,000 pixels, in place of 50 million."""
+    monkeypatch.setattr(images, "MOST_KEPT", 2000)
+    cropped(
+        photo_table(Path(write_photo(tmp_path / "photos" / "1.png", (8, 4, 36, 200))).parent), tmp_path / "out", One
+    )
+    (line,) = map(json.loads, (tmp_path / "out" / "crops.jsonl").read_text().splitlines()[1:])
+    assert line["crops"][0]["box"] == [8, 4, 36, 36]
+    left_eye = (np.array([4, 2]) + 18 * UTKFACE_CROP.points[0]) * 2
+    np.testing.assert_allclose(line["crops"][0]["landmarks"]["left_eye"], left_eye, atol=0.01)
+    # It is cut out of the smaller image, where the face has the same place.
+    assert np.asarray(Image.open(tmp_path / "out" / "1.jpg"))[2:-2, 2:-2].min() > 180
+
+
 # === A folder of photos, and the command ===
 
 
@@ -533,6 +563,13 @@ def test_folder_of_photos_is_a_table_without_labels(photos, tmp_path):
     cropped(table, inside)
     pd.testing.assert_frame_equal(photo_table(tmp_path / "photos", leave_out=inside), table)
     assert len(cropped(photo_table(tmp_path / "photos", leave_out=inside), inside)) == 3
+    for name, contents in (("notes.txt", b"notes"), ("dot.gif", small_gif())):
+        (tmp_path / "photos" / name).write_bytes(contents)
+    table = photo_table(tmp_path / "photos", leave_out=inside)
+    assert [Path(item["path"]).name for item in table.attrs["skipped"]] == ["notes.txt"]
+    skipped = {Path(item["path"]).name: item["reason"] for item in cropped(table, inside).attrs["skipped"]}
+    assert skipped["notes.txt"].startswith("its name ends in none of .jpg")
+    assert skipped["dot.gif"] == "1 x 1 pixels are too few; expected at least 8 a side"
     for gone, message in [("gone", "no such folder"), ("empty", "holds no images")]:
         (tmp_path / "empty").mkdir(exist_ok=True)
         with pytest.raises(UserError, match=message):

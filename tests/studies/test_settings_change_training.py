@@ -148,7 +148,7 @@ def backbone(base, fitted, parts):
     images, _, _ = found.epoch()
     # Its images are brought to 50 pixels without antialiasing, which keeps the frames of eyeglasses.
     sharp, smooth = (
-        {resize(read_image(path), 50, method).numpy().tobytes() for path in parts[0]["path"]}
+        {resize(read_image(path), 50, method).tobytes() for path in parts[0]["path"]}
         for method in ("sharp", "bilinear")
     )
     near = [min(np.abs(np.frombuffer(one, np.uint8) - image.ravel().astype(float)).mean() for one in sharp)

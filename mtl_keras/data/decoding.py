@@ -1,0 +1,64 @@
+"""Image files -> pixels within tf.data, by the one reading of images."""
+
+import atexit
+import os
+import threading
+import time
+from functools import cache
+
+import numpy as np
+import tensorflow as tf
+
+from mtl_keras.data import images
+from mtl_keras.errors import UserError, printable
+
+# Files that one call decodes: a call of Python from TensorFlow takes as long as a small file.
+FILES_AT_ONCE = 16
+_ending, _calling = threading.Event(), set()
+
+
+def with_images(rows: tf.data.Dataset, size: int, method: str) -> tf.data.Dataset:
+    """Return rows (path, contents of the image file, *others) as (image, *others), with images (size, size, 3) uint8.
+
+    A file that cannot be read ends the pass with an error that names it.
+    """
+
+    def read(paths: np.ndarray, files: np.ndarray) -> np.ndarray:
+        pixels = np.empty((len(files), size, size, 3), np.uint8)
+        _calling.add(threading.get_ident())
+        try:
+            for number, contents in enumerate(files):
+                if _ending.is_set():
+                    raise RuntimeError("Python ends")
+                pixels[number] = images.resize(images.decode(contents).pixels, size, method)
+        except UserError as error:
+            raise UserError(
+                f"{printable(os.fsdecode(paths[number]))}: {error}; run check_images to drop such rows"
+            ) from None
+        finally:
+            _calling.discard(threading.get_ident())
+        return pixels
+
+    def load(paths, contents, *others):
+        pixels = tf.numpy_function(read, [paths, contents], tf.uint8, stateful=False)
+        return tf.ensure_shape(pixels, (None, size, size, 3)), *others
+
+    _stop_calls_at_exit()
+    return rows.batch(FILES_AT_ONCE).map(load, num_parallel_calls=tf.data.AUTOTUNE).unbatch()
+
+
+@cache
+def _stop_calls_at_exit() -> None:
+    """Let no call into Python be under way when Python ends, since an iterator that is still there waits for it.
+
+    An iterator that nobody asks for more calls only until its buffers are full.
+    """
+
+    def stop():
+        _ending.set()
+        quiet = 0
+        while quiet < 10:
+            time.sleep(0.01)
+            quiet = 0 if _calling else quiet + 1
+
+    atexit.register(stop)
