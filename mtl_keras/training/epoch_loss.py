@@ -28,7 +28,7 @@ class EpochLoss(keras.metrics.Metric):
 
         # Rows are the losses' sums, what these are divided by, and the numbers of labelled examples.
         self._totals = variable("totals", (3, tasks))
-        self._added, self._steps, self._loss = (variable(name, ()) for name in ("added", "steps", "loss"))
+        self._added, self._steps, self._of_tasks = (variable(name, ()) for name in ("added", "steps", "of_tasks"))
 
     def update_state(self, sums, divisors, counts, added):
         """Add a step: the tasks' summed losses (T,), their divisors (T,), their numbers of labelled examples (T,).
@@ -39,9 +39,9 @@ class EpochLoss(keras.metrics.Metric):
         self._added.assign_add(added)
         self._steps.assign_add(1.0)
         sums, divisors, counts = ops.unstack(self._totals.value)
-        weighed = self._weighed(mean_of(sums, divisors), counts > 0)
-        self._loss.assign(weighed + self._added.value / self._steps.value)
+        self._of_tasks.assign(self._weighed(mean_of(sums, divisors), counts > 0))
 
     def result(self):
         """Return the loss, a scalar; 0 before the first step."""
-        return self._loss.value
+        # A sum of its own: the variable itself would change in an epoch's logs while its validation runs.
+        return self._of_tasks + mean_of(self._added.value, self._steps.value)
