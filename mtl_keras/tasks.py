@@ -25,6 +25,7 @@ class Task:
     A `regression` head learns (label - center) / scale, so that its loss is of the size of a cross-entropy.
     `within` is the error up to which a number counts as right (the cumulative score of age estimation), and `range`
     the smallest and the largest number that a label may be; without it the kind's own range holds.
+    `class_weights` say how much an example of each class counts in training, 1 without them.
     `oriented` says that a label does not hold for the image mirrored or turned: training then does neither, and
     answers are not averaged over mirrored looks.
     """
@@ -43,6 +44,7 @@ class Task:
     within: float | None = None
     range: tuple[float, float] | None = None
     oriented: bool = False
+    class_weights: tuple[float, ...] = ()
 
     def __post_init__(self):
         # JSON knows lists only, and a task must be hashable.
@@ -51,6 +53,11 @@ class Task:
                 raise UserError(f"task {self.name!r}: {name} {value!r}: expected several, in a list or tuple")
             object.__setattr__(self, name, tuple(value))
         object.__setattr__(self, "range", self.range and tuple(self.range))
+        object.__setattr__(self, "class_weights", tuple(self.class_weights))
+        weights = self.class_weights
+        if weights and not (len(weights) == len(self.classes) and all(weight >= 0 for weight in weights)):
+            expected = f"a number of at least 0 for each of its {len(self.classes)} classes"
+            raise UserError(f"task {self.name!r}: class_weights {list(weights)}: expected {expected}")
         for name, entries in (("classes", self.classes), ("outputs", self.outputs)):
             if len({*entries}) < len(entries) or not all(isinstance(entry, str) for entry in entries):
                 raise UserError(f"task {self.name!r}: {name} {list(entries)}: expected texts, each only once")

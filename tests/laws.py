@@ -22,6 +22,7 @@ from mtl_keras.models.backbones.backbone import Backbone
 from mtl_keras.models.sharing import SHARING
 from mtl_keras.tasks import AGE, AGE_ARGMAX, AGE_REGRESSION, GENDER, HEAD_POSE, TASKS, Task
 from mtl_keras.training import distribute, resume, weightings
+from mtl_keras.training.labels import labels_and_masks
 from mtl_keras.training.masked import masked_sum
 from mtl_keras.training.model import MultiTaskModel
 from mtl_keras.training.optimizers import LayerwiseAdamW
@@ -137,7 +138,9 @@ def trained(strategy: str, optimizer=keras.optimizers.SGD, validated=True, **cho
     table = table_of(THREE, labels, masks)
     training = feature_batches(features, table, THREE, BATCH, seed=3)
     validation = feature_batches(features, table, THREE, BATCH) if validated else None
-    history = model.fit(training, validation_data=validation, epochs=2, verbose=0, shuffle=False)
+    # As file names do, which take numbers alone.
+    named = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: "{loss:.3f}".format(**logs))
+    history = model.fit(training, validation_data=validation, epochs=2, verbose=0, callbacks=[named])
     return [*model.get_weights(), *states(model)], history.history
 
 
@@ -222,8 +225,35 @@ def test_mask_0_equals_the_row_removed_in_training(weighting):
     results = []
     for rows in (data, take(data, [0, 1, 3, 4, 6, 7])):
         model = network(THREE)
-        model.compile(keras.optimizers.SGD(0.1), weighting)
+        model.compile(keras.optimizers.SGD(0.1), weighting=weighting)
         history = model.fit(dataset_of(rows, 8), epochs=2, verbose=0, shuffle=False).history
+        results.append(([*model.get_weights(), *states(model)], list(history.values())))
+    assert_same(results[0][0], results[1][0])
+    assert_same(results[0][1], results[1][1])
+
+
+@every_task
+def test_a_blank_label_equals_mask_0(task):
+    labels = labels_of(task, 6, np.random.default_rng(0))
+    blanks = labels.astype("float64")
+    blanks[[0, 4]] = np.nan
+    masked, mask = labels_and_masks([task], {task.name: labels}, {task.name: np.array([0, 1, 1, 1, 0, 1])}, 6)
+    found, present = labels_and_masks([task], {task.name: blanks}, None, 6)
+    np.testing.assert_array_equal(present[task.name], mask[task.name])
+    np.testing.assert_array_equal(found[task.name][1:4], masked[task.name][1:4])
+
+
+@every_weighting
+def test_weight_2_equals_the_row_twice_in_training(weighting):
+    data = rows_of(THREE, 6)
+    twice = take(data, [0, 1, 1, 2, 3, 4, 5, 5])
+    for mask in data[2].values():
+        mask[[1, 5]] *= 2
+    results = []
+    for rows in (data, twice):
+        model = network(THREE)
+        model.compile(keras.optimizers.SGD(0.1), weighting=weighting)
+        history = model.fit(dataset_of(rows, 8), epochs=2, verbose=0).history
         results.append(([*model.get_weights(), *states(model)], list(history.values())))
     assert_same(results[0][0], results[1][0])
     assert_same(results[0][1], results[1][1])
@@ -253,7 +283,7 @@ def test_without_a_label_a_task_has_loss_0_and_learns_nothing(absent):
 def test_a_batch_without_any_label_changes_nothing(weighting, loss_mean):
     features, labels, masks = rows_of(THREE, 4)
     model = network(THREE)
-    model.compile(keras.optimizers.SGD(0.1), weighting, loss_mean)
+    model.compile(keras.optimizers.SGD(0.1), weighting=weighting, loss_mean=loss_mean)
     before = [*model.get_weights(), *states(model)]
     logs = model.train_on_batch(features, labels, {name: np.zeros(4, "float32") for name in masks}, return_dict=True)
     assert all(value == 0 for value in logs.values())
@@ -272,7 +302,7 @@ def test_the_epochs_loss_is_that_of_all_its_examples_at_once(weighting, loss_mea
     data = features, labels, {name: mask.astype("float32") for name, mask in masks.items()}
     model = network(THREE)
     # Nothing is learned at rate 0: training then logs what validation does.
-    model.compile(keras.optimizers.SGD(0.0), weighting, loss_mean)
+    model.compile(keras.optimizers.SGD(0.0), weighting=weighting, loss_mean=loss_mean)
     for state in model.weighting_state.weights if model.weighting_state else ():
         state.assign([0.7, -0.4, 5.0])
     expected = model.evaluate(dataset_of(data, ROWS), verbose=0, return_dict=True)
@@ -336,7 +366,7 @@ def test_what_layers_add_to_the_loss_is_minimized_once(strategy, weighting):
     with distribute.strategy(strategy).scope():
         backbone = Backbone(trunk, WIDTH, channels=0, mean=0.0, scale=1.0)
         model = MultiTaskModel(THREE, backbone, shared_units=(), head_units=(), dropout=0.0)
-        model.compile(keras.optimizers.SGD(0.1), weighting)
+        model.compile(keras.optimizers.SGD(0.1), weighting=weighting)
     features, labels, masks = rows_of(THREE, 4)
     unlabelled = {name: np.zeros(4, "float32") for name in masks}
     before = {variable.path: variable.numpy() for variable in model.trainable_variables}
@@ -408,7 +438,7 @@ def test_two_workers_equal_one_process(weighting, tmp_path):
 def test_a_reloaded_network_answers_and_trains_on_as_the_saved_one(weighting, loss_mean, tmp_path):
     data = rows_of(THREE)
     model = network(THREE)
-    model.compile(averaging(), weighting, loss_mean)
+    model.compile(averaging(), weighting=weighting, loss_mean=loss_mean)
     model.fit(dataset_of(data), epochs=1, verbose=0, shuffle=False)
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
@@ -427,7 +457,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one_with_a_weighting_that_has_a_s
 
     def run(folder: str, epochs: int) -> list[np.ndarray]:
         model = network(THREE)
-        model.compile(averaging(), "uncertainty")
+        model.compile(averaging(), weighting="uncertainty")
         resume.fit(
             model,
             lambda epoch: feature_batches(features, table, THREE, BATCH, 3, epoch),
@@ -533,7 +563,7 @@ def test_a_task_without_a_label_in_a_step_keeps_its_head_and_its_state(weighting
     data = rows_of(THREE)
     model = network(THREE)
     # With momentum from earlier steps, so that what is not held would go on moving.
-    model.compile(keras.optimizers.Adam(0.05), weighting)
+    model.compile(keras.optimizers.Adam(0.05), weighting=weighting)
     model.fit(dataset_of(data), epochs=2, verbose=0, shuffle=False)
     model.optimizer = keras.optimizers.SGD(0.1)
     model.optimizer.build(model.trainable_variables)

@@ -109,7 +109,7 @@ def train_network(
 def compile_with(model: Trainer, experiment: Experiment, optimizer: keras.optimizers.Optimizer) -> None:
     """Compile a model with the experiment's weighting of its losses."""
     weighting = experiment.chosen_weighting(experiment.tasks)
-    model.compile(optimizer, weighting, experiment.loss_mean, experiment.l2)
+    model.compile(optimizer, weighting=weighting, loss_mean=experiment.loss_mean, l2=experiment.l2)
 
 
 def batches_of(experiment: Experiment, train: pd.DataFrame) -> tuple[int | dict[str, int], int]:

@@ -1,5 +1,6 @@
 """The multi-task model: a network built from its parts, trained with masks, saved and loaded with all its settings."""
 
+import json
 from dataclasses import asdict
 
 import keras
@@ -99,7 +100,9 @@ class MultiTaskModel(Trainer):
     # === Config ===
     def get_config(self):
         layers = self._network.layers(self.layers)
-        return {**self._settings, "frozen": [name for name, layer in layers.items() if not layer.trainable]}
+        # Plain, not as Keras tracks what a model holds: to copy that is to copy the model.
+        settings = json.loads(json.dumps(self._settings))
+        return {**settings, "frozen": [name for name, layer in layers.items() if not layer.trainable]}
 
     @classmethod
     def from_config(cls, config):

@@ -9,7 +9,10 @@ from mtl_keras.errors import UserError
 from mtl_keras.kinds import kind_of
 from mtl_keras.tasks import Task
 from mtl_keras.training import weightings
+from mtl_keras.training.compiled import MaskedMetrics, task_losses
 from mtl_keras.training.epoch_loss import EpochLoss
+from mtl_keras.training.fitting import Fitting
+from mtl_keras.training.labels import by_task, class_weights_of, labels_and_masks, weighed_by_class
 from mtl_keras.training.masked import masked_sum, mean_of
 from mtl_keras.training.task_gradients import filled, pieces, rows, shared_positions
 from mtl_keras.training.weightings.weighting import Weighting
@@ -17,7 +20,7 @@ from mtl_keras.training.weightings.weighting import Weighting
 LOSS_MEANS = ("labelled", "batch")
 
 
-class Trainer(keras.Model):
+class Trainer(Fitting):
     """A network of several tasks, and how it is trained on data that labels each only in part.
 
     It answers {task name: (B, K)}.
@@ -26,7 +29,8 @@ class Trainer(keras.Model):
     def __init__(self, tasks: list[Task], inputs, outputs: dict, name: str):
         super().__init__(inputs=inputs, outputs=outputs, name=name)
         self.tasks, self._weighting = list(tasks), None
-        self._means = {"loss": EpochLoss(len(tasks), self._weighed)}
+        self._class_weights = class_weights_of(self.tasks, None)
+        self._means = {"loss": EpochLoss(len(tasks))}
         self._means |= {f"{task.name}_loss": keras.metrics.Mean(f"{task.name}_loss") for task in tasks}
         self._means |= {self._score(task): keras.metrics.Mean(self._score(task)) for task in tasks}
 
@@ -38,40 +42,62 @@ class Trainer(keras.Model):
     def compile(
         self,
         optimizer="adamw",
+        loss=None,
+        loss_weights: dict[str, float] | list[float] | None = None,
+        metrics: dict | None = None,
+        weighted_metrics: dict | None = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile=False,
+        *,
         weighting: str | dict[str, float] | Weighting = "equal",
         loss_mean: str = "labelled",
         l2: float = 0.0,
-        jit_compile=False,
     ):
         """Choose the optimizer, the weighting of the tasks, and what a task's loss is averaged over.
 
         `weighting` is a name of WEIGHTINGS, {task: weight}, or a `Weighting` (a model compiled with one is saved
-        uncompiled). `loss_mean` "labelled" divides a task's summed loss by the number of its labelled examples, "batch"
-        by the number of all examples, counted over all replicas. `l2` times half the squared norm of all trained
-        kernels is minimized as well; the log shows it as `l2`, beside the `loss` of the tasks. What layers add by
-        `add_loss` is minimized too.
+        uncompiled); `loss_weights` is another name for {task: weight}. `loss_mean` "labelled" divides a task's summed
+        loss by the number of its labelled examples, "batch" by the number of all examples, counted over all replicas.
+        `l2` times half the squared norm of all trained kernels is minimized as well; the log shows it as `l2`, beside
+        the `loss` of the tasks. What layers add by `add_loss` is minimized too.
+
+        All others are as in `keras.Model.compile`: a `loss` of Keras, for all tasks or {task: loss}, takes the place of
+        those that the tasks' kinds have; `metrics` and `weighted_metrics` are {task: metrics}. They, too, are of
+        labelled examples alone.
         """
         if loss_mean not in LOSS_MEANS:
             raise UserError(f"unknown loss_mean {loss_mean!r}; expected one of {', '.join(LOSS_MEANS)}")
         if not 0 <= l2 < math.inf:
             raise UserError(f"l2 {l2!r}: expected a number of at least 0")
+        if loss_weights is not None and weighting != "equal":
+            raise UserError("got loss_weights and weighting: loss_weights are a weighting themselves; give only one")
+        if isinstance(loss, str) and loss in weightings.WEIGHTINGS:
+            raise UserError(f"loss {loss!r} is a way of weighting; expected weighting={loss!r}")
+        chosen = weighting if loss_weights is None else by_task(self.tasks, loss_weights, "loss_weights")
+        self._task_losses = task_losses(self.tasks, loss)
         with self.distribute_strategy.scope():
-            self._weighting = weightings.find(weighting, [task.name for task in self.tasks])
+            self._weighting = weightings.find(chosen, [task.name for task in self.tasks])
+            asked = MaskedMetrics(self.tasks, metrics, weighted_metrics) if metrics or weighted_metrics else None
         self._loss_mean, self._l2 = loss_mean, l2
-        self._means = {name: mean for name, mean in self._means.items() if name != "l2"}
+        self._means = {name: mean for name, mean in self._means.items() if name not in ("l2", "compiled")}
         if l2:
             self._means["l2"] = keras.metrics.Mean("l2")
-        super().compile(optimizer=optimizer, jit_compile=jit_compile)
-        self._choices = {"weighting": weighting, "loss_mean": loss_mean, "l2": l2, "jit_compile": jit_compile}
+        if asked:
+            self._means["compiled"] = asked
+        super().compile(
+            optimizer, loss, loss_weights, metrics, weighted_metrics, run_eagerly, steps_per_execution, jit_compile
+        )
+        self._choices = {"weighting": weighting, "loss_mean": loss_mean, "l2": l2}
 
     def get_compile_config(self):
         # A weighting of the user's own has no name by which it could be found again.
         if not self.compiled or isinstance(self._choices["weighting"], Weighting):
             return None
-        return {"optimizer": keras.saving.serialize_keras_object(self.optimizer), **self._choices}
+        return {**super().get_compile_config(), **self._choices}
 
     def compile_from_config(self, config):
-        self.compile(**{**config, "optimizer": keras.saving.deserialize_keras_object(config["optimizer"])})
+        self.compile(**keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
 
     @property
@@ -89,7 +115,8 @@ class Trainer(keras.Model):
         return self._weighting.state if self._weighting else None
 
     def train_step(self, data):
-        images, labels, masks = data
+        images, labels, masks = self._unpacked(data)
+        masks = weighed_by_class(labels, masks, self._class_weights)
         weighting, variables = self._weighting, self.trainable_variables
         before = [tf.identity(variable.value) for variable in weighting.variables()]
         with tf.GradientTape(persistent=weighting.needs != "losses") as tape:
@@ -117,7 +144,7 @@ class Trainer(keras.Model):
                 losses_of_tasks = [scale(mean_of(task_sum, divisors[task])) for task, task_sum in enumerate(each)]
                 losses_of_tasks += [scale(rest)] if tf.is_tensor(rest) else []
         # Before anything moves: the loss is that of the weights that it was computed with.
-        self._means["loss"].update_state(total, divisors, labelled, self._mean_over_replicas(added))
+        self._means["loss"].update_state(total, divisors, labelled, self._mean_over_replicas(added), self._weighed)
         gradients = [tape.gradient(loss, variables) for loss in losses_of_tasks]
         if weighting.needs == "losses":
             gradients = self._over_replicas(filled(gradients[0], variables))
@@ -130,16 +157,21 @@ class Trainer(keras.Model):
         return self._log(outputs, labels, masks, sums, counts)
 
     def test_step(self, data):
-        images, labels, masks = data
+        images, labels, masks = self._unpacked(data)
         outputs = self(images, training=False)
         added = self._mean_over_replicas(self.losses)
         each, counts = self._sums(outputs, labels, masks)
         sums = tf.stack(each)
         labelled, divisors = self._divisors(counts, images)
-        self._means["loss"].update_state(self._over_replicas(sums), divisors, labelled, added)
+        self._means["loss"].update_state(self._over_replicas(sums), divisors, labelled, added, self._weighed)
         if self._l2:
             self._means["l2"].update_state(self._penalty())
         return self._log(outputs, labels, masks, sums, counts)
+
+    def _unpacked(self, data):
+        """Return images (B, ...), {task: labels} and {task: masks (B,)} of a batch as Keras gives it."""
+        images, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
+        return images, *labels_and_masks(self.tasks, labels, weights, tf.shape(images)[0])
 
     def _weights(self, means, present):
         """Return the weights (T,) of the losses and what the weighting adds to them.
@@ -194,7 +226,7 @@ class Trainer(keras.Model):
         """Return a list of the T tasks' summed losses and their numbers of labelled examples (T,) on this replica."""
         pairs = []
         for task in self.tasks:
-            values = kind_of(task).loss(labels[task.name], outputs[task.name])  # (B,)
+            values = self._task_losses[task.name](labels[task.name], outputs[task.name])  # (B,)
             pairs.append(masked_sum(values, masks[task.name]))
         return [pair[0] for pair in pairs], tf.stack([pair[1] for pair in pairs])
 
@@ -226,23 +258,13 @@ class Trainer(keras.Model):
         return [gradient * tf.cast(first, gradient.dtype) for gradient in gradients]
 
     def _log(self, outputs, labels, masks, sums, counts):
-        """Count this batch in the epoch's masked means, each over a task's labelled examples; return rank-1 logs.
-
-        Rank 1, because Keras reduces the logs of several workers along axis 0, which a scalar does not have.
-        """
+        """Count this batch in the epoch's masked means, each over a task's labelled examples, and return them."""
         means = mean_of(sums, counts)
         for index, task in enumerate(self.tasks):
             mask = masks[task.name]
             self._means[f"{task.name}_loss"].update_state(means[index], sample_weight=counts[index])
             scores = kind_of(task).score(labels[task.name], outputs[task.name])
             self._means[self._score(task)].update_state(scores, sample_weight=mask)
-        return {name: tf.reshape(mean.result(), (1,)) for name, mean in self._means.items()}
-
-    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        """Build the optimizer alone: the model is built already, and Keras 3.15 fails here with several workers.
-
-        Left to the first step, the optimizer's variables would be made inside it, which fails with several replicas.
-        """
-        if self.optimizer is not None and not self.optimizer.built:
-            with self.distribute_strategy.scope():
-                self.optimizer.build(self.trainable_variables)
+        if "compiled" in self._means:
+            self._means["compiled"].update_state(labels, outputs, masks)
+        return self.get_metrics_result()

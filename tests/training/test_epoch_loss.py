@@ -53,6 +53,14 @@ def test_the_loss_shown_during_an_epoch_is_that_of_the_rows_seen_so_far():
     assert seen == pytest.approx([AGE_LOSS] + 3 * [AGE_LOSS + GENDER_LOSS], rel=1e-5)
 
 
+@pytest.mark.parametrize("strategy", ["one", "mirrored"])
+def test_training_and_validation_have_losses_of_their_own(strategy):
+    data = set_by_set(64)
+    logs = even(strategy).fit(data.take(1), validation_data=data.skip(1), verbose=0, shuffle=False).history
+    assert logs["loss"] == pytest.approx([AGE_LOSS], rel=1e-5)
+    assert logs["val_loss"] == pytest.approx([GENDER_LOSS], rel=1e-5)
+
+
 def test_each_epoch_begins_anew():
     assert even().fit(set_by_set(64), epochs=3, verbose=0, shuffle=False).history["loss"] == pytest.approx(
         3 * [AGE_LOSS + GENDER_LOSS], rel=1e-5

@@ -64,7 +64,7 @@ def by_hand(model: MultiTaskModel, weights: dict, loss_mean: str) -> dict[str, f
 def test_logs_are_masked_means_over_the_epoch(weights, loss_mean):
     model = network()
     # At rate 0 nothing moves, so that training, too, sees one and the same network.
-    model.compile(keras.optimizers.SGD(0.0), weights, loss_mean)
+    model.compile(keras.optimizers.SGD(0.0), weighting=weights, loss_mean=loss_mean)
     data = tf.data.Dataset.from_tensor_slices(rows()).batch(BATCH)
     expected = by_hand(model, weights, loss_mean)
     assert model.evaluate(data, verbose=0, return_dict=True) == pytest.approx(expected, rel=1e-5)
@@ -83,7 +83,7 @@ def moved(loss_mean: str, weighting="equal") -> list[np.ndarray]:
     """How a step of SGD on 8 rows, 2 of them labelled, moves a network for gender."""
     features, labels, _ = rows()
     model = network([GENDER])
-    model.compile(keras.optimizers.SGD(1.0), weighting, loss_mean)
+    model.compile(keras.optimizers.SGD(1.0), weighting=weighting, loss_mean=loss_mean)
     before, mask = model.get_weights(), np.zeros(8, "float32")
     mask[[1, 6]] = 1
     model.train_on_batch(features[:8], {"gender": labels["gender"][:8]}, {"gender": mask})
@@ -104,7 +104,7 @@ def test_weights_scale_the_step():
 def test_a_task_of_weight_0_is_not_learned():
     features, labels, masks = rows()
     model = network()
-    model.compile(keras.optimizers.SGD(1.0), {"age": 1, "gender": 0, "head_pose": 1})
+    model.compile(keras.optimizers.SGD(1.0), weighting={"age": 1, "gender": 0, "head_pose": 1})
     before = {layer.name: layer.get_weights() for layer in model.layers}
     model.train_on_batch(features, labels, masks)
     for layer in model.layers:
@@ -132,7 +132,7 @@ def test_gradients_are_combined_where_tasks_share_and_stay_as_they_are_elsewhere
     labels["smile"] = 1 - labels["smile"]
     for layer in ("dense_0", "scores"):
         model.get_layer(f"smile_{layer}").set_weights(model.get_layer(f"gender_{layer}").get_weights())
-    model.compile(keras.optimizers.SGD(0.1), weighting, l2=l2)
+    model.compile(keras.optimizers.SGD(0.1), weighting=weighting, l2=l2)
     with tf.GradientTape(persistent=True) as tape:
         outputs = model(features)
         losses = [

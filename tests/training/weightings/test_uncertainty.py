@@ -16,7 +16,7 @@ MASKS = {"age": np.array([1, 1, 0, 1, 0, 0], "float32"), "gender": np.array([0, 
 def network(rate: float = 0.1) -> MultiTaskModel:
     keras.utils.set_random_seed(0)
     model = MultiTaskModel([AGE, GENDER], "features", image_size=4, shared_units=(5,), head_units=(), dropout=0.0)
-    model.compile(keras.optimizers.SGD(rate), "uncertainty")
+    model.compile(keras.optimizers.SGD(rate), weighting="uncertainty")
     return model
 
 
@@ -52,7 +52,7 @@ def test_a_step_follows_the_gradient_of_the_papers_loss_in_everything_that_is_tr
 
 def test_a_task_without_a_label_is_no_part_of_the_loss_and_momentum_does_not_move_its_state():
     model = network()
-    model.compile(keras.optimizers.Adam(0.1), "uncertainty")
+    model.compile(keras.optimizers.Adam(0.1), weighting="uncertainty")
     model.train_on_batch(FEATURES, LABELS, MASKS)
     before = model.weighting_state.weights[0].numpy()
     logs = model.train_on_batch(FEATURES, LABELS, MASKS | {"age": np.zeros(6, "float32")}, return_dict=True)
@@ -66,7 +66,7 @@ def test_at_the_end_a_loss_weighs_one_half_whatever_its_size():
     model = network(rate=0.5)
     for layer in model.layers:
         layer.trainable = False
-    model.compile(keras.optimizers.SGD(0.5), "uncertainty")
+    model.compile(keras.optimizers.SGD(0.5), weighting="uncertainty")
     assert len(model.trainable_variables) == 1
     for _ in range(100):
         model.train_on_batch(FEATURES, LABELS, MASKS)
@@ -78,5 +78,5 @@ def test_the_state_is_of_training_and_no_part_of_the_network():
     model = network()
     plain = MultiTaskModel.from_config(model.get_config())
     assert model.count_params() == plain.count_params() and len(model.get_weights()) == len(plain.get_weights())
-    model.compile("sgd", "equal")
+    model.compile("sgd", weighting="equal")
     assert model.weighting_state is None and len(model.trainable_variables) == len(plain.trainable_variables)

@@ -33,7 +33,7 @@ def trained(strategy: str) -> MultiTaskModel:
     with distribute.strategy(strategy).scope():
         keras.utils.set_random_seed(0)
         model = MultiTaskModel([GENDER, SMILE, EYEGLASSES], "features", image_size=5, head_units=(), dropout=0.0)
-        model.compile(keras.optimizers.SGD(0.1), counting())
+        model.compile(keras.optimizers.SGD(0.1), weighting=counting())
     data = tf.data.Dataset.from_tensor_slices((FEATURES, LABELS, MASKS)).batch(2)
     model.fit(data, validation_data=data, epochs=2, verbose=0, shuffle=False)
     return model

@@ -1,0 +1,107 @@
+"""What `compile` takes as all of Keras does, by task: losses of single examples, and metrics of labelled ones."""
+
+from collections.abc import Callable, Mapping
+
+import keras
+from keras import ops
+from keras.src.backend import compute_output_spec
+from keras.src.trainers.compile_utils import CompileMetrics
+
+from mtl_keras.errors import UserError
+from mtl_keras.kinds import kind_of
+from mtl_keras.tasks import Task
+from mtl_keras.training.labels import by_task
+
+
+def task_losses(tasks: list[Task], loss) -> dict[str, Callable]:
+    """Return {task: function of labels and outputs (B, K) to losses (B,)}, those of the kinds where `loss` has none.
+
+    `loss` is a loss of Keras, or one's own function, for all tasks; or {task: such a loss}.
+    """
+    if isinstance(loss, (Mapping, list, tuple)):
+        given = by_task(tasks, loss, "loss")
+    else:
+        given = {task.name: loss for task in tasks}
+    return {
+        task.name: kind_of(task).loss if given.get(task.name) is None else _of_examples(task, given[task.name])
+        for task in tasks
+    }
+
+
+def _of_examples(task: Task, loss) -> Callable:
+    """Return a loss of Keras as a function to each example's loss (B,), once it has been tried on the task's shapes."""
+
+    def values(labels, outputs):
+        if len(labels.shape) == 1 and outputs.shape[-1] == 1:
+            labels = ops.expand_dims(labels, -1)
+        losses = function(labels, ops.cast(outputs, "float32"))
+        return ops.mean(losses, axis=tuple(range(1, len(losses.shape)))) if len(losses.shape) > 1 else losses
+
+    labels, outputs = zeros(task, 3)
+    try:
+        found = keras.losses.get(loss)
+        # Called itself, a loss of Keras averages over the examples, those without a label included.
+        function = found.call if isinstance(found, keras.losses.Loss) else found
+        shape = tuple(values(labels, outputs).shape)
+    except Exception as error:  # whatever a function of the user's raises
+        given = f"labels {tuple(labels.shape)} and outputs {tuple(outputs.shape)}"
+        raise UserError(f"loss {loss!r} of {task.name!r}: fails for {given} ({first_line(error)})") from None
+    if shape != (3,):
+        raise UserError(f"loss {loss!r} of {task.name!r}: {shape} for 3 examples; expected a loss for each, (3,)")
+    return values
+
+
+def zeros(task: Task, rows: int):
+    """Return labels and outputs of a task, as many rows as wanted, all alike."""
+    shape = (rows, len(task.columns)) if len(task.columns) > 1 else (rows,)
+    return ops.zeros(shape, kind_of(task).dtype), ops.full((rows, task.size), 1 / task.size)
+
+
+def first_line(error: Exception) -> str:
+    """Return what an error says, on one line and not too long."""
+    return " ".join(str(error).split())[:200]
+
+
+class MaskedMetrics(CompileMetrics):
+    """Keras' metrics of `compile`, over labelled examples alone, named `<task>_<metric>`.
+
+    Those of `weighted_metrics` count an example by its mask, those of `metrics` count every labelled one alike.
+    """
+
+    def __init__(self, tasks: list[Task], metrics, weighted_metrics):
+        names = [task.name for task in tasks]
+        given = {"metrics": metrics, "weighted_metrics": weighted_metrics}
+        found = {what: by_task(tasks, value, what) if value else None for what, value in given.items()}
+        super().__init__(found["metrics"], found["weighted_metrics"], output_names=names)
+        pairs = {task.name: zeros(task, 2) for task in tasks}
+        labels, outputs = ({name: pair[part] for name, pair in pairs.items()} for part in (0, 1))
+        try:
+            # Some make their variables only when they are first used, which a step of several replicas cannot do.
+            compute_output_spec(self._tried, labels, outputs, {name: ops.ones(2) for name in names})
+        except Exception as error:  # whatever a metric of the user's raises
+            raise UserError(f"metrics: {first_line(error)}") from None
+
+    def _tried(self, labels, outputs, masks):
+        self.update_state(labels, outputs, masks)
+        return self.result()
+
+    def build(self, y_true, y_pred):
+        """Make the metrics, and name their task also where it is the only one."""
+        super().build(y_true, y_pred)
+        for flat in (self._flat_metrics, self._flat_weighted_metrics):
+            for metrics, name in zip(flat, self.output_names, strict=True):
+                if metrics:
+                    metrics.output_name = name
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        """Add a batch: {task: labels}, {task: outputs} and {task: masks}."""
+        if not self.built:
+            self.build(y_true, y_pred)
+        for position, name in enumerate(self.output_names):
+            labelled = ops.cast(sample_weight[name] > 0, "float32")
+            for metrics, weight in (
+                (self._flat_metrics[position], labelled),
+                (self._flat_weighted_metrics[position], sample_weight[name]),
+            ):
+                if metrics:
+                    metrics.update_state(y_true[name], y_pred[name], weight)
