@@ -85,7 +85,10 @@ def read_attributes(folder: Path) -> tuple[Path, pd.DataFrame, list[dict]]:
     with open(path, encoding="utf-8-sig", errors="replace") as file:
         file.readline()
         names = file.readline().split()
-    header = match_header(names, used, NAMES.split())
+    try:
+        header = match_header(names, used, NAMES.split())
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
     if not set(used) <= set(header.places):
         raise UserError(
             f"{path}: its second line is {quoted(' '.join(names), 80)}; expected names of attributes with "

@@ -83,8 +83,9 @@ def read_class_folders(folder: Path, source: str, strict: bool = False) -> pd.Da
             known = found.isin(task.classes)
             labels[task.name], wrong = found.where(known), wrong | ~known.to_numpy()
         elif found.nunique() > 1:
-            shown = ", ".join(map(quoted, sorted(set(found.dropna()))[:5]))
-            reason = f"the {found.nunique()} folders {shown} and so on name no class of a task and are not read"
+            shown = [quoted(name) for name in sorted(set(found.dropna()))]
+            shown = ", ".join(shown[:5]) + (", ..." if len(shown) > 5 else "")
+            reason = f"{found.nunique()} folders ({shown}) name no class of a task and are not read"
             deviations += notes([str(folder)], reason)
     if not labels:
         seen = ", ".join(sorted(set(names.stack().dropna()))[:5]) or "no folders with images"

@@ -105,8 +105,8 @@ def bin_of(age: str) -> str | None:
         return None
     text = _TIME.sub("", age.strip()).casefold()
     parts = [part for part in _BETWEEN.split(text) if part]
-    if "-".join(parts) in AGES:
-        return AGES["-".join(parts)]
+    if "-".join(parts) in AGES or text in AGES:
+        return AGES.get(text) or AGES["-".join(parts)]
     if _SERIAL.fullmatch(text):
         return BINS_OF_MONTHS.get((FIRST_DAY + timedelta(int(float(text)))).month)
     words, numbers = [part for part in parts if part.isalpha()], [int(part) for part in parts if part.isdecimal()]
