@@ -72,12 +72,8 @@ def poses(*names: str) -> dict[str, bytes]:
 
 
 def imdb_mat(born: str = "723671") -> bytes:
-    photos = {
-        "dob": [723671.0, float(born)],
-        "photo_taken": [2009, 2010],
-        "gender": [1.0, 0.0],
-        "face_score": [3.5, 2.0],
-    }
+    photos = {"dob": [723671.0, float(born)], "photo_taken": [2009, 2010]}
+    photos |= {"gender": [1.0, 0.0], "face_score": [3.5, 2.0]}
     cells = {key: np.array(value) for key, value in photos.items()} | {"second_face_score": np.full(2, np.nan)}
     cells |= {"full_path": np.array(["1/a.jpg", "1/b.jpg"], object), "name": np.array(["A B", "C"], object)}
     return mat({"imdb": cells})
@@ -359,9 +355,7 @@ def edit_header(folder: Path, name: str, change: Callable[[str], str], more: str
     (folder / file).write_text("\n".join(lines) + "\n")
 
 
-@pytest.mark.parametrize(
-    "change", [str.swapcase, lambda column: f" {column} ", lambda column: column.replace("_", "-")]
-)
+@pytest.mark.parametrize("change", [str.swapcase, " {} ".format, lambda column: column.replace("_", "-")])
 @with_header
 def test_columns_with_near_names_are_read_as_they_are_meant_and_told(tmp_path, one_line, name, change):
     whole = reader_of(name)(lay_out(tmp_path, name))
