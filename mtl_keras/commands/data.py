@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 
 from mtl_keras.commands.options import Audit, Crop, DatasetOptions, Pack, Render
-from mtl_keras.data.audit import check_images
+from mtl_keras.data.audit import check_images, tell
 from mtl_keras.data.audit_page import write_report
 from mtl_keras.data.packing import pack_shards
 from mtl_keras.datasets import DATASETS
@@ -19,9 +19,6 @@ from mtl_keras.faces.cut import CropSettings
 from mtl_keras.portraits import LAYOUTS
 from mtl_keras.portraits.writer import write_faces
 
-# What is odd is printed for this number of images; the audit's files hold all of it.
-MOST_NOTES = 20
-
 
 def check_name(dataset: str) -> None:
     """Refuse an unknown name of a data set."""
@@ -30,9 +27,11 @@ def check_name(dataset: str) -> None:
 
 
 def read(dataset: str, data: Path, strict: bool = False) -> pd.DataFrame:
-    """Read a data set by its name and folder; an unknown name is an error."""
+    """Read a data set by its name and folder, and say what is odd in it; an unknown name is an error."""
     check_name(dataset)
-    return DATASETS[dataset](data, strict)
+    table = DATASETS[dataset](data, strict)
+    tell(table)
+    return table
 
 
 @contextmanager
@@ -51,11 +50,8 @@ def faces_cut_out(photos: pd.DataFrame, folder: Path | None, settings: CropSetti
 
 
 def checked(options: DatasetOptions) -> pd.DataFrame:
-    """Return the label table of the data set that the options name, with its images checked; say what is odd in it."""
-    table = check_images(read(options.dataset, options.data, options.strict))
-    for item in table.attrs.get("deviations", [])[:MOST_NOTES]:
-        print(f"{printable(item['path'])}: {item['reason']}", file=sys.stderr)
-    return table
+    """Return the label table of the data set that the options name, with its images checked."""
+    return check_images(read(options.dataset, options.data, options.strict))
 
 
 def render(options: Render) -> None:

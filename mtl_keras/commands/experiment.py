@@ -8,7 +8,7 @@ from types import MappingProxyType
 import pandas as pd
 
 from mtl_keras.commands.arguments import Arguments
-from mtl_keras.data.audit import check_images, conflicts, resolve_conflicts, write_skipped
+from mtl_keras.data.audit import check_images, conflicts, resolve_conflicts, tell, write_skipped
 from mtl_keras.data.derive import derived
 from mtl_keras.data.folds import with_test
 from mtl_keras.data.manifest import MANIFEST
@@ -75,11 +75,13 @@ def rendered_folder(arguments: Arguments, layout: str, number: int) -> Path:
 
 
 def read_folder(folder: Path, read: Callable[..., pd.DataFrame], arguments: Arguments) -> pd.DataFrame:
-    """Return the label table of a data set's folder; shards are unpacked first, once."""
-    if not (folder / MANIFEST).is_file():
-        return read(folder, arguments.strict)
-    table = unpack_shards(read_shards(folder), arguments.out / "cache")
-    print(f"{folder}: {len(table)} images unpacked from shards")
+    """Return the label table of a data set's folder, and say what is odd in it; shards are unpacked first, once."""
+    if (folder / MANIFEST).is_file():
+        table = unpack_shards(read_shards(folder), arguments.out / "cache")
+        print(f"{folder}: {len(table)} images unpacked from shards")
+    else:
+        table = read(folder, arguments.strict)
+    tell(table)
     return table
 
 

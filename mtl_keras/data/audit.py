@@ -1,6 +1,7 @@
 """What is wrong with a collection of images: unreadable files, copies of one image, copies whose labels disagree."""
 
 import os
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -8,8 +9,11 @@ import pandas as pd
 from mtl_keras.data.copies import connected, find_groups
 from mtl_keras.data.inspection import inspect_images
 from mtl_keras.data.table import complete, label_columns
-from mtl_keras.errors import UserError
+from mtl_keras.errors import UserError, printable
 from mtl_keras.files import without_folders, write_rows
+
+# Reasons that are printed; the report has all.
+MOST_REASONS = 20
 
 
 def check_images(table: pd.DataFrame, cache: Path | None = None) -> pd.DataFrame:
@@ -44,6 +48,37 @@ def check_images(table: pd.DataFrame, cache: Path | None = None) -> pd.DataFrame
         "copy_images": int(copies[copies > 1].sum()),
     }
     return complete(table)
+
+
+def tell(table: pd.DataFrame) -> None:
+    """Print to stderr what was odd where the table was read, and which labels cannot be learned."""
+    for line in oddities(table):
+        print(line, file=sys.stderr)
+
+
+def oddities(table: pd.DataFrame) -> list[str]:
+    """Return a line for each reason in `attrs["deviations"]`, at most 20, and for each label that cannot be learned.
+
+    That is one without a cell, and one of which a source has a single class or number.
+    """
+    table = complete(table)
+    entries = pd.DataFrame(table.attrs.get("deviations", []), columns=["path", "reason"])
+    reasons = [(reason, list(paths)) for reason, paths in entries["path"].groupby(entries["reason"], sort=False)]
+    lines = []
+    for reason, paths in reasons[:MOST_REASONS]:
+        more = f" and {len(paths) - 1:,} more" if len(paths) > 1 else ""
+        lines.append(f"{printable(str(paths[0]))}{more}: {reason}")
+    if len(reasons) > MOST_REASONS:
+        lines.append(f"and {len(reasons) - MOST_REASONS:,} other oddities")
+    for column in label_columns(table):
+        if table[column].isna().all():
+            lines.append(f"{column}: no image has this label")
+        for source, cells in table[column].dropna().groupby(table["source"]):
+            if len(cells) > 1 and cells.nunique() == 1:
+                where = f"{source}: " if source else ""
+                only = f"all {len(cells):,} labels of {column} are {cells.iloc[0]}"
+                lines.append(f"{where}{only}: there is nothing to learn")
+    return lines
 
 
 def conflicts(table: pd.DataFrame) -> pd.DataFrame:

@@ -78,20 +78,22 @@ def write_report(table: pd.DataFrame, folder: Path) -> str:
     """Write the report on a table that `check_images` has seen as text, CSV files and a page; return the text.
 
     `folder` gets report.txt, report.html (with thumbnails, so it stays with whoever may have the images),
-    label_counts.csv, copies.csv, conflicts.csv, suspicious.csv and skipped.csv.
+    label_counts.csv, copies.csv, conflicts.csv, suspicious.csv, skipped.csv and deviations.csv.
     """
     if "image" not in table:
         raise UserError("the report needs a table that check_images has seen; call it first")
     counts, twice, at_odds, odd = label_counts(table), copies(table), conflicts(table), suspicious(table)
     skipped, audit = table.attrs.get("skipped", []), table.attrs["audit"]
+    deviations = table.attrs.get("deviations", [])
     for name, rows in (("label_counts", counts), ("copies", twice), ("conflicts", at_odds), ("suspicious", odd)):
         write_table(rows, folder / f"{name}.csv")
     write_skipped(skipped, folder / "skipped.csv")
+    write_skipped(deviations, folder / "deviations.csv")
     across = twice["image"][twice["across_splits"]].nunique()
     summary = [
         ("images", len(table)),
         ("skipped files", len(skipped)),
-        ("names or lines read in part", len(table.attrs.get("deviations", []))),
+        ("names or lines read in part", len(deviations)),
         ("groups of identical files", f"{audit['identical_groups']} ({audit['identical_images']} images)"),
         ("groups of copies, re-encoded ones included", f"{audit['copy_groups']} ({audit['copy_images']} images)"),
         ("groups of copies in several splits", across),
@@ -104,7 +106,7 @@ def write_report(table: pd.DataFrame, folder: Path) -> str:
         text += f"\n\n{task}\n{by_source.fillna(0).astype(int).to_string()}"
     with replacing(folder / "report.txt") as temporary:
         temporary.write_text(text + "\n", encoding="utf-8", errors="replace")
-    page = _page(summary, counts, at_odds, twice[twice["across_splits"]], odd, pd.DataFrame(skipped))
+    page = _page(summary, counts, at_odds, twice[twice["across_splits"]], odd, (skipped, deviations))
     with replacing(folder / "report.html") as temporary:
         temporary.write_text(page, encoding="utf-8", errors="replace")
     return text
@@ -113,7 +115,7 @@ def write_report(table: pd.DataFrame, folder: Path) -> str:
 # === The page ===
 
 
-def _page(summary, counts: pd.DataFrame, at_odds, across, odd, skipped) -> str:
+def _page(summary, counts: pd.DataFrame, at_odds, across, odd, notes) -> str:
     facts = "".join(f"<tr><td>{html.escape(name)}</td><td class=number>{value}</td></tr>" for name, value in summary)
     parts = ["<h1>Label table</h1>", f"<table>{facts}</table>"]
     for task, rows in counts.groupby("task", sort=False):
@@ -128,7 +130,8 @@ def _page(summary, counts: pd.DataFrame, at_odds, across, odd, skipped) -> str:
     parts.append("<h2>Copies with different labels</h2>" + _groups(at_odds))
     parts.append("<h2>Copies in several splits</h2>" + _groups(across))
     parts.append("<h2>Suspicious labels</h2>" + _pictures(odd, "reason"))
-    parts.append("<h2>Skipped files</h2>" + _lines(skipped))
+    for title, entries in zip(("Skipped files", "Read in part, or otherwise than written"), notes, strict=True):
+        parts.append(f"<h2>{title}</h2>" + _lines(pd.DataFrame(entries)))
     return f"<!doctype html><meta charset=utf-8><title>Label table</title><style>{STYLE}</style>{''.join(parts)}\n"
 
 

@@ -9,6 +9,7 @@ split's rows follow each other.
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -43,8 +44,8 @@ def pack_shards(table: pd.DataFrame, folder: str | Path, rows_per_shard: int = 4
     """Write a label table with its images as shards of at most `rows_per_shard` rows, and return the manifest.
 
     The shards are equally large. One image at a time is in memory. Packing that was interrupted goes on where it
-    stopped when the call is repeated; whole shards are kept. Of the columns only those named above are packed; a line
-    with the names of all others is printed.
+    stopped when the call is repeated; whole shards are kept if none of their images has changed since. Of the columns
+    only those named above are packed; a line with the names of all others is printed.
     """
     if "://" in str(folder):
         raise UserError(f"{folder}: shards are packed into a local folder; pack them there, then copy the folder")
@@ -66,7 +67,7 @@ def pack_shards(table: pd.DataFrame, folder: str | Path, rows_per_shard: int = 4
         for number, file in enumerate(files):
             # Rounded so that any number of workers that divides the number of shards divides the rows between shards.
             rows = table.iloc[len(table) * number // count : len(table) * (number + 1) // count]
-            if file in done:
+            if file in done and not _changed_since(folder / file, rows["path"]):
                 bar.update(len(rows))
                 continue
             with replacing(folder / file) as temporary:
@@ -150,6 +151,11 @@ def _finished_shards(folder: Path, plan: dict, files: list[str]) -> dict[str, di
             )
         return {shard["file"]: shard for shard in manifest["shards"] if not damage(str(folder), shard, verify=True)}
     return {}
+
+
+def _changed_since(shard: Path, paths: Iterable[str]) -> bool:
+    """Tell whether one of the images was written after the shard: it may have another content of as many bytes."""
+    return max(os.stat(path).st_mtime_ns for path in paths) > shard.stat().st_mtime_ns
 
 
 def _write_shard(rows: pd.DataFrame, tasks: list[Task], path: Path, bar: tqdm) -> None:

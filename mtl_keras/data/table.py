@@ -4,7 +4,8 @@ Columns: `path` (text), `source` (name of the dataset), `split` ("train", "valid
 `group` (int64; rows of one group never part), then one column a task or task output, as `Task.columns` names them.
 Cells of a task of classes hold the class name, all others a number.
 `image` (int64) is there once `mtl_keras.data.audit.check_images` has run: copies of one image share its number.
-`table.attrs["skipped"]` lists what is not in the table, as {"path", "reason"}.
+`table.attrs["skipped"]` lists what is not in the table, `table.attrs["deviations"]` what was odd and read all the same,
+each as {"path", "reason"}.
 """
 
 from collections.abc import Iterable
@@ -13,12 +14,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mtl_keras.columns import match_header
 from mtl_keras.data.agreement import agree
 from mtl_keras.data.sampling import balanced
 from mtl_keras.errors import UserError
 from mtl_keras.files import TEXT, replacing
 from mtl_keras.kinds import kind_of
-from mtl_keras.tasks import TASKS, Task
+from mtl_keras.tasks import CROP_COLUMNS, TABLE_COLUMNS, TASKS, Task
 
 SPLITS = ("train", "validation", "test")
 NOTES = ("skipped", "deviations")
@@ -93,8 +95,8 @@ def complete(table: pd.DataFrame) -> pd.DataFrame:
         raise UserError(f"column 'split': got {unknown.iloc[0]!r}, expected {', '.join(SPLITS)} or an empty cell")
     for column in {"group", "image"} & {*table.columns, "group"}:
         cells = table.get(column, pd.Series(np.nan, table.index))
-        numbers, own = pd.to_numeric(cells, errors="coerce"), cells.isna()
-        wrong = cells[numbers.isna() & ~own]
+        numbers, own = pd.to_numeric(cells, errors="coerce").astype(np.float64), cells.isna()
+        wrong = cells[~own & ~(np.isfinite(numbers) & (numbers % 1 == 0))]
         if len(wrong):
             raise UserError(f"column {column!r}: got {wrong.iloc[0]!r}, expected a whole number or an empty cell")
         free = 0 if own.all() else int(numbers.max()) + 1
@@ -143,17 +145,26 @@ def _numbers(table: pd.DataFrame, column: str, task: Task) -> np.ndarray:
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
-    """Read a label table from a CSV file and check it."""
-    texts = [column for task in TASKS.values() if kind_of(task).names for column in task.columns]
-    types = dict.fromkeys(["path", "source", "split", *texts], TEXT)
+    """Read a label table from a CSV file and check it; columns that no task names are kept as they are.
+
+    A name that is nearly a column's is read as that, and told in `attrs["deviations"]`.
+    """
+    columns = [column for task in TASKS.values() for column in task.columns]
+    texts = {column for task in TASKS.values() if kind_of(task).names for column in task.columns}
+    texts |= {"path", "source", "split"}
     try:
-        table = pd.read_csv(path, dtype=types, keep_default_na=False, na_values=[""])
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read as a label table in CSV ({' '.join(str(error).split())})") from None
-    try:
-        return complete(table)
+        names = pd.read_csv(path, nrows=0).columns.tolist()
+        near = (header := match_header(names, [*columns, *TABLE_COLUMNS, *CROP_COLUMNS])).near
+        types = {name: TEXT for name in names if near.get(name, name) in texts}
+        table = pd.read_csv(path, dtype=types, keep_default_na=False, na_values=[""]).rename(columns=near)
+        table = complete(table)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read as a label table in CSV ({' '.join(str(error).split())})") from None
+    if near:
+        table.attrs["deviations"] = Notes([{"path": str(path), "reason": header.read_as}])
+    return table
 
 
 def write_table(table: pd.DataFrame, path: str | Path) -> None:

@@ -17,12 +17,14 @@ import numpy as np
 import pandas as pd
 
 from mtl_keras.datasets.files import label_table
-from mtl_keras.datasets.lists import decode, notes, present, quoted, read_columns, refuse
+from mtl_keras.datasets.lists import decode, header_notes, notes, present, quoted, read_columns, refuse
 from mtl_keras.errors import UserError
 from mtl_keras.files import TEXT, folder_of, image_files
 from mtl_keras.tasks import AGE_RANGE
 
 LISTS = [f"fold_{fold}_data.txt" for fold in range(5)]
+COLUMNS = ("user_id", "original_image", "face_id", "age", "gender")
+UNUSED = ("x", "y", "dx", "dy", "tilt_ang", "fiducial_yaw_angle", "fiducial_score")
 IMAGES = {"aligned": "landmark_aligned_face", "faces": "coarse_tilt_aligned_face"}
 GENDERS = {"m": "male", "f": "female", "u": None}
 AGE_FORM = r"^\(?\s*(?P<low>[0-9]{1,3})\s*(?:,\s*(?P<high>[0-9]{1,3})\s*)?\)?$"
@@ -42,10 +44,11 @@ def adience(folder: str | Path, strict: bool = False) -> pd.DataFrame:
     if images is None:
         raise UserError(f"{folder}: holds no images; unpack aligned.tar.gz to aligned/ or faces.tar.gz to faces/")
     place = folder / images
-    read = []
+    read, unread = [], []
     for fold, name in enumerate(LISTS):
         file = folder / name
-        rows = read_columns(file, ("user_id", "original_image", "face_id", "age", "gender"), separator="\t")
+        rows, header = read_columns(file, COLUMNS, separator="\t", unused=UNUSED)
+        unread += header_notes(file, header)
         image = IMAGES[images] + "." + rows["face_id"] + "." + rows["original_image"]
         rows["path"] = os.path.join(place, "") + rows["user_id"] + os.sep + image
         rows["age_range"] = age_ranges(rows["age"], file)
@@ -54,8 +57,9 @@ def adience(folder: str | Path, strict: bool = False) -> pd.DataFrame:
         read.append(rows)
     rows = pd.concat(read, ignore_index=True)
     rows, skipped, deviations = present(rows, image_files(place), folder / "fold_*_data.txt")
-    unread = rows[rows["age_range"].isna() & ~rows["age"].isin(["", "None"])]
-    for age, paths in unread["path"].groupby(unread["age"]):
+    deviations = [*unread, *deviations]
+    outside = rows[rows["age_range"].isna() & ~rows["age"].isin(["", "None"])]
+    for age, paths in outside["path"].groupby(outside["age"]):
         deviations += notes(paths, f"age {age} lies in none of the eight bins")
     if strict:
         refuse([*skipped, *deviations])

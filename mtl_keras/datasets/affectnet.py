@@ -17,8 +17,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mtl_keras.columns import match_header
 from mtl_keras.datasets.files import label_table
-from mtl_keras.datasets.lists import decode, notes, present, read_columns, refuse
+from mtl_keras.datasets.lists import decode, header_notes, notes, present, read_columns, refuse
 from mtl_keras.errors import UserError
 from mtl_keras.files import TEXT, folder_of, image_files
 from mtl_keras.tasks import EXPRESSION
@@ -28,7 +29,8 @@ LISTS = {"training.csv": "train", "validation.csv": "validation"}
 LIST_PLACES = ("", "Manually_Annotated_file_lists", os.path.join("Manually_Annotated", "Manually_Annotated_file_lists"))
 IMAGE_PLACES = ("Manually_Annotated_Images", os.path.join("Manually_Annotated", "Manually_Annotated_Images"), "")
 BOX = {"face_x": "box.x", "face_y": "box.y", "face_width": "box.width", "face_height": "box.height"}
-COLUMNS = ("subDirectory_filePath", *BOX, "facial_landmarks", "expression", "valence", "arousal")
+PATH = "subDirectory_filePath"
+COLUMNS = (PATH, *BOX, "facial_landmarks", "expression", "valence", "arousal")
 NON_FACE = "10"
 NAMES = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "angry", "contempt")
 CODES = {**{str(code): name for code, name in enumerate(NAMES)}, "8": None, "9": None, NON_FACE: None}
@@ -103,23 +105,26 @@ def _read_lists(folder: Path) -> tuple[pd.DataFrame, list[dict], list[dict]]:
         expected = f"expected {' and '.join(SETS)}, or {' and '.join(LISTS)}"
         raise UserError(f"{folder}: holds no labels of AffectNet; {expected}")
     images = next(folder / name for name in IMAGE_PLACES if os.path.isdir(folder / name))
-    read, names = [], []
+    read, names, unread = [], [], []
     for name, split in LISTS.items():
         file = place / name
         if not os.path.isfile(file):
             continue
-        cells = read_columns(
-            file, ("subDirectory_filePath", *BOX, "expression"), names=None if _has_header(file) else COLUMNS
-        )
+        columns = None if _has_header(file) else COLUMNS
+        cells, header = read_columns(file, (PATH, *BOX, "expression"), names=columns, unused=COLUMNS)
+        unread += header_notes(file, header)
         decode(cells["expression"], CODES, file)  # of no other use than to refuse what is no code
-        files = cells["subDirectory_filePath"].str.replace("/", os.sep)
+        files = cells[PATH].str.replace("/", os.sep)
         rows = pd.DataFrame({"path": os.path.join(images, "") + files, "split": split, "code": cells["expression"]})
         box = cells[list(BOX)].apply(pd.to_numeric, errors="coerce").rename(columns=BOX)
         # Where no face was found the numbers are negative or text.
-        found = (box["box.width"] > 0) & (box["box.height"] > 0)
+        found = np.isfinite(box.astype(np.float64)).all(axis=1) & (box["box.width"] > 0) & (box["box.height"] > 0)
         read.append(rows.join(box.astype(np.float64).where(found)))
         names.append(name)
-    return present(pd.concat(read, ignore_index=True), image_files(images), place / " and ".join(names))
+    rows, skipped, deviations = present(
+        pd.concat(read, ignore_index=True), image_files(images), place / " and ".join(names)
+    )
+    return rows, skipped, [*unread, *deviations]
 
 
 def _lists(place: Path) -> list[Path]:
@@ -130,6 +135,7 @@ def _has_header(path: Path) -> bool:
     """Tell whether a list starts with the names of its columns."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
-            return COLUMNS[0] in file.readline(1000)
+            first = file.readline(1000).split(",")
+            return len(match_header(map(str.strip, first), COLUMNS).places) > 1
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None

@@ -10,11 +10,10 @@ kept beside the label. The data and their terms are at http://chalearnlap.cvc.ua
 import os
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from mtl_keras.datasets.files import label_table
-from mtl_keras.datasets.lists import present, quoted, read_columns, refuse
+from mtl_keras.datasets.lists import header_notes, numbers, present, read_columns, refuse
 from mtl_keras.errors import UserError
 from mtl_keras.files import folder_of, image_files
 
@@ -35,11 +34,15 @@ def appa_real(folder: str | Path, strict: bool = False) -> pd.DataFrame:
     place = next((each for each in places if any(os.path.isfile(each / _list(part)) for part in PARTS)), None)
     if place is None:
         raise UserError(f"{folder}: holds no {_list('train')}; expected it next to train/")
-    read, images = [], []
+    read, images, unread = [], [], []
     for part, split in PARTS.items():
         if not os.path.isfile(place / _list(part)):
             continue
-        rows = read_columns(place / _list(part), ("file_name", *NUMBERS)).rename(columns=NUMBERS)
+        rows, header = read_columns(place / _list(part), ("file_name", *NUMBERS), unused=("num_ratings",))
+        for name in NUMBERS:
+            rows[name] = numbers(rows[name], place / _list(part))
+        rows = rows.rename(columns=NUMBERS)
+        unread += header_notes(place / _list(part), header)
         there = set(image_files(place / part))
         whole = os.path.join(place / part, "") + rows["file_name"]
         rows["path"] = whole.where(~(whole + FACE).isin(there), whole + FACE)
@@ -48,20 +51,12 @@ def appa_real(folder: str | Path, strict: bool = False) -> pd.DataFrame:
         # A photo and its face are one image.
         images += sorted(path for path in there if path + FACE not in there)
     rows, skipped, deviations = present(pd.concat(read, ignore_index=True), images, place / "gt_avg_*.csv")
+    deviations = [*unread, *deviations]
     if strict:
         refuse([*skipped, *deviations])
-    labels = {name: _numbers(rows[name], place) for name in NUMBERS.values()}
+    labels = {name: rows[name] for name in NUMBERS.values()}
     return label_table("appa_real", rows["path"], labels, rows["split"], skipped=skipped, deviations=deviations)
 
 
 def _list(part: str) -> str:
     return f"gt_avg_{part}.csv"
-
-
-def _numbers(cells: pd.Series, place: Path) -> pd.Series:
-    """Return cells of text as numbers, an empty one as a blank; other text is an error."""
-    numbers = pd.to_numeric(cells, errors="coerce").astype(np.float64)
-    wrong = cells[numbers.isna() & (cells != "")]
-    if len(wrong):
-        raise UserError(f"{place}: {cells.name} {quoted(wrong.iloc[0])} is no number; expected years, or an empty cell")
-    return numbers

@@ -1,76 +1,73 @@
 """Any CSV file with a column `path`: a label table of one's own, or one that this library wrote.
 
 Paths count from the CSV file's folder. Every column that a task names (`mtl-keras list tasks`; head_pose.yaw and so on)
-is a label; `source`, `split` (train, validation, test) and `group` are read too. Other columns are left out, and
-named in `attrs["deviations"]`: `mtl_keras.add_task` makes one a task of one's own.
+is a label, also one of `mtl_keras.add_task`; `source`, `split` (train, validation, test) and `group` are read too.
+Names may differ in blanks, capitals, `_`, `-` and `.`. Other columns are left out. Both are told in
+`attrs["deviations"]`.
 """
 
 import os
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from mtl_keras.datasets.files import label_table
-from mtl_keras.datasets.lists import refuse
+from mtl_keras.datasets.lists import header_notes, notes, read_columns, refuse, with_endings
 from mtl_keras.errors import UserError
-from mtl_keras.files import TEXT
+from mtl_keras.files import TEXT, image_files
 from mtl_keras.tasks import CROP_COLUMNS, TABLE_COLUMNS, TASKS
+
+LEFT_OUT = "columns left out, since no task names them (mtl_keras.add_task adds one's own)"
 
 
 def csv_file(folder: str | Path, strict: bool = False) -> pd.DataFrame:
     """Read a CSV file, or the only one of a folder, into a label table.
 
-    Rows without a path or whose image is missing are in `attrs["skipped"]`; with `strict` the first is an error.
+    Rows without a path or whose image is missing are in `attrs["skipped"]`, columns that no task names or nearly does
+    in `attrs["deviations"]`; with `strict` the first of either is an error.
     """
     path = _only_csv(Path(folder))
-    text = {column for task in TASKS.values() if task.classes for column in task.columns}
-    try:
-        read = pd.read_csv(
-            path,
-            dtype=dict.fromkeys(["path", "source", "split", "group", *text], str),
-            keep_default_na=False,
-            na_values=[""],
-        )
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{path}: cannot be read as CSV ({' '.join(str(error).split())}); save it as UTF-8 CSV"
-        ) from None
-    columns = [column for task in TASKS.values() for column in task.columns if column in read]
-    if "path" not in read or not columns:
-        lacking = "path" if "path" not in read else "of any task (mtl_keras.add_task adds one's own)"
-        raise UserError(f"{path}: has no column {lacking}; its columns are {', '.join(map(str, read))[:200]}")
+    tasks = {column: task for task in TASKS.values() for column in task.columns}
+    optional, unused = ["source", "split", "group", *tasks], [*TABLE_COLUMNS, *CROP_COLUMNS]
+    read, header = read_columns(path, ["path"], optional=optional, unused=unused)
+    columns, deviations = [name for name in tasks if name in read], header_notes(path, header, LEFT_OUT)
+    if not columns:
+        others = "; ".join(entry["reason"] for entry in deviations) or "it has none"
+        raise UserError(f"{path}: has no column of any task; {others}")
+    read = read.mask(read == "")
+    skipped = [{"path": str(path), "reason": f"row {row} has no path"} for row in read.index[read["path"].isna()]]
     place = str(path.parent)  # once, since os.path.join would turn a Path into text for each row
-    read["path"] = read["path"].map(lambda name: os.path.join(place, name), na_action="ignore")
-    missing = ~read["path"].map(os.path.isfile, na_action="ignore").fillna(False).astype(bool)
-    skipped = [
-        {
-            "path": str(path) if pd.isna(name) else name,
-            "reason": f"row {row} has no path" if pd.isna(name) else "the image is missing",
-        }
-        for row, name in read["path"][missing].items()
-    ]
-    if skipped and strict:
-        raise UserError(f"{skipped[0]['path']}: {skipped[0]['reason']}; mend it, or read without strict")
-    if missing.all():
-        raise UserError(f"{path}: none of its {len(read)} images is there; paths count from the folder of the CSV file")
-    read = read[~missing].reset_index(drop=True)
-    group = None
-    if "group" in read:
-        # A row without a group is alone.
-        group = pd.factorize(read["group"])[0]
-        group = np.where(group < 0, len(read) + np.arange(len(read)), group)
-    split = read.get("split")
-    others = [str(name) for name in read if name not in {*columns, *TABLE_COLUMNS, *CROP_COLUMNS}]
-    left_out = f"left out, since no task names them: {', '.join(others)}; mtl_keras.add_task adds a task of one's own"
-    deviations = [{"path": str(path), "reason": left_out}] if others else []
+    rows = read[read["path"].notna()]
+    rows = rows.assign(path=[os.path.join(place, name) for name in rows["path"]])
+    rows, endings = _with_endings(rows, path)
+    there = rows["path"].map(os.path.isfile).astype(bool)
+    skipped += notes(rows["path"][~there], "the image is missing")
+    deviations += endings
     if strict:
-        refuse(deviations)
-    labels = {name: read[name] for name in columns}
-    table = label_table("csv_file", read["path"], labels, split, group, skipped, deviations)
-    if "source" in read:
-        table["source"] = read["source"].astype(TEXT).fillna("csv_file")
+        refuse([*skipped, *deviations])
+    if not there.any():
+        raise UserError(f"{path}: none of its {len(read)} images is there; paths count from the folder of the CSV file")
+    rows = rows[there].reset_index(drop=True)
+    labels = {name: _numbers(rows[name]) if not tasks[name].classes else rows[name] for name in columns}
+    table = label_table("csv_file", rows["path"], labels, rows.get("split"), rows.get("group"), skipped, deviations)
+    if "source" in rows:
+        table["source"] = rows["source"].astype(TEXT).fillna("csv_file")
     return table
+
+
+def _numbers(cells: pd.Series) -> pd.Series:
+    """Return a column of text as numbers, or as it is where a cell is none: that is named with its image later."""
+    numbers = pd.to_numeric(cells, errors="coerce")
+    return numbers if (numbers.notna() == cells.notna()).all() else cells
+
+
+def _with_endings(rows: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, list[dict]]:
+    """Return the rows with the endings that their images have, and a note where these are not the listed ones."""
+    there = rows["path"].map(os.path.isfile).astype(bool)
+    folders = sorted({os.path.dirname(name) for name in rows["path"][~there]})
+    images = pd.Series([name for folder in folders for name in image_files(folder)], dtype=object).drop_duplicates()
+    missing, told = with_endings(rows[~there], images[~images.isin(rows["path"])], path)
+    return pd.concat([rows[there], missing]).sort_index(), told
 
 
 def _only_csv(path: Path) -> Path:

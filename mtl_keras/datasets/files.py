@@ -20,12 +20,13 @@ def label_table(
     """Return a label table of one source, with a column for each of `labels`: float64 for numbers, else text.
 
     A missing label is NaN among numbers, and None or NaN among names. Rows of one `group` (any values) never part;
-    without groups each row is alone.
+    a row whose group is missing is alone.
     """
     table = pd.DataFrame({"path": pd.array(paths, dtype=TEXT)})
     table["source"] = pd.array([source], dtype=TEXT).repeat(len(table))
     table["split"] = pd.array([np.nan], dtype=TEXT).repeat(len(table)) if split is None else pd.array(split, dtype=TEXT)
-    table["group"] = np.arange(len(table), dtype=np.int64) if group is None else pd.factorize(np.asarray(group))[0]
+    known = np.full(len(table), -1) if group is None else pd.factorize(np.asarray(group))[0]
+    table["group"] = pd.factorize(np.where(known < 0, len(table) + np.arange(len(table)), known))[0]
     for column, cells in labels.items():
         cells = pd.Series(cells)
         numeric = pd.api.types.is_numeric_dtype(cells)

@@ -62,8 +62,9 @@ def read_pose(path: str | Path) -> tuple[float, float, float]:
         raise UserError(f"{mat} beside it: {error}") from None
     if found.dtype.kind not in "fiu" or found.shape != (PARAMETERS,):
         raise UserError(f"{mat} beside it: Pose_Para is not {PARAMETERS} numbers")
-    pitch, yaw, roll = np.degrees(found[:3].astype(np.float64)).tolist()
-    if not max(abs(pitch), abs(yaw), abs(roll)) <= 360:
+    pitch, yaw, roll = angles = np.degrees(found[:3].astype(np.float64)).tolist()
+    # Of numbers with a NaN among them Python's `max` may be any.
+    if not np.abs(angles).max() <= 360:
         raise UserError(f"{mat} beside it: pitch, yaw and roll in Pose_Para are no angles in radians")
     return yaw, pitch, roll
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from mtl_keras.datasets.files import label_table
-from mtl_keras.datasets.lists import decode, notes, present, quoted, read_columns, refuse
+from mtl_keras.datasets.lists import decode, header_notes, notes, numbers, present, read_columns, refuse, with_endings
 from mtl_keras.errors import UserError
 from mtl_keras.files import folder_of, image_files
 from mtl_keras.tasks import AGE
@@ -24,6 +24,7 @@ from mtl_keras.tasks import AGE
 LIST = "lagenda_annotation.csv"
 PLACES = ("", "annotations", "annotation")
 CORNERS = ("face_x0", "face_y0", "face_x1", "face_y1")
+BODY = ("person_x0", "person_y0", "person_x1", "person_y1")
 GENDERS = {"M": "male", "F": "female", "-1": None}
 OLDEST = max(AGE.values)
 
@@ -39,24 +40,31 @@ def lagenda(folder: str | Path, strict: bool = False) -> pd.DataFrame:
     file = next((folder / place / LIST for place in PLACES if os.path.isfile(folder / place / LIST)), None)
     if file is None:
         raise UserError(f"{folder}: holds no {LIST}; expected it next to the folder of the images")
-    people = read_columns(file, ("img_name", "age", "gender", *CORNERS))
+    people, header = read_columns(file, ("img_name", "age", "gender", *CORNERS), unused=BODY)
     images = pd.Series(sorted(image_files(folder)), dtype=object)
     images.index = images.map(os.path.basename)
     images = images[~images.index.duplicated()]
-    names = people["img_name"].str.rsplit("/", n=1).str[-1]
+    people["path"] = people["img_name"].str.rsplit("/", n=1).str[-1]
+    people, endings = with_endings(people, images.index.to_series(), file)
     # The name stands for an image that is not there, which is then skipped.
-    people["path"] = names.map(images).astype(object).fillna(os.path.join(folder, "") + people["img_name"])
+    people["path"] = people["path"].map(images).astype(object).fillna(os.path.join(folder, "") + people["img_name"])
     people["gender"] = decode(people["gender"], GENDERS, file)
-    people["age"] = _ages(people["age"], file)
+    ages = numbers(people["age"], file, "years or -1")
+    people["age"] = ages.where(ages >= 0)
     photos, skipped, _ = present(people, images, file)
     count = photos["path"].map(people["path"].value_counts())
     photos = photos[count == 1]
-    left, top, right, bottom = (pd.to_numeric(photos[name], errors="coerce").astype(np.float64) for name in CORNERS)
+    corners = photos[list(CORNERS)].apply(pd.to_numeric, errors="coerce").astype(np.float64)
+    finite = np.isfinite(corners)
+    odd = (~finite & (photos[list(CORNERS)] != "")).any(axis=1)
+    left, top, right, bottom = (corners[name].where(finite.all(axis=1)) for name in CORNERS)
     seen = (left >= 0) & (top >= 0) & (right > left) & (bottom > top)
     if not seen.any():
         raise UserError(f"{folder}: none of its {len(count)} images shows one person with a face; get the data anew")
     old = photos["age"] > OLDEST
-    deviations = notes(photos["path"][seen & old], f"the age is beyond {OLDEST:g}")
+    deviations = header_notes(file, header) + endings
+    deviations += notes(photos["path"][odd], "a corner of its face is no number")
+    deviations += notes(photos["path"][seen & old], f"the age is beyond {OLDEST:g}")
     if strict:
         refuse([*skipped, *deviations])
     if (count > 1).any():
@@ -73,12 +81,3 @@ def lagenda(folder: str | Path, strict: bool = False) -> pd.DataFrame:
     }
     labels = {name: column[seen] for name, column in columns.items()}
     return label_table("lagenda", photos["path"][seen], labels, skipped=skipped, deviations=deviations)
-
-
-def _ages(cells: pd.Series, path: Path) -> pd.Series:
-    """Return ages as numbers, blank where they are empty or negative; other text is an error."""
-    ages = pd.to_numeric(cells, errors="coerce").astype(np.float64)
-    wrong = cells[~np.isfinite(ages) & (cells != "")]
-    if len(wrong):
-        raise UserError(f"{path}: age {quoted(wrong.iloc[0])} is no number; expected years, -1 or an empty cell")
-    return ages.where(ages >= 0)

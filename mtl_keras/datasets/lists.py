@@ -4,39 +4,59 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
+from mtl_keras.columns import Header, match_header
 from mtl_keras.errors import UserError, printable
 from mtl_keras.files import TEXT
 
 
 def read_columns(
-    path: str | Path, columns: Sequence[str], separator: str = ",", names: Sequence[str] | None = None, skip: int = 0
-) -> pd.DataFrame:
-    """Read some columns of a file of separated values as stripped text, "" where a cell is empty.
+    path: str | Path,
+    columns: Sequence[str],
+    separator: str = ",",
+    names: Sequence[str] | None = None,
+    skip: int = 0,
+    optional: Iterable[str] = (),
+    unused: Iterable[str] = (),
+) -> tuple[pd.DataFrame, Header]:
+    """Read some columns of a file of separated values as stripped text, "" where a cell is empty, and its header.
 
-    `names` are all columns of a file that has no header, `skip` how many lines stand before the first. A file that
-    cannot be read, has other columns or holds no row is an error.
+    `names` are all columns of a file that has no header, `skip` how many lines stand before the first. `optional`
+    columns are read where they are there, `unused` ones are known and left out. A name that is nearly a column's is
+    read as that, and any other column is left out; `header_notes` tells of both. A file that cannot be read, lacks one
+    of `columns` or holds no row is an error.
     """
     settings = {"sep": separator, "header": None, "dtype": str, "keep_default_na": False, "encoding": "utf-8-sig"}
     settings |= {"skiprows": skip}
     try:
-        top = pd.read_csv(path, nrows=1, **settings).iloc[0].str.strip().tolist()
+        top = pd.read_csv(path, nrows=1, **settings).iloc[0].tolist()
         known = list(names or top)
-        if len(top) != len(known) or not set(columns) <= set(known):
-            got = quoted(", ".join(top), 80)
-            raise UserError(f"{path}: starts with {got}; expected the columns {', '.join(names or columns)}")
-        places = [known.index(column) for column in columns]
-        cells = pd.read_csv(path, usecols=places, **settings)[places].set_axis(list(columns), axis=1)
-    except UserError:
-        raise
+        header = match_header(map(str, known), [*columns, *optional], unused)
+        if len(top) != len(known) or not set(columns) <= set(header.places):
+            got = quoted(", ".join(str(name).strip() for name in top), 80)
+            raise UserError(f"starts with {got}; expected the columns {', '.join(names or columns)}")
+        wanted = [name for name in (*columns, *optional) if name in header.places]
+        places = [header.places[name] for name in wanted]
+        cells = pd.read_csv(path, usecols=places, **settings)[places].set_axis(wanted, axis=1)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
     except Exception as error:  # Damaged text makes pandas raise nearly anything.
         raise UserError(f"{path}: cannot be read as a table of text ({' '.join(str(error).split())})") from None
     if not names:
         cells = cells.iloc[1:].reset_index(drop=True)
     if cells.empty:
         raise UserError(f"{path}: lists no image; expected a line an image with {', '.join(columns)}")
-    return cells.fillna("").apply(lambda column: column.str.strip())
+    return cells.fillna("").apply(lambda column: column.str.strip()), header
+
+
+def header_notes(path: str | Path, header: Header, left_out: str = "columns that are not read") -> list[dict]:
+    """Return what deviates in a header as entries for `attrs["deviations"]`."""
+    reasons = [header.read_as] if header.near else []
+    if header.unknown:
+        reasons.append(f"{left_out}: {', '.join(map(quoted, header.unknown))}")
+    return [{"path": str(path), "reason": reason} for reason in reasons]
 
 
 def decode(cells: pd.Series, meaning: Mapping[str, str | None], path: str | Path) -> pd.Series:
@@ -48,21 +68,51 @@ def decode(cells: pd.Series, meaning: Mapping[str, str | None], path: str | Path
     return cells.map({text: name for text, name in meaning.items() if name}).astype(TEXT)
 
 
+def numbers(cells: pd.Series, path: str | Path, expected: str = "years") -> pd.Series:
+    """Turn the text of cells into numbers, "" into a blank; other text, NaN and infinity among it, is an error."""
+    found = pd.to_numeric(cells, errors="coerce").astype(np.float64)
+    wrong = cells[~np.isfinite(found) & (cells != "")]
+    if len(wrong):
+        mend = f"expected {expected}, or an empty cell"
+        raise UserError(f"{path}: {cells.name} {quoted(wrong.iloc[0])} is no number; {mend}")
+    return found
+
+
 def present(
     rows: pd.DataFrame, images: Iterable[str], lists: str | Path
 ) -> tuple[pd.DataFrame, list[dict], list[dict]]:
     """Return the rows of which the image in `path` is there, each only once, then what is skipped and what deviates.
 
-    `lists` names the label file in messages. No image at all is an error.
+    An image that is there with another ending (a.jpg for a.png) is taken. `lists` names the label file in messages. No
+    image at all is an error.
     """
     images = pd.Series(list(images), dtype=object)
+    rows, deviations = with_endings(rows, images, lists)
     here, repeated = rows["path"].isin(images), rows["path"].duplicated()
     if not here.any():
         raise UserError(f"{lists}: none of its {len(rows)} images is there; expected {rows['path'].iloc[0]} and so on")
     skipped = notes(rows["path"][~here & ~repeated], "the image is missing")
     skipped += notes(sorted(images[~images.isin(rows["path"])]), f"no line in {os.path.basename(lists)}")
-    deviations = notes(rows["path"][here & repeated], "the image has several lines, of which the first counts")
+    deviations += notes(rows["path"][here & repeated], "the image has several lines, of which the first counts")
     return rows[here & ~repeated].reset_index(drop=True), skipped, deviations
+
+
+def with_endings(rows: pd.DataFrame, images: pd.Series, lists: str | Path) -> tuple[pd.DataFrame, list[dict]]:
+    """Return the rows with the endings that their images have, where only those are other, and what was changed."""
+    missing = ~rows["path"].isin(images)
+    if not missing.any():
+        return rows, []
+    free = images[~images.isin(rows["path"])]
+    by_stem = pd.Series(free.to_numpy(), [os.path.splitext(path)[0] for path in free], dtype=object)
+    by_stem = by_stem[~by_stem.index.duplicated(keep=False)]
+    found = rows["path"][missing].map(lambda path: os.path.splitext(path)[0]).map(by_stem).dropna()
+    if found.empty:
+        return rows, []
+    listed, there = os.path.basename(rows["path"][found.index[0]]), os.path.basename(found.iloc[0])
+    paths = rows["path"].astype(object)
+    paths.loc[found.index] = found
+    reason = f"{len(found)} images are listed with another ending than they have, such as {listed} for {there}"
+    return rows.assign(path=paths), notes([str(lists)], reason)
 
 
 def notes(paths: Iterable[str], reason: str) -> list[dict]:

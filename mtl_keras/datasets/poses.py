@@ -41,6 +41,8 @@ def pose_table(
             if path != readable:
                 raise UserError("the name is not valid UTF-8")
             pose = read_pose(path)
+            if not np.isfinite(pose).all():
+                raise UserError(f"yaw, pitch and roll are {', '.join(f'{angle:g}' for angle in pose)}, not all numbers")
         except UserError as error:
             if strict:
                 raise UserError(f"{readable}: {error}; mend or remove it, or read without strict") from None

@@ -67,7 +67,7 @@ def _read_list(path: Path) -> pd.DataFrame:
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read as text ({' '.join(str(error).split())})") from None
     lines = lines[lines != ""].reset_index(drop=True)
-    rows = lines.str.extract(r"^(?P<name>(?P<split>train|test)_[0-9]+)\.jpg\s+(?P<expression>\S+)$")
+    rows = lines.str.extract(r"^(?P<name>(?P<split>train|test)_[0-9]+)\.[A-Za-z]+\s+(?P<expression>\S+)$")
     wrong = lines[rows["name"].isna()]
     if lines.empty or len(wrong):
         got = f"got the line {quoted(wrong.iloc[0])}" if len(wrong) else "the file is empty"

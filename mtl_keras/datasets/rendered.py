@@ -6,11 +6,10 @@ They are cartoons: good for trying, testing and teaching, and they say nothing a
 import os
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from mtl_keras.datasets.files import label_table
-from mtl_keras.datasets.lists import present, refuse
+from mtl_keras.datasets.lists import decode, header_notes, numbers, present, read_columns, refuse
 from mtl_keras.errors import UserError
 from mtl_keras.files import image_files
 from mtl_keras.tasks import AGE, ETHNICITY, EXPRESSION, EYEGLASSES, GENDER, HEAD_POSE, SMILE
@@ -31,30 +30,21 @@ def rendered(folder: str | Path, strict: bool = False) -> pd.DataFrame:
     source = folder / ATTRIBUTES
     if not source.is_file():
         raise UserError(f"{folder}: holds no {ATTRIBUTES}; expected a folder that render_faces.py wrote")
-    try:
-        read = pd.read_csv(source)
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{source}: cannot be read as CSV ({' '.join(str(error).split())}); draw the faces anew"
-        ) from None
     columns = [column for task in LABELS for column in task.columns]
-    missing = [column for column in ["file", *columns] if column not in read]
-    if missing:
-        raise UserError(f"{source}: has no column {missing[0]!r}; draw the faces anew")
-    paths = [os.path.join(folder, file) for file in read["file"].astype(str)]
+    read, header = read_columns(source, ["file", *columns], optional=["seed"])
+    paths = [os.path.join(folder, file) for file in read["file"]]
     read, skipped, deviations = present(read.assign(path=paths), image_files(folder), source)
+    deviations = [*header_notes(source, header), *deviations]
     labels = {}
     for task in LABELS:
         for column in task.columns:
-            cells = read[column]
-            valid = cells.isin(task.classes) if task.classes else pd.to_numeric(cells, errors="coerce").notna()
-            if not valid.all():
-                expected = f"one of {', '.join(task.classes)}" if task.classes else "a number"
-                raise UserError(
-                    f"{source}: {column} {cells[~valid].iloc[0]!r}: expected {expected}; draw the faces anew"
-                )
-            labels[column] = cells.astype(np.float64) if not task.classes else cells
+            classes = dict(zip(task.classes, task.classes, strict=True))
+            cells = decode(read[column], classes, source) if classes else numbers(read[column], source, "a number")
+            if cells.isna().any():
+                raise UserError(f"{source}: {column} is empty in some rows; draw the faces anew")
+            labels[column] = cells
     if strict:
         refuse([*skipped, *deviations])
     # A seed is a person: one who is in several images stays in one part of a split.
-    return label_table("rendered", read["path"], labels, None, read.get("seed"), skipped, deviations)
+    person = read["seed"].mask(read["seed"] == "") if "seed" in read else None
+    return label_table("rendered", read["path"], labels, None, person, skipped, deviations)

@@ -10,18 +10,13 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from mtl_keras.datasets.biwi import SAME_PERSON
+from mtl_keras.datasets.celeba import NAMES as CELEBA_ATTRIBUTES
 from mtl_keras.datasets.genki4k import SIGNS
 from mtl_keras.portraits.look import LIMITS, Look, Portrait
 from mtl_keras.portraits.scene import Frame
 from mtl_keras.portraits.writer import Layout, Plan, Shot, sample_portraits
 from mtl_keras.tasks import HEAD_POSE
 
-# As the header of list_attr_celeba.txt has them.
-CELEBA_ATTRIBUTES = """5_o_Clock_Shadow Arched_Eyebrows Attractive Bags_Under_Eyes Bald Bangs Big_Lips Big_Nose
-    Black_Hair Blond_Hair Blurry Brown_Hair Bushy_Eyebrows Chubby Double_Chin Eyeglasses Goatee Gray_Hair Heavy_Makeup
-    High_Cheekbones Male Mouth_Slightly_Open Mustache Narrow_Eyes No_Beard Oval_Face Pale_Skin Pointy_Nose
-    Receding_Hairline Rosy_Cheeks Sideburns Smiling Straight_Hair Wavy_Hair Wearing_Earrings Wearing_Hat
-    Wearing_Lipstick Wearing_Necklace Wearing_Necktie Young"""
 YOUNG = 40  # years; CelebA gives no age
 GROWN_UP, OLDEST = 18, 84  # years, in crops of CelebA
 CALM = (("yaw", 1.0), ("pitch", 0.6), ("roll", 0.6))  # share of the usual angles that is left

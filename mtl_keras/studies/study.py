@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 import pandas as pd
 
+from mtl_keras.data.audit import tell
 from mtl_keras.data.augment import augmentation
 from mtl_keras.data.derive import derived
 from mtl_keras.data.split import split
@@ -53,6 +54,7 @@ def run(
     `resume`, finished stages are taken from there and one that was broken off goes on.
     """
     settings = experiment if tasks is None else with_tasks(experiment, tasks)
+    tell(table)
     parts = split(derived(table, settings.chosen_tasks()), seed=settings.seed)
     return [stage.row for stage in Study(parts, out, resume).run(settings)]
 

@@ -36,6 +36,22 @@ def test_crop_leaves_a_folder_that_is_a_data_set_again(run, tmp_path):
     assert crops["gender"].tolist() == ["female"] and Image.open(crops["path"][0]).size == (200, 200)
 
 
+@pytest.mark.parametrize("command", ["audit", "pack", "crop", "evaluate"])
+def test_what_is_odd_in_a_set_is_said_once(run, faces_folder, tiny_folder, tmp_path, command):
+    labels = pd.read_csv(faces_folder / "attributes.csv")[["file", "age", "gender"]].assign(gender="male", cars=1)
+    labels["file"] = [str(faces_folder / name) for name in labels["file"]]
+    labels[:4].rename(columns={"file": "path", "age": " Age"}).to_csv(tmp_path / "faces.csv", index=False)
+    arguments = [tiny_folder] if command == "evaluate" else ["--out", tmp_path / "out"]
+    arguments += ["--jobs", 1] if command == "crop" else []
+    _, _, errors = run(command, *arguments, "--dataset", "csv_file", "--data", tmp_path / "faces.csv")
+    for said in (
+        f"{tmp_path / 'faces.csv'}: columns read as they are meant: ' Age' as age",
+        "columns left out, since no task names them (mtl_keras.add_task adds one's own): 'cars'",
+        "csv_file: all 4 labels of gender are male: there is nothing to learn",
+    ):
+        assert errors.count(said) == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from mtl_keras.commands.arguments import Arguments, has_data, parse, run_experiment
-from mtl_keras.commands.experiment import crops_of, cut_out
+from mtl_keras.commands.experiment import crops_of, cut_out, read_folder
 from mtl_keras.data.packing import pack_shards
 from mtl_keras.data.shards import read_shards
 from mtl_keras.data.unpacking import unpack_shards
@@ -265,3 +265,12 @@ def test_every_setting_is_a_flag_with_its_default(monkeypatch, capsys):
     for field in fields(Experiment):
         assert (field.name.replace("_", "-") in flags) == (field.name != "variant")
     assert "Trunk learning rate = trunk_rate x head rate" in " ".join(shown.replace("│", " ").split())
+
+
+def test_what_is_odd_in_a_set_is_said(tmp_path, capsys):
+    write_faces(tmp_path, UTKFACE, 3, seed=1, size=64)
+    for face in tmp_path.glob("*.jpg"):
+        face.rename(face.with_name("30_0__" + face.name.split("_", 3)[3]))
+    read_folder(tmp_path, utkface, Arguments())
+    said = capsys.readouterr().err
+    assert "and 2 more: race is missing\n" in said and "utkface: all 3 labels of gender are male" in said

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from mtl_keras.data.audit import check_images, conflicts, resolve_conflicts
+from mtl_keras.data.audit import check_images, conflicts, oddities, resolve_conflicts, tell
 from mtl_keras.data.split import split
 from mtl_keras.errors import UserError
 
@@ -103,3 +103,26 @@ def test_table_without_conflicts_or_labels():
     table = labelled().iloc[2:4]
     assert conflicts(table).empty and conflicts(table[["path", "group"]]).empty
     assert len(resolve_conflicts(table, "drop")) == 2
+
+
+def test_what_is_odd_is_said_once_for_each_reason(capsys):
+    table = pd.DataFrame({"path": ["a", "b"], "source": "set", "age": [3.0, 4.0]})
+    entries = [("list.csv", "columns that are not read: 'x'"), ("a", "no race"), ("b\udce9", "no race")]
+    table.attrs["deviations"] = [{"path": path, "reason": reason} for path, reason in entries]
+    tell(table)
+    assert capsys.readouterr() == ("", "list.csv: columns that are not read: 'x'\na and 1 more: no race\n")
+    table.attrs["deviations"] = [{"path": "a", "reason": f"reason {number}"} for number in range(23)]
+    assert oddities(table)[18:] == ["a: reason 18", "a: reason 19", "and 3 other oddities"]
+    assert oddities(pd.DataFrame({"path": ["a"], "age": [3.0]})) == []
+
+
+def test_a_label_of_which_a_set_has_one_class_or_none_is_said():
+    rows = {"path": list("abcdef"), "source": ["one"] * 3 + ["two"] * 3}
+    table = pd.DataFrame({**rows, "gender": ["male"] * 3 + ["male", "female", None], "smile": [None] * 6})
+    table["age"] = [7.0, 7.0, np.nan, np.nan, np.nan, 7.0]
+    assert oddities(table) == [
+        "one: all 2 labels of age are 7.0: there is nothing to learn",
+        "one: all 3 labels of gender are male: there is nothing to learn",
+        "smile: no image has this label",
+    ]
+    assert oddities(table.drop(columns="source"))[0] == "all 3 labels of age are 7.0: there is nothing to learn"

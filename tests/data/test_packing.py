@@ -1,5 +1,6 @@
 """Packing: what a record holds, whole files only, going on after an interruption, and mistakes in one line."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -231,6 +232,19 @@ def test_an_image_that_has_changed_is_another_table(table, tmp_path):
     pack_shards(table, tmp_path / "shards")
     Image.new("RGB", (40, 30)).save(table["path"][0])
     assert_mistake("another table", table, tmp_path / "shards")
+
+
+def test_an_image_of_as_many_bytes_that_was_written_later_is_packed_anew(table, tmp_path):
+    folder = tmp_path / "shards"
+    before = pack_shards(table, folder, rows_per_shard=2)
+    assert pack_shards(table, folder, rows_per_shard=2) == before
+    image = Path(table["path"][0])
+    image.write_bytes(image.read_bytes()[:-3] + b"new")
+    later = (folder / before["shards"][0]["file"]).stat().st_mtime_ns + 1_000_000_000
+    os.utime(image, ns=(later, later))
+    after = pack_shards(table, folder, rows_per_shard=2)
+    assert sum(old != new for old, new in zip(before["shards"], after["shards"], strict=True)) == 1
+    assert any(image.read_bytes() in content for content in contents(folder).values())
 
 
 @pytest.mark.parametrize(("content", "words"), [(b"", "empty"), (b"text", "not a JPEG"), (None, "No such file")])

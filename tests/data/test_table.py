@@ -95,6 +95,10 @@ def test_combine_refuses_one_dataset_twice_and_nothing():
         ("age", ["3", "old"], "'age': got 'old'"),
         ("head_pose.yaw", [0.0, np.inf], "'head_pose.yaw': got .*inf.* expected a finite number"),
         ("group", [0, "anna"], "'group': got 'anna', expected a whole number"),
+        ("group", [0, np.inf], "'group': got .*inf.*, expected a whole number"),
+        ("group", [0, 1.5], "'group': got .*1.5.*, expected a whole number"),
+        ("group", ["0", "nan"], "'group': got 'nan', expected a whole number"),
+        ("age", ["3", "nan"], "'age': got 'nan'"),
         ("split", ["train", "dev"], "'split': got 'dev'"),
         ("path", ["a.jpg", None], "`path`"),
     ],
@@ -225,6 +229,16 @@ def test_table_file_mistakes_are_named(tmp_path):
         with pytest.raises(UserError, match=message) as caught:
             read_table(tmp_path / f"{name}.csv")
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("header", ["path,age, gender,note", "Path,AGE,Gender,note", "path,age,gen-der,note"])
+def test_near_names_in_a_table_file_are_read_as_they_are_meant_and_told(tmp_path, header):
+    (tmp_path / "table.csv").write_text(f"{header}\na.jpg,3,male,x\nb.jpg,,female,y\n")
+    table = read_table(tmp_path / "table.csv")
+    assert table["gender"].tolist() == ["male", "female"] and table["age"].tolist()[0] == 3
+    assert table["note"].tolist() == ["x", "y"]
+    (entry,) = table.attrs["deviations"]
+    assert entry["path"] == str(tmp_path / "table.csv") and "read as they are meant" in entry["reason"]
 
 
 def test_full_disk_leaves_the_old_file_whole(tmp_path):

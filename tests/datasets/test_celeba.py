@@ -6,6 +6,7 @@ import pytest
 
 from mtl_keras.data.table import complete
 from mtl_keras.datasets.celeba import celeba
+from mtl_keras.errors import UserError
 
 NAMES = "Eyeglasses Male Smiling Young"
 LINES = ["000001.jpg -1 -1  1  1", "000002.jpg  1  1 -1  1", "000003.jpg -1  1  1 -1"]
@@ -23,7 +24,7 @@ def write(folder, lines=LINES, names=NAMES, images=("000001", "000002", "000003"
 def test_attributes_partition_and_identity_are_read(tmp_path):
     folder = write(tmp_path / "Celeb A")
     (folder / "list_eval_partition.txt").write_text("000001.jpg 0\n000002.jpg 1\n000003.jpg 2\n")
-    (folder / "identity_CelebA.txt").write_text("000001.jpg 77\n000003.jpg 77\n")
+    (folder / "identity_CelebA.txt").write_text("000001.jpg 77\n000002.jpg 5\n000003.jpg 77\n")
     table = celeba(folder)
     assert table["gender"].tolist() == ["female", "male", "male"]
     assert table["eyeglasses"].tolist() == ["no_eyeglasses", "eyeglasses", "no_eyeglasses"]
@@ -54,6 +55,55 @@ def test_odd_attributes_are_empty_cells(tmp_path, one_line):
     assert table["eyeglasses"].isna().tolist() == [False, True, False] and table.loc[1, "gender"] == "male"
     assert [Path(item["path"]).name for item in table.attrs["deviations"]] == ["000002.jpg"]
     with one_line("000002.jpg: an attribute in list_attr_celeba.txt is not 1 or -1"):
+        celeba(folder, strict=True)
+
+
+@pytest.mark.parametrize(
+    ("no", "yes", "written"), [("0", "1", "0"), ("False", "True", "False and True"), ("-1.0", "1.0", "-1.0 and 1.0")]
+)
+@pytest.mark.parametrize("text", [True, False])
+def test_attributes_written_otherwise_are_read_and_told(tmp_path, no, yes, written, text):
+    whole = celeba(write(tmp_path / "whole"))
+    lines = [" ".join([line.split()[0], *(yes if cell == "1" else no for cell in line.split()[1:])]) for line in LINES]
+    folder = write(tmp_path / "other", lines, text=text)
+    if not text:
+        rows = ["image_id," + NAMES.replace(" ", ","), *(line.replace(" ", ",") for line in lines)]
+        (folder / "list_attr_celeba.csv").write_text("\n".join(rows))
+    table = celeba(folder)
+    assert table[["gender", "eyeglasses", "smile"]].equals(whole[["gender", "eyeglasses", "smile"]])
+    (entry,) = table.attrs["deviations"]
+    assert entry["reason"] == f"attributes are written {written}; read as 1 for yes and -1 for no"
+    with pytest.raises(UserError, match="attributes are written"):
+        celeba(folder, strict=True)
+
+
+def test_lists_may_name_other_endings_than_the_images_have(tmp_path):
+    folder = write(tmp_path, [line.replace(".jpg", ".png") for line in LINES])
+    (folder / "list_eval_partition.txt").write_text("000001.jpg 0\n000002.png 1\n000003.jpg 2\n")
+    table = celeba(folder)
+    assert [Path(path).name for path in table["path"]] == ["000001.jpg", "000002.jpg", "000003.jpg"]
+    assert table["split"].tolist() == ["train", "validation", "test"] and not table.attrs["skipped"]
+    (entry,) = table.attrs["deviations"]
+    assert (
+        entry["reason"] == "3 images are listed with another ending than they have, such as 000001.png for 000001.jpg"
+    )
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "3", "train"])
+def test_a_part_or_person_that_is_none_is_blank_and_told(tmp_path, number):
+    folder = write(tmp_path)
+    (folder / "list_eval_partition.txt").write_text(f"000001.jpg 0\n000002.jpg {number}\n")
+    (folder / "identity_CelebA.txt").write_text(f"000001.jpg {number}\n000002.jpg {number}\n000003.jpg 7\n")
+    table = celeba(folder)
+    assert table["split"].fillna("").tolist() == ["train", "", ""]
+    assert table["group"].nunique() == (2 if number == "3" else 3)
+    reasons = [entry["reason"] for entry in table.attrs["deviations"]]
+    assert reasons[:2] == [
+        "no line in list_eval_partition.txt",
+        "its number in list_eval_partition.txt is not one of 0, 1, 2",
+    ]
+    assert reasons[2:] == (["its number in identity_CelebA.txt is not a number"] * 2 if number != "3" else [])
+    with pytest.raises(UserError, match="no line in list_eval_partition.txt"):
         celeba(folder, strict=True)
 
 

@@ -47,6 +47,32 @@ def test_a_level_may_be_a_task_of_ones_own(tmp_path, no_new_tasks):
     assert rows(table, "gender", "haircut") == {"1.jpg": ["male", "short"], "2.jpg": ["female", "long"]}
 
 
+@pytest.mark.parametrize(("men", "women"), [("men", "women"), ("Man", "woman"), ("Males", "Females")])
+def test_other_names_of_classes_are_known(tmp_path, men, women):
+    table = class_folders(write(tmp_path, f"train/{men}/1.jpg", f"train/{women}/2.jpg"), strict=True)
+    assert rows(table, "gender") == {"1.jpg": ["male"], "2.jpg": ["female"]}
+
+
+@pytest.mark.parametrize("part", ["val", "valid", "validate", "validation", "dev", "Val_Set", "dev-data", "devel"])
+def test_other_names_of_parts_are_known(tmp_path, part):
+    write(tmp_path, "train/male/1.jpg", f"{part}/female/2.jpg", "test_images/male/3.jpg")
+    table = class_folders(tmp_path, strict=True)
+    assert rows(table, "split") == {"1.jpg": ["train"], "2.jpg": ["validation"], "3.jpg": ["test"]}
+
+
+def test_a_level_of_unknown_names_is_told(tmp_path):
+    table = class_folders(write(tmp_path, "male/short hair/1.jpg", "female/long hair/2.jpg"))
+    assert rows(table, "gender") == {"1.jpg": ["male"], "2.jpg": ["female"]}
+    (entry,) = table.attrs["deviations"]
+    assert entry["reason"] == "2 folders ('long_hair', 'short_hair') name no class of a task and are not read"
+    with pytest.raises(UserError, match="name no class of a task"):
+        class_folders(tmp_path, strict=True)
+    # One folder around everything says nothing.
+    assert not class_folders(write(tmp_path / "whole", "archive/male/1.jpg", "archive/female/2.jpg")).attrs[
+        "deviations"
+    ]
+
+
 def test_contempt_makes_it_the_task_of_eight_expressions(tmp_path):
     seven = class_folders(write(tmp_path / "7", "happy/1.jpg", "anger/2.jpg"))
     eight = class_folders(write(tmp_path / "8", "happy/1.jpg", "anger/2.jpg", "contempt/3.jpg"))

@@ -6,6 +6,8 @@ import pytest
 from mtl_keras.data.table import combine, complete, write_table
 from mtl_keras.datasets.csv_file import csv_file
 from mtl_keras.errors import UserError
+from mtl_keras.kinds import add_task
+from mtl_keras.tasks import Task
 
 
 def write(folder, text, *images):
@@ -27,7 +29,56 @@ def test_columns_of_tasks_are_labels_and_blanks_stay_blank(tmp_path):
     assert table["group"].tolist() == [0, 0, 1] and table["split"].isna().tolist() == [False, True, True]
     assert "note" not in table and len(combine([table])) == 3
     (entry,) = table.attrs["deviations"]
-    assert entry["path"].endswith("my faces.csv") and "no task names them: note; mtl_keras.add_task" in entry["reason"]
+    assert (
+        entry["path"].endswith("my faces.csv")
+        and "no task names them (mtl_keras.add_task adds one's own): 'note'" in entry["reason"]
+    )
+    with pytest.raises(UserError, match="my faces.csv: columns left out"):
+        csv_file(tmp_path / "set", strict=True)
+
+
+@pytest.mark.parametrize("header", ["path,age, gender", "path,age,Gender", "Path ,AGE,gender", "path,age,gen-der"])
+def test_a_header_with_blanks_or_capitals_is_read_as_it_is_meant(tmp_path, header):
+    folder = write(tmp_path, f"{header}\na.jpg,30, male\nb.jpg,,female\n", "a.jpg", "b.jpg")
+    table = csv_file(folder)
+    assert table["gender"].tolist() == ["male", "female"] and table["age"].tolist()[0] == 30
+    (entry,) = table.attrs["deviations"]
+    assert entry["reason"].startswith("columns read as they are meant: ")
+    with pytest.raises(UserError, match="columns read as they are meant"):
+        csv_file(folder, strict=True)
+
+
+def test_a_column_of_a_task_of_ones_own_is_read_once_it_is_known(tmp_path, no_new_tasks):
+    folder = write(tmp_path, "path,age,cars,Rain Fall\na.jpg,30,yes,0.5\n", "a.jpg")
+    (entry,) = csv_file(folder).attrs["deviations"]
+    assert "'cars', 'Rain Fall'" in entry["reason"]
+    add_task(Task("cars", "categorical", classes=("no", "yes")))
+    add_task(Task("rain_fall", "regression"))
+    table = csv_file(folder)
+    assert table["cars"].tolist() == ["yes"] and table["rain_fall"].tolist() == [0.5]
+    assert table.attrs["deviations"][0]["reason"] == "columns read as they are meant: 'Rain Fall' as rain_fall"
+
+
+def test_images_may_have_other_endings_and_paths_blanks(tmp_path):
+    table = csv_file(write(tmp_path, "path,age\na.png,1\n b.jpg ,2\nc.png,3\n", "a.jpg", "b.jpg", "c.png"))
+    assert table["path"].tolist() == [str(tmp_path / name) for name in ("a.jpg", "b.jpg", "c.png")]
+    assert table["age"].tolist() == [1, 2, 3]
+    (entry,) = table.attrs["deviations"]
+    assert "such as a.png for a.jpg" in entry["reason"]
+
+
+@pytest.mark.parametrize("number", ["nan", "NaN", "inf", "-inf"])
+def test_what_is_no_number_is_named_with_its_image(tmp_path, number):
+    with pytest.raises(UserError, match=r"column 'age': got .*a.jpg\), expected a number"):
+        combine([csv_file(write(tmp_path, f"path,age\na.jpg,{number}\nb.jpg,3\n", "a.jpg", "b.jpg"))])
+
+
+def test_numbers_come_back_to_the_last_bit(tmp_path, no_new_tasks):
+    add_task(Task("height", "regression"))
+    heights = np.random.default_rng(0).random(200).tolist()
+    rows = "".join(f"a{number}.jpg,{height!r}\n" for number, height in enumerate(heights))
+    folder = write(tmp_path, "path,height\n" + rows, *(f"a{number}.jpg" for number in range(200)))
+    assert csv_file(folder)["height"].tolist() == heights
 
 
 def test_a_table_that_the_library_wrote_comes_back(faces, tmp_path):
@@ -49,10 +100,13 @@ def test_missing_images_and_paths_are_listed(tmp_path):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("file,age\na.jpg,1\n", "has no column path; its columns are file, age"),
-        ("path,years\na.jpg,1\n", "has no column of any task"),
+        ("file,age\na.jpg,1\n", "starts with 'file, age'; expected the columns path"),
+        ("path,years\na.jpg,1\n", "has no column of any task; columns left out, .*: 'years'"),
+        ("path\na.jpg\n", "has no column of any task; it has none"),
+        ("path,age,age\na.jpg,1,2\n", "has the columns 'age' twice; keep one of them"),
+        ("path;age\na.jpg;1\n", "starts with 'path;age'; expected the columns path"),
         ("path,age\nz.jpg,1\n", "none of its 1 images is there"),
-        ("", "cannot be read as CSV"),
+        ("", "cannot be read as a table"),
     ],
 )
 def test_another_file_is_one_line(tmp_path, one_line, text, says):

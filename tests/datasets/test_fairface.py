@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mtl_keras.data.table import combine
-from mtl_keras.datasets.fairface import AGES, fairface
+from mtl_keras.datasets.fairface import AGES, bin_of, fairface
 from mtl_keras.datasets.lists import decode, read_columns
 from mtl_keras.errors import UserError
 from mtl_keras.tasks import AGE_DECADE
@@ -22,6 +22,13 @@ train/4.jpg,0-2,Male,Middle Eastern,True
 train/5.jpg,,,,False
 """
 VAL = "val/1.jpg,10-19,Male,Black,True\nval/2.jpg,20-29,Female,Southeast Asian,False\nval/3.jpg,60-69,Male,White,True\n"
+# What spreadsheet programs make of 3-9 and of 10-19, a comma between.
+CHILDREN = """3-Sep,03-Sep,9-Mar,09-Mar,Sep-03,Mar-09,March-9,03. Sep,September 3,3. Sept.,9 März,9-mars,03-set,3/9,9/3,
+03/09,09.03.,3.9,45178,44994,45172.0,3-Sep-23,03/09/2023,9/3/23,03.09.2023,2023-09-03,2023-03-09,
+2023-09-03 00:00:00,2023-09-03T00:00:00,2024/3/9"""
+TEENAGERS = """Oct-19,19-Oct,19-oct,October-19,Oct 19,19. Okt,01-Oct-19,Oct 2019,2019-10-01,2019-10-01 00:00:00,43739,
+45218,10/19,19/10,10/1/2019,01.10.2019,10-2019,2019-10,19/10/23,1/10/19"""
+NO_BINS = ["4-9", "9-12", "Jun-04", "2023-05-07", "10/3/2023", "12345678", "9" * 5000, "19", "3", "70-", "Sep", "0x3-9"]
 IMAGES = [*(f"train/{number}.jpg" for number in range(1, 6)), *(f"val/{number}.jpg" for number in range(1, 4))]
 
 
@@ -46,12 +53,28 @@ def test_all_bins_have_a_class():
 
 @pytest.mark.parametrize(
     ("date", "bin"),
-    [(date, "3-9") for date in ("3-Sep", "03-Sep", "9-Mar", "09-Mar", "Sep-03", "Mar-09")]
-    + [("Oct-19", "10-19"), ("19-Oct", "10-19"), ("19-oct", "10-19")],
+    [(date, "3-9") for date in CHILDREN.replace("\n", "").split(",")]
+    + [(date, "10-19") for date in TEENAGERS.replace("\n", "").split(",")]
+    + [("20 - 29", "20-29"), ("20\u201329", "20-29"), ("03-09", "3-9"), ("MORE THAN 70", "70+")],
 )
-def test_dates_of_a_spreadsheet_are_read_back(tmp_path, date, bin):
-    table = fairface(write(tmp_path, train=TRAIN.replace("3-9", date)))
-    assert table["age_decade"][1] == bin
+def test_dates_of_a_spreadsheet_are_read_back_and_told(tmp_path, date, bin):
+    folder = write(tmp_path, train=TRAIN.replace("3-9", date))
+    table = fairface(folder, strict=True)
+    assert table["age_decade"].fillna("").tolist()[:5] == ["50-59", bin, "70+", "0-2", ""]
+    (entry,) = table.attrs["deviations"]
+    assert entry["path"] == str(folder / "fairface_label_train.csv")
+    assert entry["reason"] == f"ages read as the bins that they were: {date!r} as {bin}"
+
+
+@pytest.mark.parametrize("age", NO_BINS)
+def test_what_is_no_date_of_a_bin_is_refused(tmp_path, one_line, age):
+    with one_line("age .* is unknown", tmp_path):
+        fairface(write(tmp_path, train=TRAIN.replace("3-9", age)))
+
+
+@given(st.text(max_size=50) | st.text("0123456789-/. :TSepOctMar\u2013", max_size=12))
+def test_any_text_is_a_bin_or_none(text):
+    assert bin_of(text) in {None, *AGE_DECADE.classes}
 
 
 @pytest.mark.parametrize("margin", ["fairface-img-margin025-trainval", "fairface-img-margin125-trainval"])
@@ -108,7 +131,8 @@ def test_any_text_of_a_cell_is_a_class_or_refused(text):
 
 def test_columns_of_a_file_without_header(tmp_path):
     (tmp_path / "list.csv").write_text("a, b ,c\n")
-    assert read_columns(tmp_path / "list.csv", ["z", "y"], names=["x", "y", "z"]).iloc[0].tolist() == ["c", "b"]
+    cells, _ = read_columns(tmp_path / "list.csv", ["z", "y"], names=["x", "y", "z"])
+    assert cells.iloc[0].tolist() == ["c", "b"]
 
 
 @pytest.mark.realdata

@@ -3,6 +3,7 @@
 import os
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from mtl_keras.data.images import read_image
@@ -34,6 +35,63 @@ def test_a_csv_file_becomes_images_with_expression_and_split(tmp_path):
     assert len(complete(table)) == 3 and set(table["source"]) == {"fer2013"}
     written = {path: os.stat(path).st_mtime_ns for path in table["path"]}
     assert {path: os.stat(path).st_mtime_ns for path in fer2013(folder)["path"]} == written
+
+
+def test_a_corrected_file_is_read_anew(tmp_path, capsys):
+    fer2013(write_csv(tmp_path, ROWS))
+    source = tmp_path / "fer2013.csv"
+    before = os.stat(source)
+    # As long as before, and with its time.
+    source.write_text(source.read_text().replace("\n0,", "\n5,"))
+    os.utime(source, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert fer2013(tmp_path)["expression"].tolist() == ["neutral", "surprise", "happy"]
+    assert "fer2013_images: not what fer2013.csv holds now; written anew" in capsys.readouterr().err
+    assert sum(len(files) for _, _, files in os.walk(tmp_path / "fer2013_images")) == 4
+
+
+@pytest.mark.parametrize("damage", ["image", "note", "older version"])
+def test_images_that_are_not_whole_are_written_anew(tmp_path, damage):
+    whole = fer2013(write_csv(tmp_path, ROWS))
+    images = tmp_path / "fer2013_images"
+    if damage == "image":
+        os.remove(whole["path"][0])
+    elif damage == "note":
+        (images / "written_from.json").write_text("[1]")
+    else:
+        (images / "written_from.json").unlink()
+    assert fer2013(tmp_path).equals(whole) and os.path.isfile(whole["path"][0])
+
+
+def test_what_was_odd_is_told_at_each_reading(tmp_path):
+    rows = [*ROWS, ("7", pixels(0), "Training")]
+    first = fer2013(write_csv(tmp_path / "set", rows, "Emotion,pixels,Usage"))
+    reasons = [entry["reason"] for name in ("skipped", "deviations") for entry in first.attrs[name]]
+    assert reasons == ["emotion '7' is not 0 to 6", "columns read as they are meant: 'Emotion' as emotion"]
+    assert fer2013(tmp_path / "set").attrs == first.attrs
+    with pytest.raises(UserError, match="fer2013.csv, row 3: emotion '7' is not 0 to 6"):
+        fer2013(tmp_path / "set", strict=True)
+    (tmp_path / "set").rename(tmp_path / "moved")
+    assert fer2013(tmp_path / "moved").attrs["skipped"][0]["path"] == f"{tmp_path / 'moved' / 'fer2013.csv'}, row 3"
+
+
+def test_the_file_as_the_competition_gives_it_out_is_read(tmp_path):
+    write_csv(tmp_path, [(emotion, usage, cells) for emotion, cells, usage in ROWS], "emotion, Usage, pixels")
+    (tmp_path / "fer2013.csv").rename(tmp_path / "icml_face_data.csv")
+    table = fer2013(tmp_path, strict=True)
+    by_split = table.set_index("split")["expression"].to_dict()
+    assert by_split == {"train": "angry", "validation": "happy", "test": "neutral"}
+    assert table.attrs == {"skipped": [], "deviations": []}
+
+
+def test_a_file_that_cannot_be_read_is_named_and_not_the_place_for_the_images(tmp_path, one_line, monkeypatch):
+    write_csv(tmp_path, ROWS)
+
+    def read_csv(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(pd, "read_csv", read_csv)
+    with one_line("fer2013.csv: cannot be read .*Permission denied", tmp_path):
+        fer2013(tmp_path)
 
 
 def test_class_folders_are_read_too(tmp_path):

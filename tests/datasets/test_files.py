@@ -29,3 +29,8 @@ def test_a_missing_folder_and_a_file_in_its_place_are_one_line(tmp_path):
         folder_of(tmp_path / "nowhere", "faces")
     with pytest.raises(UserError, match="is a file; expected the folder of faces"):
         folder_of(tmp_path / "file", "faces")
+
+
+def test_a_row_whose_group_is_missing_is_alone():
+    assert label_table("set", ["a", "b", "c", "d"], {}, group=["x", None, None, "x"])["group"].tolist() == [0, 1, 2, 0]
+    assert label_table("set", ["a", "b", "c"], {}, group=[7.0, np.nan, 7.0])["group"].tolist() == [0, 1, 0]

@@ -1,5 +1,6 @@
 """The readers of 300W-LP and AFLW2000-3D: angles from the .mat beside each image, and groups by photo."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,13 @@ from mtl_keras.datasets.fitted_poses import aflw2000, photo_of, read_pose, w300l
 from mtl_keras.errors import UserError
 
 ANGLES = ["head_pose.yaw", "head_pose.pitch", "head_pose.roll"]
+
+
+NO_ANGLES = "pitch, yaw and roll in Pose_Para are no angles in radians"
+
+
+def pose(pitch: float, yaw: float, roll: float) -> np.ndarray:
+    return np.array([[pitch, yaw, roll, 229.7, 209.5, -110.9, 0.00145]])
 
 
 def make_images(folder: Path, poses: dict[str, tuple[float, float, float] | None]) -> None:
@@ -85,8 +93,11 @@ def test_images_beyond_the_largest_angle_are_skipped(tmp_path):
         ({"Pose_Para": np.zeros((3, 4))}, "Pose_Para is not 7 numbers"),
         ({"Pose_Para": np.array(["a"] * 7, dtype=object)}, "Pose_Para is not 7 numbers"),
         ({"Pose_Para": np.full((1, 7), 1j)}, "Pose_Para is not 7 numbers"),
-        ({"Pose_Para": np.full((1, 7), np.nan)}, "pitch, yaw and roll in Pose_Para are no angles in radians"),
-        ({"Pose_Para": np.full((1, 7), 45.0)}, "pitch, yaw and roll in Pose_Para are no angles in radians"),
+        ({"Pose_Para": np.full((1, 7), np.nan)}, NO_ANGLES),
+        *(({"Pose_Para": pose(*angles)}, NO_ANGLES) for angles in itertools.permutations((0.1, -0.2, np.nan))),
+        *(({"Pose_Para": pose(*angles)}, NO_ANGLES) for angles in itertools.permutations((0.1, 3.0, np.nan))),
+        *(({"Pose_Para": pose(*angles)}, NO_ANGLES) for angles in itertools.permutations((0.1, 0.2, -np.inf))),
+        ({"Pose_Para": np.full((1, 7), 45.0)}, NO_ANGLES),
     ],
 )
 def test_image_without_a_pose_is_skipped(tmp_path, variables, reason):

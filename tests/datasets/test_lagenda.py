@@ -68,7 +68,7 @@ def test_photos_of_a_crowd_alone_are_one_line(tmp_path, one_line):
             "img_name,age,gender\n",
             "starts with 'img_name, age, gender'; expected the columns img_name, age, gender, fa",
         ),
-        (HEADER + "a.jpg,old,M,1,2,3,4,1,2,3,4\n", "age 'old' is no number; expected years, -1 or an empty cell"),
+        (HEADER + "a.jpg,old,M,1,2,3,4,1,2,3,4\n", "age 'old' is no number; expected years or -1, or an empty cell"),
         (HEADER + "a.jpg,inf,M,1,2,3,4,1,2,3,4\n", "age 'inf' is no number"),
         (HEADER + "a.jpg,30,0,1,2,3,4,1,2,3,4\n", "gender '0' is unknown; expected one of M, F, -1"),
         (HEADER.encode() + b"\xff.jpg,30,M,1,2,3,4,1,2,3,4\n", "cannot be read as a table"),

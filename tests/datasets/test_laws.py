@@ -2,6 +2,7 @@
 
 import io
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,7 +26,9 @@ class Tiny:
     """A valid folder: its images, and its label files with what is in them.
 
     `listed`: the label files name every image, so one that is gone is missed. `unlisted` is the name of an image that
-    the reader finds, but no label file knows. `lines` is a label file of which a line may be there twice.
+    the reader finds, but no label file knows. `lines` is a label file of which a line may be there twice. `header` is a
+    label file whose columns have names, with what separates them and the number of lines above; `number` is one that
+    holds the given text where a number is expected, and the function that writes it.
     """
 
     images: list[str]
@@ -33,6 +36,8 @@ class Tiny:
     listed: bool = False
     unlisted: str = ""
     lines: str = ""
+    header: tuple[str, str, int] | None = None
+    number: tuple[str, Callable[[str], bytes]] | None = None
 
 
 def text(*lines: str) -> bytes:
@@ -58,19 +63,24 @@ def adience_folds() -> dict[str, bytes]:
     return {f"fold_{fold}_data.txt": text("\t".join(names), "\t".join(row)) for fold, row in enumerate(rows)}
 
 
+def pose_mat(yaw: str = "0.1") -> bytes:
+    return mat({"Pose_Para": np.array([[0.1, float(yaw), *[0.1] * 5]])})
+
+
 def poses(*names: str) -> dict[str, bytes]:
-    return {f"{name}.mat": mat({"Pose_Para": np.full((1, 7), 0.1)}) for name in names}
+    return {f"{name}.mat": pose_mat() for name in names}
 
 
-def imdb_mat() -> bytes:
-    photos = {"dob": [723671.0] * 2, "photo_taken": [2009, 2010], "gender": [1.0, 0.0], "face_score": [3.5, 2.0]}
+def imdb_mat(born: str = "723671") -> bytes:
+    photos = {"dob": [723671.0, float(born)], "photo_taken": [2009, 2010]}
+    photos |= {"gender": [1.0, 0.0], "face_score": [3.5, 2.0]}
     cells = {key: np.array(value) for key, value in photos.items()} | {"second_face_score": np.full(2, np.nan)}
     cells |= {"full_path": np.array(["1/a.jpg", "1/b.jpg"], object), "name": np.array(["A B", "C"], object)}
     return mat({"imdb": cells})
 
 
-def rendered_lines() -> bytes:
-    labels = {"age": 30, "gender": "male", "ethnicity": "asian", "smile": "smiling", "expression": "happy"}
+def rendered_lines(age: str = "30") -> bytes:
+    labels = {"age": age, "gender": "male", "ethnicity": "asian", "smile": "smiling", "expression": "happy"}
     labels |= {"eyeglasses": "eyeglasses", "head_pose.yaw": 1.5, "head_pose.pitch": 0, "head_pose.roll": -3}
     return (
         pd.DataFrame([{"file": name, "seed": 1, **labels} for name in ("a.jpg", "b.jpg")]).to_csv(index=False).encode()
@@ -91,6 +101,7 @@ TINY = {
         listed=True,
         unlisted="aligned/u/landmark_aligned_face.9.9.jpg",
         lines="fold_4_data.txt",
+        header=("fold_4_data.txt", "\t", 0),
     ),
     "affectnet": Tiny(
         ["train_set/images/a.jpg", "train_set/images/b.jpg", "val_set/images/c.jpg"],
@@ -101,6 +112,7 @@ TINY = {
         },
         listed=True,
         unlisted="val_set/images/d.jpg",
+        number=("val_set/annotations/c_exp.npy", lambda code: array(float(code))),
     ),
     "affectnet: lists": Tiny(
         ["Manually_Annotated_Images/1/a.jpg", "Manually_Annotated_Images/1/b.jpg"],
@@ -111,26 +123,34 @@ TINY = {
         listed=True,
         unlisted="Manually_Annotated_Images/1/c.jpg",
         lines="validation.csv",
+        header=("training.csv", ",", 0),
     ),
-    "aflw2000": Tiny(["image2.jpg", "image4.jpg"], poses("image2", "image4"), unlisted="image6.jpg"),
+    "aflw2000": Tiny(
+        ["image2.jpg", "image4.jpg"],
+        poses("image2", "image4"),
+        unlisted="image6.jpg",
+        number=("image4.mat", pose_mat),
+    ),
     "appa_real": Tiny(
         ["train/0.jpg", "test/1.jpg"],
         {
-            "gt_avg_train.csv": text(
-                "file_name,num_ratings,apparent_age_avg,apparent_age_std,real_age", "0.jpg,9,5,1,4"
-            ),
-            "gt_avg_test.csv": text(
-                "file_name,num_ratings,apparent_age_avg,apparent_age_std,real_age", "1.jpg,9,7,1,8"
-            ),
+            "gt_avg_train.csv": text(APPA_REAL_HEADER, "0.jpg,9,5,1,4"),
+            "gt_avg_test.csv": text(APPA_REAL_HEADER, "1.jpg,9,7,1,8"),
         },
         listed=True,
         unlisted="test/9.jpg",
         lines="gt_avg_test.csv",
+        header=("gt_avg_train.csv", ",", 0),
+        number=("gt_avg_test.csv", lambda age: text(APPA_REAL_HEADER, f"1.jpg,9,{age},1,8")),
     ),
     "biwi": Tiny(
         ["01/frame_00003_rgb.png", "02/frame_00003_rgb.png"],
         {"01/frame_00003_pose.txt": BIWI_POSE, "02/frame_00003_pose.txt": BIWI_POSE},
         unlisted="01/frame_00004_rgb.png",
+        number=(
+            "01/frame_00003_pose.txt",
+            lambda cell: text("1 0 0", f"0 {cell} 0", "0 0 1", "", "-2.47 53.45 866.06"),
+        ),
     ),
     "celeba": Tiny(
         ["img_align_celeba/000001.jpg", "img_align_celeba/000002.jpg"],
@@ -142,10 +162,19 @@ TINY = {
         listed=True,
         unlisted="img_align_celeba/000009.jpg",
         lines="list_attr_celeba.txt",
+        header=("list_attr_celeba.txt", " ", 1),
+        number=(
+            "list_attr_celeba.txt",
+            lambda cell: text("2", "Eyeglasses Male Smiling", "000001.jpg -1 -1 1", f"000002.jpg 1 {cell} -1"),
+        ),
     ),
     "class_folders": Tiny(["female/glasses/2.jpg", "male/glasses/1.jpg"], unlisted="male/unsorted/3.jpg"),
     "csv_file": Tiny(
-        ["a.jpg", "b.jpg"], {"faces.csv": text("path,age,gender", "a.jpg,30,male", "b.jpg,,female")}, listed=True
+        ["a.jpg", "b.jpg"],
+        {"faces.csv": text("path,age,gender", "a.jpg,30,male", "b.jpg,,female")},
+        listed=True,
+        header=("faces.csv", ",", 0),
+        number=("faces.csv", lambda age: text("path,age,gender", f"a.jpg,{age},male", "b.jpg,3,female")),
     ),
     "fairface": Tiny(
         ["train/1.jpg", "val/1.jpg"],
@@ -156,6 +185,7 @@ TINY = {
         listed=True,
         unlisted="val/7.jpg",
         lines="fairface_label_train.csv",
+        header=("fairface_label_val.csv", ",", 0),
     ),
     "fer2013": Tiny(["test/surprise/2.png", "train/happy/1.png"], unlisted="train/unsorted/3.png"),
     "genki4k": Tiny(
@@ -163,8 +193,14 @@ TINY = {
         {"labels.txt": text("1 -0.02 0.06 -0.04", "0 0.5 -0.25 0.1")},
         listed=True,
         unlisted="files/file0009.jpg",
+        number=("labels.txt", lambda yaw: text("1 -0.02 0.06 -0.04", f"0 {yaw} -0.25 0.1")),
     ),
-    "imdb_wiki": Tiny(["imdb_crop/1/a.jpg", "imdb_crop/1/b.jpg"], {"imdb_crop/imdb.mat": imdb_mat()}, listed=True),
+    "imdb_wiki": Tiny(
+        ["imdb_crop/1/a.jpg", "imdb_crop/1/b.jpg"],
+        {"imdb_crop/imdb.mat": imdb_mat()},
+        listed=True,
+        number=("imdb_crop/imdb.mat", imdb_mat),
+    ),
     "lagenda": Tiny(
         ["images/a.jpg", "images/b.jpg"],
         {
@@ -174,6 +210,13 @@ TINY = {
         },
         listed=True,
         unlisted="images/c.jpg",
+        header=("lagenda_annotation.csv", ",", 0),
+        number=(
+            "lagenda_annotation.csv",
+            lambda top: text(
+                LAGENDA_HEADER, f"x/a.jpg,31,M,10,{top},50,80,5,5,90,190", "x/b.jpg,4.5,F,0,0,33,44,-1,-1,-1,-1"
+            ),
+        ),
     ),
     "raf_db": Tiny(
         ["Image/aligned/train_00001_aligned.jpg", "Image/aligned/test_0001_aligned.jpg"],
@@ -183,7 +226,13 @@ TINY = {
         lines="EmoLabel/list_patition_label.txt",
     ),
     "rendered": Tiny(
-        ["a.jpg", "b.jpg"], {"attributes.csv": rendered_lines()}, listed=True, unlisted="c.jpg", lines="attributes.csv"
+        ["a.jpg", "b.jpg"],
+        {"attributes.csv": rendered_lines()},
+        listed=True,
+        unlisted="c.jpg",
+        lines="attributes.csv",
+        header=("attributes.csv", ",", 0),
+        number=("attributes.csv", rendered_lines),
     ),
     "utkface": Tiny(
         ["26_1_2_20170116174525125.jpg.chip.jpg", "30_0_1_20170116174525125.jpg.chip.jpg"], unlisted="portrait.jpg"
@@ -192,9 +241,12 @@ TINY = {
         ["AFW/AFW_134212_1_0.jpg", "AFW/AFW_134213_1_0.jpg"],
         poses("AFW/AFW_134212_1_0", "AFW/AFW_134213_1_0"),
         unlisted="AFW/AFW_134214_1_0.jpg",
+        number=("AFW/AFW_134213_1_0.mat", pose_mat),
     ),
 }
 every_set = pytest.mark.parametrize("name", TINY)
+with_header = pytest.mark.parametrize("name", [name for name, tiny in TINY.items() if tiny.header])
+with_numbers = pytest.mark.parametrize("name", [name for name, tiny in TINY.items() if tiny.number])
 with_labels = pytest.mark.parametrize("name", [name for name, tiny in TINY.items() if tiny.labels])
 
 
@@ -290,6 +342,79 @@ def test_of_two_lines_for_an_image_the_first_counts(tmp_path, one_line, name):
     (entry,) = table.attrs["deviations"]
     assert entry["path"] in set(whole["path"]) and "several lines" in entry["reason"]
     with one_line("several lines", tmp_path):
+        reader_of(name)(tmp_path, strict=True)
+
+
+def edit_header(folder: Path, name: str, change: Callable[[str], str], more: str = "") -> None:
+    """Change the names of the columns in a set's list, and add a column of this name."""
+    file, separator, above = TINY[name].header
+    lines = (folder / file).read_text().splitlines()
+    names = [change(column) for column in lines[above].split(separator)] + ([more] if more else [])
+    lines[above] = separator.join(names)
+    lines[above + 1 :] = [line + (f"{separator}7" if more else "") for line in lines[above + 1 :]]
+    (folder / file).write_text("\n".join(lines) + "\n")
+
+
+@pytest.mark.parametrize("change", [str.swapcase, " {} ".format, lambda column: column.replace("_", "-")])
+@with_header
+def test_columns_with_near_names_are_read_as_they_are_meant_and_told(tmp_path, one_line, name, change):
+    whole = reader_of(name)(lay_out(tmp_path, name))
+    edit_header(tmp_path, name, change)
+    table = reader_of(name)(tmp_path)
+    pd.testing.assert_frame_equal(table, whole)
+    file, separator, above = TINY[name].header
+    names = (tmp_path / file).read_text().splitlines()[above].split(separator)
+    if set(names) <= set(TINY[name].labels[file].decode().splitlines()[above].split(separator)) | {""}:
+        return  # nothing to change in these names, or blanks between columns that blanks separate
+    (entry,) = table.attrs["deviations"]
+    assert entry["path"] == str(tmp_path / file) and entry["reason"].startswith("columns read as they are meant: ")
+    with one_line("columns read as they are meant", tmp_path / file):
+        reader_of(name)(tmp_path, strict=True)
+
+
+@with_header
+def test_a_column_that_nobody_knows_is_named_and_changes_nothing(tmp_path, one_line, name):
+    whole = reader_of(name)(lay_out(tmp_path, name))
+    edit_header(tmp_path, name, str, "cars")
+    table = reader_of(name)(tmp_path)
+    pd.testing.assert_frame_equal(table, whole)
+    (entry,) = table.attrs["deviations"]
+    assert entry["path"] == str(tmp_path / TINY[name].header[0]) and entry["reason"].endswith(": 'cars'")
+    with one_line("'cars'", tmp_path):
+        reader_of(name)(tmp_path, strict=True)
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+@with_numbers
+def test_what_is_no_number_is_never_a_label_and_is_told(tmp_path, name, number):
+    file, contents = TINY[name].number
+    (lay_out(tmp_path, name) / file).write_bytes(contents(number))
+    try:
+        table = complete(reader_of(name)(tmp_path))
+    except UserError as error:
+        assert "\n" not in str(error)
+    else:
+        assert not np.isinf(table.select_dtypes("number")).any(axis=None)
+        assert table.attrs["skipped"] or table.attrs["deviations"]
+    with pytest.raises(UserError):
+        complete(reader_of(name)(tmp_path, strict=True))
+
+
+@with_numbers
+def test_the_number_of_the_law_above_is_read_where_it_is_one(tmp_path, name):
+    file, contents = TINY[name].number
+    (lay_out(tmp_path, name) / file).write_bytes(contents("723671" if name == "imdb_wiki" else "1"))
+    assert not complete(reader_of(name)(tmp_path, strict=True)).attrs["deviations"]
+
+
+@with_header
+def test_images_of_another_ending_than_listed_are_found_and_told(tmp_path, one_line, name):
+    first, *others = TINY[name].images
+    (lay_out(tmp_path, name) / first).rename((tmp_path / first).with_suffix(".png"))
+    table = reader_of(name)(tmp_path)
+    assert names_of(table, tmp_path) == [str(Path(first).with_suffix(".png")), *others]
+    assert not table.attrs["skipped"] and "another ending than" in table.attrs["deviations"][0]["reason"]
+    with one_line("another ending than", tmp_path):
         reader_of(name)(tmp_path, strict=True)
 
 

@@ -1,5 +1,6 @@
 """The table of head poses: angles in their columns, and what is left out of it."""
 
+import itertools
 import math
 
 import numpy as np
@@ -39,6 +40,19 @@ def test_images_without_a_pose_and_beyond_the_largest_angle_are_skipped(tmp_path
     ]
     with pytest.raises(UserError, match="^d.jpg: no pose; mend or remove it"):
         pose_table("set", tmp_path, groups, read, strict=True)
+
+
+@pytest.mark.parametrize("pose", [*itertools.permutations((math.nan, 171.9, 1.0))])
+def test_an_angle_that_is_no_number_is_skipped_and_an_error_with_strict(tmp_path, pose):
+    groups = {"a.jpg": "", "bad.jpg": ""}
+
+    def read_one(path):
+        return pose if path == "bad.jpg" else read(path)
+
+    table = pose_table("set", tmp_path, groups, read_one, maximum_angle=99.0)
+    assert table["path"].tolist() == ["a.jpg"] and "not all numbers" in table.attrs["skipped"][0]["reason"]
+    with pytest.raises(UserError, match="^bad.jpg: .* not all numbers; mend or remove it"):
+        pose_table("set", tmp_path, groups, read_one, strict=True)
 
 
 def test_the_callers_rule_is_no_mistake_in_the_data(tmp_path):

@@ -183,3 +183,13 @@ def test_ages_become_the_groups_that_a_run_asks_for(tmp_path, monkeypatch):
     run(Experiment(tasks=("age_group",), backbone="bknet", frozen_epochs=0), table, tmp_path)
     rows = pd.concat(seen[0])
     assert rows["age_group"].notna().all() and rows["age_group"].nunique() == 5
+
+
+def test_what_is_odd_in_the_table_is_said_before_the_training(tmp_path, capsys):
+    table = ROWS.assign(gender="male")
+    table.attrs["deviations"] = [{"path": "list.csv", "reason": "columns that are not read: 'x'"}]
+    with pytest.raises(UserError, match="too few"):
+        run(GENDER_ALONE, table, tmp_path)
+    said = capsys.readouterr().err
+    assert said.count("list.csv: columns that are not read: 'x'\n") == 1
+    assert said.count("celeba: all 2 labels of gender are male") == 1
