@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from mtl_keras.data.leaks import leaks
 from mtl_keras.evaluation.metrics import metrics_with_intervals
 from mtl_keras.evaluation.predictions import predictions
 from mtl_keras.studies import results
@@ -59,14 +60,23 @@ class Report:
         return runs
 
 
+def where_copies_are(parts: tuple[pd.DataFrame, ...]) -> str:
+    """Return whether all copies of one photo are in one part."""
+    rows = pd.concat(parts, ignore_index=True)
+    if "image" not in rows:
+        return "copies of one photo were not looked for"
+    count = leaks(rows)["image"].nunique()
+    but = f", but for {count} photos that the sets themselves have in several (--leaks keep)" if count else ""
+    return f"all copies of one photo are in one part{but}"
+
+
 def notes_on(experiment: Experiment, parts: tuple[pd.DataFrame, ...]) -> list[str]:
     """Return what a reader of the table must know of its rows."""
     tasks = experiment.chosen_tasks()
     learned, all_rows = ([len(part) for part in rows] for rows in ([labelled_rows(p, tasks) for p in parts], parts))
     more = "" if learned == all_rows else " ({}, {} and {} with those of other tasks)".format(*all_rows)
     notes = [
-        f"{learned[0]} training, {learned[1]} validation and {learned[2]} test images{more}; "
-        "all copies of one photo are in one part",
+        f"{learned[0]} training, {learned[1]} validation and {learned[2]} test images{more}; {where_copies_are(parts)}",
         f"seed {experiment.seed}; settings and versions in run.json; seconds of training, measuring and saving; "
         "images a second of training alone",
         "with mirror image: the mean answer over both; six views: over the image, zoomed in and out by a tenth, "
