@@ -10,6 +10,7 @@ from mtl_keras.evaluation.predictions import predictions
 from mtl_keras.studies import results
 from mtl_keras.studies.costs import cost_lines
 from mtl_keras.studies.cross_validation import fold_lines
+from mtl_keras.studies.diverged import DivergedRun
 from mtl_keras.studies.plan import CrossValidation
 from mtl_keras.studies.rows import labelled_rows
 from mtl_keras.studies.runs import Run
@@ -45,8 +46,19 @@ class Report:
             *cost_lines(self.out),
             *(fold_lines(pd.read_csv(folds), self.how) if folds.exists() else []),
         ]
-        notes = [*self.notes, *seconds_note(self.out, [*self.study.frozen_trunks])]
+        diverged = [f"diverged: {error}" for error in self.study.diverged.values()]
+        notes = [*self.notes, *diverged, *seconds_note(self.out, [*self.study.frozen_trunks])]
         return results.write_markdown(self.out, self.tasks, notes, lines)
+
+    def train(self, settings: Experiment, elsewhere: pd.DataFrame | None = None, drawn: bool = True) -> list[Run]:
+        """Train the runs of these settings and add them, as `add` does; of one that diverges, that it did."""
+        try:
+            runs = self.study.run(settings, needs_model=elsewhere is not None)
+        except DivergedRun as error:
+            print(error)
+            self.write([error.row])
+            runs = error.finished
+        return self.add(runs, elsewhere, drawn)
 
     def add(self, runs: list[Run], elsewhere: pd.DataFrame | None = None, drawn: bool = True) -> list[Run]:
         """Add finished runs, and how their models do on the rows of another set, and return them."""
