@@ -35,6 +35,8 @@ class Arguments:
     check: bool = True
     # Copies of one photo with different labels: keep them, drop the images, or blank the labels at odds.
     conflicts: Literal["keep", "drop", "blank"] = "keep"
+    # Photos that stand in several of a set's own parts: keep all copies, or drop those that are trained on.
+    leaks: Literal["keep", "drop"] = "keep"
     # How many faces to render where there is no data.
     rendered_faces: int = 2400
     # What is trained, and how.

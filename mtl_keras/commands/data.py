@@ -11,6 +11,7 @@ import pandas as pd
 from mtl_keras.commands.options import Audit, Crop, DatasetOptions, Pack, Render
 from mtl_keras.data.audit import check_images, tell
 from mtl_keras.data.audit_page import write_report
+from mtl_keras.data.leaks import leak_note, resolve_leaks
 from mtl_keras.data.packing import pack_shards
 from mtl_keras.datasets import DATASETS
 from mtl_keras.errors import UserError, printable
@@ -50,8 +51,11 @@ def faces_cut_out(photos: pd.DataFrame, folder: Path | None, settings: CropSetti
 
 
 def checked(options: DatasetOptions) -> pd.DataFrame:
-    """Return the label table of the data set that the options name, with its images checked."""
-    return check_images(read(options.dataset, options.data, options.strict))
+    """Return the label table of the data set that the options name, with its images checked; say where copies stand."""
+    table = check_images(read(options.dataset, options.data, options.strict))
+    if note := leak_note(table):
+        print(note, file=sys.stderr)
+    return table
 
 
 def render(options: Render) -> None:
@@ -82,7 +86,7 @@ def audit(options: Audit) -> None:
 
 def pack(options: Pack) -> None:
     """Pack the images that can be read, and print how many there are, and where."""
-    table = checked(options)
+    table = resolve_leaks(checked(options), options.leaks)
     for item in table.attrs.get("skipped", []):
         print(f"skipped {printable(item['path'])}: {item['reason']}", file=sys.stderr)
     shards = pack_shards(table, options.out, options.rows_per_shard, options.seed)["shards"]

@@ -56,6 +56,9 @@ def measure(options: Evaluate, model: MultiTaskModel, table: pd.DataFrame) -> No
     groups = {" x ".join(keys): by_group(answers, tasks, keys) for keys in grouped_by(answers)}
     for item in skipped:
         print(f"skipped {printable(item['path'])}: {item['reason']}", file=sys.stderr)
+    if learned := int((table["split"] == "train").sum()):
+        note = f"{learned} of {len(table)} images are the set's own training images"
+        print(f"{options.dataset}: {note}; figures flatter a network that has seen them", file=sys.stderr)
     print(f"{options.dataset}: {len(table)} images, {len(skipped)} skipped\n")
     print(figures_as_text(found))
     for name, group in groups.items():

@@ -10,7 +10,7 @@ import pandas as pd
 from mtl_keras.commands.arguments import Arguments
 from mtl_keras.data.audit import check_images, conflicts, resolve_conflicts, tell, write_skipped
 from mtl_keras.data.derive import derived
-from mtl_keras.data.folds import with_test
+from mtl_keras.data.leaks import leaks, resolve_leaks
 from mtl_keras.data.manifest import MANIFEST
 from mtl_keras.data.shards import read_shards
 from mtl_keras.data.split import split
@@ -49,7 +49,7 @@ def run(
 
     def labels(folders: Iterable[Path]) -> pd.DataFrame:
         tables = [cut_out(read_folder(folder, read, arguments), out, experiment) for folder in folders]
-        return with_test(derived(combine(tables), experiment.chosen_tasks()), experiment.seed)
+        return derived(combine(tables), experiment.chosen_tasks())
 
     table = labels(folders)
     if arguments.check:
@@ -57,8 +57,8 @@ def run(
     report(table, out, arguments.conflicts)
     if arguments.check:
         table = resolve_conflicts(table, arguments.conflicts)
-    # Copies of one photo must not part, so what is tested elsewhere is the test part of a split of its own.
-    elsewhere = split(labels(arguments.test_data), seed=experiment.seed)[2] if arguments.test_data else None
+    table = without_leaks(table, out, arguments.leaks)
+    elsewhere = tested(labels(arguments.test_data), experiment.seed) if arguments.test_data else None
     print(compare(experiment, arguments.comparison, (table, elsewhere), out, arguments.resume, reported, variants))
     print(f"tables and figures: {out}")
     # Finished runs of another machine came without their models.
@@ -107,6 +107,23 @@ def crops_of(photos: pd.DataFrame, out: Path, experiment: Experiment) -> pd.Data
     crops = crop_faces(photos, out / "cache" / name, settings)
     print(f"{source}: {len(crops)} faces cut out of {len(photos)} photos")
     return crops
+
+
+def without_leaks(table: pd.DataFrame, out: Path, how: str) -> pd.DataFrame:
+    """Write the photos that stand in several of a set's own parts as CSV, and settle them."""
+    found, settled = leaks(table), resolve_leaks(table, how)
+    named = found.assign(path=[Path(path).name for path in found["path"]])
+    write_table(named.drop(columns="group"), out / "leaks.csv")
+    if len(settled) < len(table):
+        # Those that are kept are told of when the table is split.
+        print(f"{len(table) - len(settled)} images dropped, since a later part holds copies (leaks.csv; --leaks {how})")
+    return settled
+
+
+def tested(table: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Return the rows of other sets to test on: copies of one photo must not part, so the test part of their split."""
+    # A set may come with nothing to train on.
+    return table if table["split"].isin(["validation", "test"]).all() else split(table, seed=seed)[2]
 
 
 def report(table: pd.DataFrame, out: Path, how: str) -> None:

@@ -155,6 +155,8 @@ class Pack(DatasetOptions):
     out: Path
     # At most how many images a shard holds.
     rows_per_shard: int = 4096
+    # Photos that stand in several of the set's own parts: keep all copies, or drop those that are trained on.
+    leaks: Literal["keep", "drop"] = "keep"
     # Another seed deals the images to the shards in another order.
     seed: int = 0
 

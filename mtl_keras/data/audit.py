@@ -8,6 +8,7 @@ import pandas as pd
 
 from mtl_keras.data.copies import connected, find_groups
 from mtl_keras.data.inspection import inspect_images
+from mtl_keras.data.leaks import image_numbers
 from mtl_keras.data.table import complete, label_columns
 from mtl_keras.errors import UserError, printable
 from mtl_keras.files import without_folders, write_rows
@@ -90,7 +91,7 @@ def conflicts(table: pd.DataFrame) -> pd.DataFrame:
     rows = table[differ.any(axis=1)].copy()
     marks = differ[differ.any(axis=1)].to_numpy()
     rows["disagree"] = [", ".join(differ.columns[row]) for row in marks]
-    return rows.sort_values([_copies(table).name, "path"]).reset_index(drop=True)
+    return rows.sort_values([image_numbers(table).name, "path"]).reset_index(drop=True)
 
 
 def resolve_conflicts(table: pd.DataFrame, how: str) -> pd.DataFrame:
@@ -115,13 +116,9 @@ def resolve_conflicts(table: pd.DataFrame, how: str) -> pd.DataFrame:
     return table
 
 
-def _copies(table: pd.DataFrame) -> pd.Series:
-    return table["image" if "image" in table else "group"]
-
-
 def _disagreements(table: pd.DataFrame) -> pd.DataFrame:
     """Return for every row and label column whether the copies of the row's image hold several labels there."""
-    copies = _copies(table)
+    copies = image_numbers(table)
     return pd.DataFrame(
         {column: table[column].groupby(copies).transform("nunique") > 1 for column in label_columns(table)},
         index=table.index,

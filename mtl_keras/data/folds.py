@@ -1,15 +1,13 @@
-"""Parts of a label table beyond one random split: folds for cross-validation, and a test part where a set has none."""
+"""Folds of a label table, for cross-validation."""
 
 from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold
+from sklearn.model_selection import StratifiedGroupKFold
 
 from mtl_keras.data.table import complete, label_columns
 from mtl_keras.errors import UserError
-
-HELD_OUT = 0.1
 
 
 def folds(
@@ -38,23 +36,3 @@ def folds(
         held[dealt[fold]] = True
         # What the set's own split says does not count here.
         yield tuple(table[part].assign(split=np.nan).reset_index(drop=True) for part in (~held, held))
-
-
-def with_test(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """Return a label table in which sets that come split, but without test rows, are tested on their validation rows.
-
-    A tenth of their training rows takes the place of those for validation; groups stay together.
-    """
-    table = complete(table)
-    for source in table["source"].unique():
-        own = table["source"] == source
-        parts = table["split"][own]
-        if parts.isna().any() or set(parts) != {"train", "validation"}:
-            continue
-        train = table[own & (table["split"] == "train")]
-        if train["group"].nunique() < 2:
-            continue
-        chosen = GroupShuffleSplit(1, test_size=HELD_OUT, random_state=seed).split(train, groups=train["group"])
-        table.loc[own & (table["split"] == "validation"), "split"] = "test"
-        table.loc[train.index[next(chosen)[1]], "split"] = "validation"
-    return table

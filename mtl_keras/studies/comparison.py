@@ -20,6 +20,7 @@ from mtl_keras.studies import provenance, results
 from mtl_keras.studies.averaging import AVERAGED, average_weights
 from mtl_keras.studies.costs import compare_costs
 from mtl_keras.studies.cross_validation import check_folds, cross_validate
+from mtl_keras.studies.diverged import DivergedRun
 from mtl_keras.studies.network import build, composition_of
 from mtl_keras.studies.plan import Comparison
 from mtl_keras.studies.plots.folder import all_drawn, draw
@@ -61,13 +62,13 @@ def compare(
     train_single_task(report, experiment, multi, singles)
     for variant in changed:
         # Their curves would be too many to tell apart.
-        report.add(study.run(variant, needs_model=elsewhere is not None), elsewhere, drawn=False)
+        report.train(variant, elsewhere, drawn=False)
     if comparison.seeds > 1:
         for row in more_seeds(study, (experiment, *singles), comparison.seeds):
             report.seeds.append(row)
             report.write()
     if comparison.small and comparison.small != experiment.backbone:
-        report.add(study.run(replace(experiment, backbone=comparison.small)))
+        report.train(replace(experiment, backbone=comparison.small))
     draw(report.runs, best, experiment, out)
     about = {"settings": experiment, "comparison": comparison, **provenance_of(study, experiment, table)}
 
@@ -78,7 +79,11 @@ def compare(
     if comparison.cross_validation.folds:
         # Folds may take hours: what is there should be whole, even if they are broken off.
         noted()
-        cross_validate(study, experiment, table, comparison.cross_validation, noted)
+        try:
+            cross_validate(study, experiment, table, comparison.cross_validation, noted)
+        except DivergedRun:
+            noted()
+            raise
     return noted()
 
 
@@ -91,9 +96,14 @@ def train_multi_task(
     # What was measured and drawn before needs no model: on another machine there may be none.
     complete = study.resume and elsewhere is None and all_drawn(study.out) and all_augmented(study, final)
     complete = complete and (not both or bool(study.find_run(final)))
-    multi = study.run(experiment, needs_model=not complete)
-    # Only now: a first run that fails must not cost the table of an earlier call.
-    report.start([majority(study.parts, report.tasks), *reported])
+    first = [majority(study.parts, report.tasks), *reported]
+    try:
+        multi = study.run(experiment, needs_model=not complete)
+    except DivergedRun as error:
+        report.start([*first, *(run.row for run in error.finished), error.row])
+        raise
+    # Only now: a first run that fails in another way must not cost the table of an earlier call.
+    report.start(first)
     report.add(multi, elsewhere)
     best = report.add([average_weights(study, experiment, multi, not complete)])[-1] if both else multi[-1]
     report.write(run.row for run in augment_tests(study, final, best))
@@ -104,7 +114,8 @@ def train_single_task(report: Report, experiment: Experiment, multi: list[Run], 
     """Add the runs of each task alone, how those of all tasks differ from them, and what an answer of either costs."""
     study = report.study
     for task, single in zip(experiment.chosen_tasks(), singles, strict=False):
-        results.write_differences(paired_differences(multi, report.add(study.run(single)), task), study.out)
+        if rows := paired_differences(multi, report.train(single), task):
+            results.write_differences(rows, study.out)
     if singles and singles[0].epochs == experiment.epochs:
         # Weights do not change what an answer costs.
         compare_costs(build(experiment), [build(single) for single in singles], study.out)

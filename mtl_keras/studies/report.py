@@ -4,11 +4,13 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from mtl_keras.data.leaks import leaks
 from mtl_keras.evaluation.metrics import metrics_with_intervals
 from mtl_keras.evaluation.predictions import predictions
 from mtl_keras.studies import results
 from mtl_keras.studies.costs import cost_lines
 from mtl_keras.studies.cross_validation import fold_lines
+from mtl_keras.studies.diverged import DivergedRun
 from mtl_keras.studies.plan import CrossValidation
 from mtl_keras.studies.rows import labelled_rows
 from mtl_keras.studies.runs import Run
@@ -44,8 +46,19 @@ class Report:
             *cost_lines(self.out),
             *(fold_lines(pd.read_csv(folds), self.how) if folds.exists() else []),
         ]
-        notes = [*self.notes, *seconds_note(self.out, [*self.study.frozen_trunks])]
+        diverged = [f"diverged: {error}" for error in self.study.diverged.values()]
+        notes = [*self.notes, *diverged, *seconds_note(self.out, [*self.study.frozen_trunks])]
         return results.write_markdown(self.out, self.tasks, notes, lines)
+
+    def train(self, settings: Experiment, elsewhere: pd.DataFrame | None = None, drawn: bool = True) -> list[Run]:
+        """Train the runs of these settings and add them, as `add` does; of one that diverges, that it did."""
+        try:
+            runs = self.study.run(settings, needs_model=elsewhere is not None)
+        except DivergedRun as error:
+            print(error)
+            self.write([error.row])
+            runs = error.finished
+        return self.add(runs, elsewhere, drawn)
 
     def add(self, runs: list[Run], elsewhere: pd.DataFrame | None = None, drawn: bool = True) -> list[Run]:
         """Add finished runs, and how their models do on the rows of another set, and return them."""
@@ -59,14 +72,23 @@ class Report:
         return runs
 
 
+def where_copies_are(parts: tuple[pd.DataFrame, ...]) -> str:
+    """Return whether all copies of one photo are in one part."""
+    rows = pd.concat(parts, ignore_index=True)
+    if "image" not in rows:
+        return "copies of one photo were not looked for"
+    count = leaks(rows)["image"].nunique()
+    but = f", but for {count} photos that the sets themselves have in several (--leaks keep)" if count else ""
+    return f"all copies of one photo are in one part{but}"
+
+
 def notes_on(experiment: Experiment, parts: tuple[pd.DataFrame, ...]) -> list[str]:
     """Return what a reader of the table must know of its rows."""
     tasks = experiment.chosen_tasks()
     learned, all_rows = ([len(part) for part in rows] for rows in ([labelled_rows(p, tasks) for p in parts], parts))
     more = "" if learned == all_rows else " ({}, {} and {} with those of other tasks)".format(*all_rows)
     notes = [
-        f"{learned[0]} training, {learned[1]} validation and {learned[2]} test images{more}; "
-        "all copies of one photo are in one part",
+        f"{learned[0]} training, {learned[1]} validation and {learned[2]} test images{more}; {where_copies_are(parts)}",
         f"seed {experiment.seed}; settings and versions in run.json; seconds of training, measuring and saving; "
         "images a second of training alone",
         "with mirror image: the mean answer over both; six views: over the image, zoomed in and out by a tenth, "

@@ -117,7 +117,8 @@ def _figure(numbers: Iterable[float], factor: float = 1, form: str = ",.2f") -> 
 
 
 def _run_cells(run: pd.Series, best: dict[str, str]) -> list[str]:
-    cells = [run["run"], _text(run["tasks"]) or MISSING]
+    diverged = " (diverged)" if run["stage"] == Stage.DIVERGED else ""
+    cells = [run["run"] + diverged, _text(run["tasks"]) or MISSING]
     for column, best_value in best.items():
         value, interval = _figure(run[[column, f"{column}.low", f"{column}.high"]], metric_of(column).factor)
         bold = value == best_value != MISSING and run["stage"] != Stage.REPORTED

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pandas as pd
 
 from mtl_keras.kinds import metric_of
+from mtl_keras.studies.diverged import DivergedRun
 from mtl_keras.studies.markdown import table_lines
 from mtl_keras.studies.results import MISSING, heading
 from mtl_keras.studies.settings import Experiment
@@ -15,13 +16,17 @@ from mtl_keras.studies.study import Study
 def more_seeds(study: Study, several: Iterable[Experiment], seeds: int) -> Iterator[dict]:
     """Train each of the settings with further seeds, and give the rows of all seeds, under one name for all of them.
 
-    The split stays that of the first seed.
+    The split stays that of the first seed. A run that diverges has a row without figures.
     """
     for settings in several:
         for seed in range(settings.seed, settings.seed + seeds):
             other = settings if seed == settings.seed else replace(settings, seed=seed, variant=f"seed {seed}")
-            for run in study.run(other):
-                yield {**run.row, "run": run.row["run"].removesuffix(f", seed {seed}")}
+            try:
+                rows = [run.row for run in study.run(other)]
+            except DivergedRun as error:
+                print(error)
+                rows = [*(run.row for run in error.finished), error.row]
+            yield from ({**row, "run": row["run"].removesuffix(f", seed {seed}")} for row in rows)
 
 
 def seed_statistics(rows: Iterable[dict], columns: list[str]) -> list[str]:

@@ -18,6 +18,8 @@ class Stage(StrEnum):
     FINE_TUNED = "fine-tuned"
     # The whole network, trained from random weights.
     TRAINED = "trained"
+    # A network of which a loss became infinite or NaN in training: there is nothing to measure.
+    DIVERGED = "diverged"
 
 
 class Group(StrEnum):

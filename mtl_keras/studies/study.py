@@ -13,19 +13,22 @@ from mtl_keras.data.audit import tell
 from mtl_keras.data.augment import augmentation
 from mtl_keras.data.derive import derived
 from mtl_keras.data.split import split
+from mtl_keras.errors import UserError
 from mtl_keras.evaluation.metrics import metrics_with_intervals
 from mtl_keras.evaluation.predictions import predictions, with_predictions
 from mtl_keras.faces.geometry import CROPS
 from mtl_keras.models.weights import find_weights, sha256
 from mtl_keras.studies import runs
+from mtl_keras.studies.diverged import DivergedRun
 from mtl_keras.studies.network import FROZEN_BATCH, build, precision, train_heads, train_network
 from mtl_keras.studies.provenance import data_fingerprint
-from mtl_keras.studies.rows import label_part, labelled_rows
+from mtl_keras.studies.rows import label_part, labelled_rows, unlabelled
 from mtl_keras.studies.runs import HISTORY, Run
 from mtl_keras.studies.settings import Experiment, check, label_of, last_stage, name_of, with_tasks
 from mtl_keras.studies.shared_features import SharedFeatures, network_name, shared_features
 from mtl_keras.tasks import BUILT_IN
 from mtl_keras.training import distribute, model_folder
+from mtl_keras.training.divergence import Diverged
 from mtl_keras.training.model import MultiTaskModel
 from mtl_keras.training.resume import seconds_before
 
@@ -72,6 +75,8 @@ class Study:
         # The folders of what this study has trained, and the names of the frozen trunks that its runs share.
         self.trained: set[Path] = set()
         self.frozen_trunks: dict[str, None] = {}
+        # What its runs that diverged say, by their folder.
+        self.diverged: dict[Path, DivergedRun] = {}
         self._data: dict[tuple[str, ...], str] = {}
         self._weights: dict[str, str] = {}
         self._features: dict[tuple, SharedFeatures] = {}
@@ -79,15 +84,18 @@ class Study:
     def on(self, parts: tuple[pd.DataFrame, ...]) -> "Study":
         """Return a study of other rows that has the same folder."""
         other = Study(parts, self.out, self.resume)
-        other._weights = self._weights
+        other._weights, other.diverged = self._weights, self.diverged
         return other
 
     def run(self, settings: Experiment, needs_model: bool = False) -> list[Run]:
         """Return the run of each stage that the settings ask for, and train those that are not there.
 
-        Where the model of the last one is needed, a run counts as finished only if its model is there.
+        Where the model of the last one is needed, a run counts as finished only if its model is there. One that
+        diverges is a `DivergedRun` error, at each call: only another study trains it again.
         """
         check(settings)
+        if names := unlabelled(settings, self.parts[0]):
+            raise UserError(f"no training image has a label of {names[0]}; add a set that has, or choose other tasks")
         found = []
         with computing_in(precision(settings.precision)), distribute.strategy(settings.strategy).scope():
             if settings.frozen_epochs:
@@ -98,7 +106,11 @@ class Study:
                 frozen = replace(settings, **UNUSED_BY_FROZEN)
                 found.append(self._finished(frozen, needs_model or starts, self._train_frozen))
             if settings.epochs:
-                found.append(self._finished(settings, needs_model, self._fine_tune))
+                try:
+                    found.append(self._finished(settings, needs_model, self._fine_tune))
+                except DivergedRun as error:
+                    error.finished = found
+                    raise
         return found
 
     def find_run(self, settings: Experiment, needs_model: bool = False) -> Run | None:
@@ -172,8 +184,17 @@ class Study:
     def _finished(self, settings: Experiment, needs_model: bool, train: Callable[[Experiment, Path], Run]) -> Run:
         """Return the run of the settings' last stage, trained now if it is not there."""
         known = self.find_run(settings, needs_model)
+        if before := self.diverged.get(self._folder(settings)):
+            raise before
         print(f"{label_of(settings, last_stage(settings))}: {'finished before' if known else 'training'}")
-        return known or train(settings, self.start_run(settings))
+        if known:
+            return known
+        folder = self.start_run(settings)
+        try:
+            return train(settings, folder)
+        except Diverged as error:
+            self.diverged[folder] = DivergedRun(settings, error)
+            raise self.diverged[folder] from None
 
     def _train_frozen(self, settings: Experiment, folder: Path) -> Run:
         """Train the heads on features of the frozen trunk, also on those of the mirrored images."""

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from mtl_keras.data.table import write_table
 from mtl_keras.errors import UserError
+from mtl_keras.training.divergence import StopWhenDiverged
 from mtl_keras.training.model import MultiTaskModel
 
 
@@ -78,7 +79,7 @@ def fit(
 
     The best are those of the epoch with the lowest validation loss, and without validation those of the last epoch;
     where the optimizer keeps a moving average of the weights, they are its averages. `training` gives the batches from
-    a certain epoch on.
+    a certain epoch on. Training that diverges is a `Diverged` error, and would start from the first epoch again.
     """
     history, best, backup = folder / "history.csv", folder / "best.weights.h5", folder / "backup"
     finished, curve = epochs_done(backup), curve_before(folder)
@@ -87,6 +88,7 @@ def fit(
         write_table(curve, history)
     losses = curve["val_loss"].tolist() if "val_loss" in curve else []
     callbacks = [
+        StopWhenDiverged(backup),  # first, so that nothing of an epoch that diverged is kept
         *([keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if model.optimizer.use_ema else []),
         # After the averages have made way for the weights that training goes on with.
         Backup(backup),

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 import skimage.data
-from PIL import Image
+from PIL import Image, ImageOps
 
 from mtl_keras.datasets import DATASETS, PHOTOS
 from mtl_keras.datasets.csv_file import csv_file
@@ -20,6 +20,23 @@ def test_pack_leaves_shards(run, faces_folder, tmp_path):
     code, out, _ = run(*command, "--rows-per-shard", 16)
     assert code == 0 and "30 images in 2 shards" in out
     assert len(list((tmp_path / "shards").glob("*.tfrecord"))) == 2
+
+
+def test_copies_across_parts_are_told_of_and_not_packed_on_request(run, faces_folder, tmp_path):
+    faces = sorted(faces_folder.glob("*.jpg"))[:4]
+    rows = [(path, "train" if path == faces[0] else "test") for path in faces]
+    with Image.open(faces[1]) as image:
+        ImageOps.mirror(image).save(tmp_path / "again.png")
+    table = pd.DataFrame([*rows, (tmp_path / "again.png", "train")], columns=["path", "split"])
+    table.assign(gender="male").to_csv(tmp_path / "t.csv", index=False)
+    command = ("pack", "--dataset", "csv_file", "--data", tmp_path / "t.csv", "--out")
+    note = "in several parts (train, test) of csv_file: 1 photo,"
+    for how, images in (((), 5), (("--leaks", "drop"), 4)):
+        code, out, errors = run(*command, tmp_path / f"shards-{images}", *how)
+        assert code == 0 and note in errors and f"{images} images in 1 shards" in out
+    assert "again.png: a copy of this train image is a test image" in errors
+    _, _, errors = run("audit", "--dataset", "csv_file", "--data", tmp_path / "t.csv", "--out", tmp_path / "audit")
+    assert note in errors
 
 
 def test_crop_leaves_a_folder_that_is_a_data_set_again(run, tmp_path):

@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from PIL import Image, ImageOps
 
 from mtl_keras.commands.arguments import Arguments, has_data, parse, run_experiment
-from mtl_keras.commands.experiment import crops_of, cut_out, read_folder
+from mtl_keras.commands.experiment import crops_of, cut_out, read_folder, tested
 from mtl_keras.data.packing import pack_shards
 from mtl_keras.data.shards import read_shards
+from mtl_keras.data.split import split
 from mtl_keras.data.unpacking import unpack_shards
 from mtl_keras.datasets import fer2013, genki4k, utkface
 from mtl_keras.datasets.recognition import first_that_reads
@@ -274,3 +276,33 @@ def test_what_is_odd_in_a_set_is_said(tmp_path, capsys):
     read_folder(tmp_path, utkface, Arguments())
     said = capsys.readouterr().err
     assert "and 2 more: race is missing\n" in said and "utkface: all 3 labels of gender are male" in said
+
+
+def test_copies_across_the_parts_of_a_set_are_told_of_and_dropped(tmp_path, capsys, monkeypatch):
+    seen = {}
+    monkeypatch.setattr(
+        "mtl_keras.commands.experiment.compare", lambda *given: seen.update(parts=split(given[2][0])) or "the table"
+    )
+    folder = write_faces(tmp_path / "FER2013", LAYOUTS["fer2013"], 40, seed=3)
+    images = sorted(folder.glob("test/*/*.png"))
+    for path in images:
+        with Image.open(path) as image:
+            ImageOps.mirror(image).save(folder / "train" / path.parent.name / f"again-{path.name}")
+    arguments = Arguments(data=(folder,), out=tmp_path / "out", experiment=Experiment(tasks=("expression",)))
+    run_experiment(arguments, fer2013)
+    assert f"in several parts (train, test) of fer2013: {len(images)} photos" in capsys.readouterr().out
+    listed = pd.read_csv(tmp_path / "out" / "leaks.csv")
+    assert sorted(listed["path"]) == sorted([path.name for path in images] + [f"again-{path.name}" for path in images])
+    kept = seen["parts"]
+    run_experiment(replace(arguments, leaks="drop"), fer2013)
+    printed = capsys.readouterr().out
+    assert f"{len(images)} images dropped" in printed and "in several parts" not in printed
+    assert len(kept[0]) - len(seen["parts"][0]) == len(images) == len(seen["parts"][2])
+    assert not any("again-" in path for part in seen["parts"] for path in part["path"])
+
+
+def test_other_sets_are_tested_on_their_test_rows_or_on_all_where_none_is_for_training():
+    table = pd.DataFrame({"path": [f"{row}.jpg" for row in range(40)], "source": "x", "split": "validation"})
+    assert len(tested(table, 0)) == 40
+    assert len(tested(table.assign(split=["train"] * 30 + ["validation"] * 10), 0)) == 10
+    assert len(tested(table.assign(split=None), 0)) == 4

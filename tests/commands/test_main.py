@@ -141,6 +141,14 @@ def test_evaluate_measures_what_the_data_labels(run, tiny_folder, faces_folder, 
     assert len(skipped) == 2 and "not a JPEG" in skipped[1] and "6 images, 2 skipped" in out
 
 
+def test_evaluate_says_how_many_images_are_for_training(run, tiny_folder, faces, tmp_path):
+    note = "csv_file: 5 of 8 images are the set's own training images"
+    for name, parts in (("own", ["train"] * 5 + ["test"] * 3), ("none", [None] * 8)):
+        faces[["path", "gender"]][:8].assign(split=parts).to_csv(tmp_path / f"{name}.csv", index=False)
+        code, _, errors = run("evaluate", tiny_folder, "--dataset", "csv_file", "--data", tmp_path / f"{name}.csv")
+        assert code == 0 and (note in errors) == (name == "own")
+
+
 def test_evaluate_tells_mistakes(run, tiny_folder, tiny_backbone, faces_folder, tmp_path):
     data = ("--data", faces_folder)
     unknown = run("evaluate", tiny_folder, "--dataset", "cats", *data)

@@ -1,10 +1,10 @@
-"""Folds hold every row once and never part a group; a set without test rows gets a test part."""
+"""Folds hold every row once and never part a group."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from mtl_keras.data.folds import folds, with_test
+from mtl_keras.data.folds import folds
 from mtl_keras.errors import UserError
 from mtl_keras.tasks import SMILE
 
@@ -77,20 +77,3 @@ def test_a_blank_label_is_a_class_of_its_own_when_folds_are_dealt():
 def test_folds_that_cannot_be_are_errors(arguments, told):
     with pytest.raises(UserError, match=told):
         list(folds(labels(), **arguments))
-
-
-def test_a_set_without_test_rows_is_tested_on_its_validation_rows():
-    table = labels(200).assign(split=lambda t: np.where(t.index < 160, "train", "validation"))
-    found = with_test(table)
-    assert set(found["path"][found["split"] == "test"]) == set(table["path"][160:])
-    validation = found[found["split"] == "validation"]
-    assert 10 <= len(validation) <= 22 and set(validation["path"]) < set(table["path"][:160])
-    assert not set(validation["group"]) & set(found["group"][found["split"] == "train"])
-    assert found.equals(with_test(table)) and not found.equals(with_test(table, seed=1))
-
-
-@pytest.mark.parametrize("parts", [("train", "validation", "test"), ("train", None), ("train",), ("validation",)])
-def test_other_sets_keep_their_parts(parts):
-    table = labels(30).assign(split=lambda t: [parts[row % len(parts)] for row in t.index])
-    found = with_test(table)
-    assert found["split"].fillna("").tolist() == table["split"].fillna("").tolist()

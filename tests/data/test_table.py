@@ -1,17 +1,13 @@
-"""The label table: joining, checking, cutting into parts, encoding, and its file."""
+"""The label table: joining, checking, encoding, and its file."""
 
 import errno
-import os
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from mtl_keras.data.split import split
-from mtl_keras.data.table import SPLITS, combine, complete, encode, label_columns, read_table, write_table
-from mtl_keras.datasets import utkface
+from mtl_keras.data.table import combine, complete, encode, label_columns, read_table, write_table
 from mtl_keras.errors import UserError
 from mtl_keras.files import replacing
 from mtl_keras.tasks import AGE, EXPRESSION, GENDER, HEAD_POSE, SMILE
@@ -114,72 +110,6 @@ def test_table_without_path_is_refused():
         complete(pd.DataFrame({"age": [1.0]}))
 
 
-# === split ===
-
-
-@given(
-    sizes=st.lists(st.integers(1, 6), min_size=30, max_size=60),
-    seed=st.integers(0, 3),
-    fractions=st.sampled_from([(0.8, 0.1, 0.1), (0.5, 0.25, 0.25), (0.7, 0.3, 0.0)]),
-)
-@settings(max_examples=30, deadline=None)
-def test_split_never_cuts_a_group_and_loses_no_row(sizes, seed, fractions):
-    groups = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(sizes)), sizes))
-    table = make_table(len(groups), group=groups)
-    parts = split(table, fractions, seed)
-    assert sorted(pd.concat(parts)["path"]) == sorted(table["path"])
-    for first, second in [(0, 1), (0, 2), (1, 2)]:
-        assert not set(parts[first]["group"]) & set(parts[second]["group"])
-    for part, name, fraction in zip(parts, SPLITS, fractions, strict=True):
-        assert set(part["split"]) <= {name}
-        assert abs(len(part) - fraction * len(table)) <= max(sizes)
-
-
-def test_split_gives_every_decade_its_share():
-    table = make_table(4000)
-    parts = split(table, (0.8, 0.1, 0.1))
-    assert [len(part) for part in parts] == [3200, 400, 400]
-    for part, fraction in zip(parts, (0.8, 0.1, 0.1), strict=True):
-        counts = (part["age"] // 10).value_counts()
-        expected = (table["age"] // 10).value_counts() * fraction
-        assert (counts - expected).abs().max() <= 2
-
-
-def test_split_depends_on_neither_row_order_nor_place():
-    table = make_table(500, group=np.arange(500) // 2)
-    moved = table.assign(path="/elsewhere" + table["path"]).sample(frac=1, random_state=1)
-    for here, there in zip(split(table, seed=3), split(moved, seed=3), strict=True):
-        assert here["path"].map(os.path.basename).tolist() == there["path"].map(os.path.basename).tolist()
-    assert split(table, seed=3)[2]["path"].tolist() != split(table, seed=4)[2]["path"].tolist()
-
-
-def test_split_respects_a_given_split_and_fills_the_rest():
-    official = make_table(30, "official", split=["train"] * 10 + ["test"] * 20)
-    train, validation, test = split(official)
-    assert (len(train), len(validation), len(test)) == (10, 0, 20)
-    mixed = combine([official, make_table(100, "free")])
-    mixed.loc[mixed["source"] == "free", "group"] = np.r_[mixed["group"][0], mixed["group"].max() + np.arange(1, 100)]
-    train, validation, test = split(mixed)
-    assert (test["source"] == "official").sum() == 20 and (train["source"] == "official").sum() == 10
-    assert "/data/free/00000.jpg" in set(train["path"])
-    assert (validation["source"] == "free").sum() == pytest.approx(10, abs=1)
-
-
-def test_split_works_without_ages_and_by_a_class():
-    table = make_table(100, smile=["smiling"] * 20 + ["not_smiling"] * 80).drop(columns="age")
-    assert [len(part) for part in split(table)] == [80, 10, 10]
-    assert [(part["smile"] == "smiling").sum() for part in split(table, stratify="smile")] == [16, 2, 2]
-
-
-def test_split_mistakes_are_named():
-    with pytest.raises(UserError, match="fractions"):
-        split(make_table(50), (0.8, 0.1, 0.2))
-    with pytest.raises(UserError, match="stratify 'agee'"):
-        split(make_table(50), stratify="agee")
-    with pytest.raises(UserError, match="2 rows in 2 groups are too few"):
-        split(make_table(2))
-
-
 # === encode ===
 
 
@@ -254,28 +184,9 @@ def test_full_disk_leaves_the_old_file_whole(tmp_path):
         write_table(make_table(1), path / "below.csv")
 
 
-@pytest.mark.realdata
-def test_real_faces_split_by_decade(real_data):
-    table = combine([utkface(real_data / "UTKFace")])
-    parts = split(table)
-    assert sum(len(part) for part in parts) == len(table)
-    assert [len(part) / len(table) for part in parts] == pytest.approx([0.8, 0.1, 0.1], abs=0.001)
-    shares = [(part["age"] // 10).value_counts(normalize=True) for part in parts]
-    assert (shares[0] - shares[2]).abs().max() < 0.002
-
-
 def test_combine_balances_sources():
     first = pd.DataFrame({"path": ["a", "b", "c"], "source": "x", "age": [1, 2, 3]})
     second = pd.DataFrame({"path": ["d"], "source": "y", "smile": ["smiling"]})
     assert "times" not in combine([first, second])
     assert combine([first, second], balance={"y": 10})["times"].tolist() == [1, 1, 1, 10]
     assert combine([first, second], balance="sources")["times"].tolist() == pytest.approx([2 / 3] * 3 + [2])
-
-
-def test_a_set_more_leaves_the_parts_of_the_others_as_they_were():
-    rows = np.arange(90)
-    first = pd.DataFrame({"path": [f"b/{row}.jpg" for row in rows], "source": "b", "age": rows % 80.0})
-    given = pd.DataFrame({"path": [f"a/{row}.jpg" for row in rows], "source": "a", "split": "train"})
-    without, with_more = (split(combine(tables), seed=3) for tables in ([first], [given, first]))
-    for before, after in zip(without, with_more, strict=True):
-        assert set(before["path"]) == set(after["path"][after["source"] == "b"])

@@ -146,3 +146,14 @@ def test_the_note_counts_the_images_of_the_tasks(parts):
 
     assert first("age", "gender").startswith("5 training, 5 validation and 3 test images; ")
     assert "4 validation and 3 test images (5, 5 and 3 with those of other tasks); " in first("gender")
+
+
+def test_the_note_says_where_copies_are(parts):
+    def told(*images):
+        numbered = zip(parts, ("train", "validation", "test"), images, strict=True)
+        rows = tuple(part.assign(split=name, image=numbers[: len(part)]) for part, name, numbers in numbered)
+        return notes_on(Experiment(tasks=("age",)), rows)[0].split("; ")[1]
+
+    assert notes_on(Experiment(tasks=("age",)), parts)[0].endswith("copies of one photo were not looked for")
+    assert told([0, 0, 1, 2, 3], [4, 5, 6, 7, 8], [9, 9, 10]) == "all copies of one photo are in one part"
+    assert ", but for 2 photos that the sets" in told([0, 0, 1, 2, 3], [4, 5, 6, 7, 8], [0, 9, 8])

@@ -122,6 +122,14 @@ def test_one_task_of_an_experiment_is_its_single_task_baseline(tmp_path, monkeyp
         run(several, table, tmp_path, tasks=["smile"])
 
 
+def test_a_task_that_no_training_image_labels_is_refused(faces, tmp_path):
+    smiling = faces.assign(smile="smiling")
+    with pytest.raises(UserError, match="no training image has a label of smile; add a set that has"):
+        Study((faces.drop(columns="smile", errors="ignore"), smiling, smiling), tmp_path).run(
+            Experiment(tasks=("gender", "smile"), frozen_epochs=0)
+        )
+
+
 def test_the_definition_of_a_task_of_ones_own_tells_runs_apart(tmp_path, no_new_tasks):
     table = pd.DataFrame({"path": ["a"], "source": "mine", "mood": 0.5, "smile": "smiling"})
 
