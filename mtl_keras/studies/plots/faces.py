@@ -22,25 +22,29 @@ def face_captions(predictions: pd.DataFrame, tasks: Sequence[Task]) -> list[Capt
     A label that differs stands in brackets. A number is wrong if it is further off than its task's `within`, and
     neither right nor wrong for a task without.
     """
-    named = {column: name for task in tasks for column, name in _names(task, tasks).items()}
+    named = {column: (task, name) for task in tasks for column, name in _names(task, tasks).items()}
     captions = []
     for _, row in predictions.iterrows():
-        lines = []
-        for task, column in ((task, column) for task in tasks for column in task.columns):
-            label, answer = row.get(column), row.get(f"{column}.class", row.get(f"{column}.value"))
-            if answer is None or pd.isna(answer):
-                continue
-            shown, right = _words(task, answer), None
-            text = f"{named[column]} {shown}".lstrip()
-            if pd.notna(label):
-                truth = _words(task, label)
-                text += f" ({truth})" if truth != shown else ""
-                if task.classes or task.within is not None:
-                    off = answer != label if task.classes else abs(kind_of(task).difference(label, answer))
-                    right = bool(off <= (task.within or 0))
-            lines.append((text, right))
-        captions.append([(text.replace("_", " "), right) for text, right in lines])
+        lines = (_line(row, column, *about) for column, about in named.items())
+        captions.append([line for line in lines if line])
     return captions
+
+
+def _line(row: pd.Series, column: str, task: Task, name: str) -> tuple[str, bool | None] | None:
+    """Return the line of one answer, after the name, and whether it is right; None where there is no answer."""
+    label, answer = row.get(column), row.get(f"{column}.class", row.get(f"{column}.value"))
+    if answer is None or pd.isna(answer):
+        return None
+    shown, right = _words(task, answer), None
+    text = f"{name} {shown}".lstrip()
+    if pd.notna(label):
+        truth = _words(task, label)
+        text += f" ({truth})" if truth != shown else ""
+        if task.classes:
+            right = answer == label
+        elif task.within is not None:
+            right = bool(abs(kind_of(task).difference(label, answer)) <= task.within)
+    return text.replace("_", " "), right
 
 
 def _names(task: Task, tasks: Sequence[Task]) -> dict[str, str]:
@@ -73,7 +77,7 @@ def face_grid(images: Sequence[np.ndarray], captions: Sequence[Caption], path: P
     with canvas(path, wide * across, 0.6 + height * math.ceil(max(1, len(images)) / across), note) as figure:
         for axis, image, caption in zip(panels(figure, len(images), across), images, captions, strict=True):
             axis.imshow(image, cmap="gray", vmin=0, vmax=255)
-            axis.set(xticks=[], yticks=[])
+            axis.set(xticks=[], yticks=[], anchor="N")
             wrong = any(right is False for _, right in caption)
             axis.spines[:].set(visible=True, color=VERMILION if wrong else "#D0D0D0", linewidth=3 if wrong else 1)
             for place, (text, right) in enumerate(caption):

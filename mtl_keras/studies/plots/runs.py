@@ -111,11 +111,10 @@ def _compare(axis: Axes, runs: pd.DataFrame, column: str) -> None:
     left, right = possible(column, near.min() - margin, near.max() + margin)
     for row, (value, low, high) in points.iterrows():
         marker, color = LOOKS[runs["group"][row]]
-        if value < left or value > right:
-            arrow, place, shift = (
-                ("\N{LEFTWARDS ARROW}", left, 4) if value < left else ("\N{RIGHTWARDS ARROW}", right, -4)
-            )
-            note_at(axis, arrow, (place, row), (shift, 0), color)
+        if value < left:
+            note_at(axis, "\N{LEFTWARDS ARROW}", (left, row), (4, 0), color)
+        elif value > right:
+            note_at(axis, "\N{RIGHTWARDS ARROW}", (right, row), (-4, 0), color)
         else:
             bounds = np.clip([low, high], left, right)
             axis.plot(bounds, [row, row], color=color, linewidth=3, alpha=0.45, solid_capstyle="round")

@@ -107,7 +107,7 @@ def heatmap(
         if not math.isnan(value):
             luminance = np.dot(image.cmap(scale(value))[:3], (0.3, 0.6, 0.1))
             ink = "white" if luminance < 0.5 and not hatched.iloc[row, column] else INK
-            note_at(axis, f"{value:.1f}", (column, row), (0, 1), ink, 11 * size)
+            note_at(axis, f"{value:.{1 if end >= 5 else 2}f}", (column, row), (0, 1), ink, 11 * size)
             note_at(axis, f"{counts.iloc[row, column]:,.0f}", (column, row), (0, -1), ink, 8 * size)
     for line, cells in ((axis.axhline, len(values)), (axis.axvline, len(values.columns))):
         for place in range(1, cells):
