@@ -331,7 +331,8 @@ def test_the_note_on_captions_fits_their_tasks():
     assert plots.note_on(right, [GENDER, AGE]).endswith("crossed: wrong, or age over 5 years off")
     assert plots.note_on(right, [AGE, HEAD_POSE]).endswith("crossed: age over 5 years off")
     assert plots.note_on(right, [Task("mood", "regression", within=0.5)]).endswith("crossed: mood over 0.5 off")
-    assert plots.note_on(unknown, [AGE]) == "answers; nothing says whether they are right"
+    assert plots.note_on(unknown, [AGE]) == "answers; these faces have no labels of such tasks"
+    assert plots.note_on([[("yaw 3 (4)", None)]], [HEAD_POSE]) == "answer (label, where it differs)"
 
 
 def test_captions_judge_a_number_by_its_task_alone():

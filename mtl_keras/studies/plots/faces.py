@@ -63,8 +63,10 @@ def _words(task: Task, answer: str | float) -> str:
 
 def note_on(captions: Iterable[Caption], tasks: Iterable[Task]) -> str:
     """Return what a reader must know of these captions."""
-    if all(right is None for caption in captions for _, right in caption):
-        return "answers; nothing says whether they are right"
+    lines = [line for caption in captions for line in caption]
+    if all(right is None for _, right in lines):
+        labelled = any(text.endswith(")") for text, _ in lines)
+        return "answer (label, where it differs)" if labelled else "answers; these faces have no labels of such tasks"
     bounds = [f"{task.name} over {task.within:g} {task.unit}".strip() for task in tasks if task.within is not None]
     wrong = ["wrong" for task in tasks if task.classes][:1] + [f"{bound} off".replace("_", " ") for bound in bounds]
     return f"answer (label, where it differs); framed and crossed: {', or '.join(wrong)}"
