@@ -2,7 +2,7 @@
 
 python experiments/facenet_utk.py
 
-    renders 2,400 labelled cartoon faces and trains a small network on them: about 13 minutes on two cores.
+    renders 2,400 labelled cartoon faces and trains a small network on them: less than four minutes on two cores.
 
 python experiments/facenet_utk.py --data UTKFace --weights 20180408-102900
 

@@ -113,8 +113,9 @@ def test_the_loss_is_of_all_tasks_only_where_there_are_several(tmp_path, drawn):
 
 
 def test_a_loss_that_became_nan_and_a_best_first_epoch_can_be_drawn(tmp_path, drawn):
-    broken = history(6).assign(loss=np.nan, val_loss=np.inf, val_age_mae=[0.0, 9, 9, 9, 9, 9])
+    broken = history(6).assign(loss=[3, 2, *[np.nan] * 4], val_loss=np.inf, val_age_mae=[0.0, 9, 9, 9, 9, 9])
     plots.learning_curves({"broken": broken}, tmp_path / "curves.png")
+    plots.learning_curves({"broken": broken.assign(loss=np.nan)}, tmp_path / "curves.png")
     age = drawn[0].axes[1]
     (dot,) = [line for line in age.lines if line.get_marker() == "o"]
     assert age.get_ylim()[0] <= dot.get_ydata()[0] == 0, "its best epoch is inside, though the first epochs are not"

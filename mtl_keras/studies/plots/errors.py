@@ -84,7 +84,7 @@ def confusion_matrices(predictions: pd.DataFrame, tasks: Iterable[Task], path: P
     with canvas(path, width, 0.6 + sum(heights or [2]), "percent of the row, below it the number of images") as figure:
         parts = figure.subfigures(len(lines), 1, squeeze=False, height_ratios=heights)[:, 0] if lines else []
         for part, line in zip(parts, lines, strict=True):
-            widths = [_matrix_size(task)[0] for task in line]
+            widths = [_cell(task) * task.size for task in line]
             for axis, task in zip(
                 part.subplots(1, len(line), squeeze=False, width_ratios=widths)[0], line, strict=True
             ):
