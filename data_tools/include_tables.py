@@ -68,7 +68,8 @@ def by_group(table: pd.DataFrame) -> str:
             means = []
             for column, (_, _, factor, _) in shown.items():
                 known = rows[rows[column].notna()]
-                means.append(f"{factor * (known[column] * known['n']).sum() / known['n'].sum():.1f}")
+                images = known.get(f"{column.split('.')[0]}.n", known["n"])
+                means.append(f"{factor * (known[column] * images).sum() / images.sum():.1f}")
             lines.append((f"{axis.replace('_band', '')} {group}", f"{rows['n'].sum():,}", *means))
     return markdown(lines)
 

@@ -2,7 +2,7 @@
 
 python experiments/facenet_utk.py
 
-    renders 2,400 labelled cartoon faces and trains a small network on them: about 13 minutes on two cores.
+    renders 2,400 labelled cartoon faces and trains a small network on them: less than four minutes on two cores.
 
 python experiments/facenet_utk.py --data UTKFace --weights 20180408-102900
 
@@ -32,17 +32,20 @@ REPORTED = (
 VARIANTS = {"without border": {"border": 0}, "without error of the age": {"age_error_weight": 0.0}}
 # UTKFace's crops are tighter than those of FaceNet's training; a mirrored border shows it faces of a familiar size.
 REAL = Experiment(border=16, epochs=9)
-# Without weights to start from, a small network and small pictures make a few minutes do.
+# Without weights to start from, a small network and smaller pictures make a few minutes do: drawings, unchanged, are
+# learned in eight epochs. Chosen on the validation split, where 20 epochs of changed pictures of 48 pixels do as well.
 RENDERED = Experiment(
     backbone="bknet",
+    image_size=36,
     frozen_epochs=0,
-    epochs=20,
+    epochs=8,
     batch_size=32,
-    learning_rate=1e-3,
+    learning_rate=1.5e-3,
     trunk_rate=1.0,
-    ema=0.99,
-    dropout=0.3,
-    patience=20,
+    ema=0.97,
+    dropout=0.1,
+    augment=False,
+    patience=8,
 )
 
 

@@ -11,26 +11,52 @@ AGE_BANDS = (0, 10, 20, 30, 40, 50, 60, 117)
 GROUPS = ("gender", "ethnicity", "age_band")
 
 
-def by_group(answered_table: pd.DataFrame, tasks: Iterable[Task], keys: Iterable[str] = GROUPS) -> pd.DataFrame:
+def by_group(
+    answered_table: pd.DataFrame, tasks: Iterable[Task], keys: Iterable[str] = GROUPS, at_least: int = 0
+) -> pd.DataFrame:
     """Return each task's metrics by gender, ethnicity and age band, as far as those are labelled: the fairness table.
 
-    `keys` are the labels to group by; a row that lacks one of them is in no group.
+    `keys` are the labels to group by; a row that lacks one of them is in no group. `n` is the number of a group's
+    images, `age.n` that of its images with a label of the task. With `at_least`, groups are made larger until half of
+    them hold as many images: neighboring age bands are joined, and where a single one is left, the last of the other
+    keys is left out.
     """
-    bands = [f"{low}-{high - 1}" for low, high in zip(AGE_BANDS[:-1], AGE_BANDS[1:], strict=True)]
-    table = answered_table.copy()
-    if "age" in table:
-        table["age_band"] = pd.cut(table["age"], AGE_BANDS, right=False, labels=bands).astype(object)
-    keys = [key for key in keys if key in table and table[key].notna().any()]
+    labels = {"age_band": "age"}
+    keys = [key for key in keys if answered_table.get(labels.get(key, key), pd.Series(dtype=object)).notna().any()]
     if not keys:
         return pd.DataFrame(columns=["n"])
+    keys, edges = _large(answered_table, keys, at_least)
     rows = []
-    for group, members in table.groupby(keys, sort=True):
+    for group, members in _banded(answered_table, edges).groupby(keys, sort=True, observed=True):
         plain = metrics_with_intervals(members, tasks, resamples=0)
-        rows.append(
-            {
-                **dict(zip(keys, group, strict=True)),
-                "n": len(members),
-                **{k: v for k, v in plain.items() if not k.endswith(".n")},
-            }
-        )
+        rows.append({**dict(zip(keys, group, strict=True)), "n": len(members), **plain})
     return pd.DataFrame(rows)
+
+
+def _banded(table: pd.DataFrame, edges: Iterable[int]) -> pd.DataFrame:
+    """Return the table with the age band, such as "20-29", of each row that has an age."""
+    if "age" not in table:
+        return table
+    edges = [*edges]
+    bands = [f"{low}-{high - 1}" for low, high in zip(edges[:-1], edges[1:], strict=True)]
+    return table.assign(age_band=pd.cut(table["age"], edges, right=False, labels=bands).astype(object))
+
+
+def _large(table: pd.DataFrame, keys: list[str], at_least: int) -> tuple[list[str], list[int]]:
+    """Return the keys to group by and the edges of the age bands, so that half of the groups hold enough images."""
+    people = [key for key in keys if key != "age_band"]
+    ages = table["age"] if "age_band" in keys else pd.Series(0, table.index)
+    bands = pd.cut(ages, AGE_BANDS, right=False, labels=AGE_BANDS[:-1])
+    members = table.assign(band=bands, everybody=0).groupby([*people, "everybody", "band"], observed=False).size()
+    counts = members.unstack("band")  # groups of people x age bands
+    counts = counts[counts.sum(axis=1) > 0]
+    edges, joined = [AGE_BANDS[0]], 0
+    for low, high in zip(AGE_BANDS[:-1], AGE_BANDS[1:], strict=True):
+        joined = joined + counts[low]
+        if (joined >= at_least).mean() >= 0.5:
+            edges.append(high)
+            joined = 0
+    if len(edges) == 1 and people:
+        return _large(table, [key for key in keys if key != people[-1]], at_least)
+    # What is left over joins the band before it.
+    return keys, [*edges[:-1], AGE_BANDS[-1]] if len(edges) > 1 else [AGE_BANDS[0], AGE_BANDS[-1]]

@@ -19,7 +19,7 @@ from mtl_keras.kinds import kind_of
 from mtl_keras.studies import provenance, results
 from mtl_keras.studies.averaging import AVERAGED, average_weights
 from mtl_keras.studies.costs import compare_costs
-from mtl_keras.studies.cross_validation import check_folds, cross_validate
+from mtl_keras.studies.cross_validation import check_folds, cross_validate, plan_folds
 from mtl_keras.studies.diverged import DivergedRun
 from mtl_keras.studies.network import build, composition_of
 from mtl_keras.studies.plan import Comparison
@@ -27,7 +27,7 @@ from mtl_keras.studies.plots.folder import all_drawn, draw
 from mtl_keras.studies.report import Report, notes_on
 from mtl_keras.studies.rows import labelled_rows, unlabelled, with_balance
 from mtl_keras.studies.runs import Run
-from mtl_keras.studies.seeds import more_seeds
+from mtl_keras.studies.seeds import more_seeds, with_seeds
 from mtl_keras.studies.settings import Experiment, check, with_tasks
 from mtl_keras.studies.stages import Stage
 from mtl_keras.studies.study import Study
@@ -57,8 +57,12 @@ def compare(
     changed = usable(experiment, variants if comparison.variants else {}, study.parts[0])
     shown = {task.name: task for settings in (experiment, *changed) for task in settings.chosen_tasks()}
     report = Report(study, list(shown.values()), notes_on(experiment, study.parts), comparison.cross_validation)
-    multi, best = train_multi_task(report, experiment, reported, elsewhere)
     singles = single_task_settings(experiment, comparison)
+    small = smaller(experiment, comparison)
+    study.plan([*with_seeds([experiment, *singles], comparison.seeds), *changed, *small])
+    if comparison.cross_validation.folds:
+        plan_folds(study, experiment, table, comparison.cross_validation)
+    multi, best = train_multi_task(report, experiment, reported, elsewhere)
     train_single_task(report, experiment, multi, singles)
     for variant in changed:
         # Their curves would be too many to tell apart.
@@ -67,8 +71,8 @@ def compare(
         for row in more_seeds(study, (experiment, *singles), comparison.seeds):
             report.seeds.append(row)
             report.write()
-    if comparison.small and comparison.small != experiment.backbone:
-        report.train(replace(experiment, backbone=comparison.small))
+    for settings in small:
+        report.train(settings)
     draw(report.runs, best, experiment, out)
     about = {"settings": experiment, "comparison": comparison, **provenance_of(study, experiment, table)}
 
@@ -137,6 +141,12 @@ def single_task_settings(experiment: Experiment, comparison: Comparison) -> list
     if len(experiment.tasks) < 2 or comparison.single_task == "none" or not (epochs or experiment.frozen_epochs):
         return []
     return [replace(with_tasks(experiment, (name,)), epochs=epochs) for name in experiment.tasks]
+
+
+def smaller(experiment: Experiment, comparison: Comparison) -> list[Experiment]:
+    """Return the settings with the comparison's smaller backbone, if it has another one than the experiment."""
+    other = comparison.small and comparison.small != experiment.backbone
+    return [replace(experiment, backbone=comparison.small)] if other else []
 
 
 def check_data(experiment: Experiment, comparison: Comparison, table: pd.DataFrame) -> None:

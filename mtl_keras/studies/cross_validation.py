@@ -4,6 +4,7 @@ import gc
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 
 import keras
 import numpy as np
@@ -60,7 +61,6 @@ def cross_validate(
     check_folds(experiment, table, how)
     tasks = experiment.chosen_tasks()
     measured = measured_tasks(experiment, table, how)
-    singles = [with_tasks(experiment, (name,)) for name in measured] if len(tasks) > 1 else []
     stratify = tuple(task.name for task in tasks if task.name in table)
     rows, total = [], how.repeats * how.folds
     with tqdm(total=total, desc="cross-validation", unit="fold", disable=total < 2) as bar:
@@ -69,17 +69,36 @@ def cross_validate(
             for fold, (rest, held) in enumerate(folds(table, how.folds, seed, stratify, how.fold_source)):
                 parts = (rest, held, held) if how.stop_on_fold else (*split(rest, (0.9, 0.1, 0.0), seed)[:2], held)
                 place = {"repeat": repeat + 1, "fold": fold + 1}
-                variant = f"repeat {repeat + 1} fold {fold + 1}"
-                for networks, members in ((ONE, [experiment]), (SEVERAL, singles)):
-                    # Fitted to the validation rows, it must not be measured on them.
-                    refit = experiment.refit and not how.stop_on_fold
-                    changed = [replace(member, seed=seed, variant=variant, refit=refit) for member in members]
-                    runs = [of_one_fold(study.on(parts), member) for member in changed]
+                for networks, members in networks_of_fold(experiment, measured, how, repeat, fold).items():
+                    runs = [of_one_fold(study.on(parts), member) for member in members]
                     if runs:
                         rows.append({**place, "networks": networks, "images": len(held), **summed(runs, measured)})
                 write_table(pd.DataFrame(rows), study.out / "folds.csv")
                 after_fold()
                 bar.update()
+
+
+def networks_of_fold(
+    experiment: Experiment, measured: list[str], how: CrossValidation, repeat: int, fold: int
+) -> dict[str, list[Experiment]]:
+    """Return the settings of the networks that are trained on a fold's other rows."""
+    singles = [with_tasks(experiment, (name,)) for name in measured] if len(experiment.tasks) > 1 else []
+    # Fitted to the validation rows, it must not be measured on them.
+    refit, variant = experiment.refit and not how.stop_on_fold, f"repeat {repeat + 1} fold {fold + 1}"
+    return {
+        networks: [replace(each, seed=experiment.seed + repeat, variant=variant, refit=refit) for each in members]
+        for networks, members in ((ONE, [experiment]), (SEVERAL, singles))
+    }
+
+
+def plan_folds(study: Study, experiment: Experiment, table: pd.DataFrame, how: CrossValidation) -> None:
+    """Count the runs of all folds among those whose progress the study tells."""
+    measured = measured_tasks(experiment, table, how)
+    # Of all rows, of which the study's own training rows are a part.
+    share = (1 - 1 / how.folds) * (1 if how.stop_on_fold else 0.9) * len(table) / len(study.parts[0])
+    for repeat, fold in product(range(how.repeats), range(how.folds)):
+        for members in networks_of_fold(experiment, measured, how, repeat, fold).values():
+            study.plan(members, share)
 
 
 def measured_tasks(experiment: Experiment, table: pd.DataFrame, how: CrossValidation) -> list[str]:

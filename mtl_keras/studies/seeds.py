@@ -18,15 +18,22 @@ def more_seeds(study: Study, several: Iterable[Experiment], seeds: int) -> Itera
 
     The split stays that of the first seed. A run that diverges has a row without figures.
     """
-    for settings in several:
-        for seed in range(settings.seed, settings.seed + seeds):
-            other = settings if seed == settings.seed else replace(settings, seed=seed, variant=f"seed {seed}")
-            try:
-                rows = [run.row for run in study.run(other)]
-            except DivergedRun as error:
-                print(error)
-                rows = [*(run.row for run in error.finished), error.row]
-            yield from ({**row, "run": row["run"].removesuffix(f", seed {seed}")} for row in rows)
+    for settings in with_seeds(several, seeds):
+        try:
+            rows = [run.row for run in study.run(settings)]
+        except DivergedRun as error:
+            print(error)
+            rows = [*(run.row for run in error.finished), error.row]
+        yield from ({**row, "run": row["run"].removesuffix(f", {settings.variant}")} for row in rows)
+
+
+def with_seeds(several: Iterable[Experiment], seeds: int) -> list[Experiment]:
+    """Return each of the settings as it is, and with further seeds up to that many."""
+    return [
+        replace(settings, seed=settings.seed + more, variant=f"seed {settings.seed + more}") if more else settings
+        for settings in several
+        for more in range(seeds)
+    ]
 
 
 def seed_statistics(rows: Iterable[dict], columns: list[str]) -> list[str]:

@@ -1,7 +1,7 @@
 """A study: the runs of one split of a label table, each in two stages, and what is the same for all of them."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -12,6 +12,7 @@ import pandas as pd
 from mtl_keras.data.audit import tell
 from mtl_keras.data.augment import augmentation
 from mtl_keras.data.derive import derived
+from mtl_keras.data.sampling import length, times_of
 from mtl_keras.data.split import split
 from mtl_keras.errors import UserError
 from mtl_keras.evaluation.metrics import metrics_with_intervals
@@ -21,8 +22,9 @@ from mtl_keras.models.weights import find_weights, sha256
 from mtl_keras.studies import runs
 from mtl_keras.studies.diverged import DivergedRun
 from mtl_keras.studies.network import FROZEN_BATCH, build, precision, train_heads, train_network
+from mtl_keras.studies.progress import Progress
 from mtl_keras.studies.provenance import data_fingerprint
-from mtl_keras.studies.rows import label_part, labelled_rows, unlabelled
+from mtl_keras.studies.rows import label_part, labelled_rows, unlabelled, with_balance
 from mtl_keras.studies.runs import HISTORY, Run
 from mtl_keras.studies.settings import Experiment, check, label_of, last_stage, name_of, with_tasks
 from mtl_keras.studies.shared_features import SharedFeatures, network_name, shared_features
@@ -30,7 +32,7 @@ from mtl_keras.tasks import BUILT_IN
 from mtl_keras.training import distribute, model_folder
 from mtl_keras.training.divergence import Diverged
 from mtl_keras.training.model import MultiTaskModel
-from mtl_keras.training.resume import seconds_before
+from mtl_keras.training.resume import epochs_done, seconds_before
 
 # What of the settings only the other stage uses: changing it must not make the frozen one start anew.
 UNUSED_BY_FROZEN = {
@@ -77,6 +79,7 @@ class Study:
         self.frozen_trunks: dict[str, None] = {}
         # What its runs that diverged say, by their folder.
         self.diverged: dict[Path, DivergedRun] = {}
+        self.progress = Progress()
         self._data: dict[tuple[str, ...], str] = {}
         self._weights: dict[str, str] = {}
         self._features: dict[tuple, SharedFeatures] = {}
@@ -84,8 +87,25 @@ class Study:
     def on(self, parts: tuple[pd.DataFrame, ...]) -> "Study":
         """Return a study of other rows that has the same folder."""
         other = Study(parts, self.out, self.resume)
-        other._weights, other.diverged = self._weights, self.diverged
+        other._weights, other.diverged, other.progress = self._weights, self.diverged, self.progress
         return other
+
+    def plan(self, several: Iterable[Experiment], share: float = 1.0) -> None:
+        """Count the runs of these settings among those whose progress is told, and those that are finished before.
+
+        `share` is that of the training rows that they see.
+        """
+        images: dict[tuple, float] = {}
+        for settings in several:
+            key = (settings.tasks, settings.balance)
+            if key not in images:
+                rows = labelled_rows(with_balance(settings, self.parts[0]), settings.chosen_tasks())
+                images[key] = share * length(times_of(rows))
+            frozen = [replace(settings, **UNUSED_BY_FROZEN)] if settings.frozen_epochs else []
+            for stage in [*frozen, *([settings] if settings.epochs else [])]:
+                self.progress.plan(stage, (stage.epochs or stage.frozen_epochs) * images[key])
+                if known := self.find_run(stage):
+                    self.progress.finished(stage, known.row.get("seconds"))
 
     def run(self, settings: Experiment, needs_model: bool = False) -> list[Run]:
         """Return the run of each stage that the settings ask for, and train those that are not there.
@@ -183,18 +203,25 @@ class Study:
 
     def _finished(self, settings: Experiment, needs_model: bool, train: Callable[[Experiment, Path], Run]) -> Run:
         """Return the run of the settings' last stage, trained now if it is not there."""
-        known = self.find_run(settings, needs_model)
+        name = label_of(settings, last_stage(settings))
+        if known := self.find_run(settings, needs_model):
+            print(f"{name}: finished before")
+            self.progress.finished(settings, known.row.get("seconds"))
+            return known
         if before := self.diverged.get(self._folder(settings)):
             raise before
-        print(f"{label_of(settings, last_stage(settings))}: {'finished before' if known else 'training'}")
-        if known:
-            return known
         folder = self.start_run(settings)
+        done = epochs_done(folder / "backup") / (settings.epochs or settings.frozen_epochs)
+        print(f"{name}: training{self.progress.words(settings, done)}", flush=True)
+        started = time.perf_counter()
         try:
-            return train(settings, folder)
+            trained = train(settings, folder)
         except Diverged as error:
+            self.progress.finished(settings, None)
             self.diverged[folder] = DivergedRun(settings, error)
             raise self.diverged[folder] from None
+        self.progress.finished(settings, (time.perf_counter() - started) / (1 - done) if done < 1 else None)
+        return trained
 
     def _train_frozen(self, settings: Experiment, folder: Path) -> Run:
         """Train the heads on features of the frozen trunk, also on those of the mirrored images."""

@@ -90,12 +90,15 @@ class MultiTaskModel(Trainer):
         return Trainer(self.tasks, self._network.common, self._network.outputs, "heads")
 
     def first_maps(self, images):
-        """Return the maps (B, H, W, F) that the first trunk sees first of images, or None where it names none."""
+        """Return the pixels (B, S, S, C) that reach the first trunk of images, and the first maps (B, H, W, F) of them.
+
+        None where the trunk names no such maps.
+        """
         if not self._network.maps:
             return None
         trunk = self.trunks[0]
         seen = keras.Model(self._network.inputs, self._network.normalized)(images)
-        return keras.Model(trunk.inputs[0], trunk.get_layer(self._network.maps).output)(seen)
+        return seen, keras.Model(trunk.inputs[0], trunk.get_layer(self._network.maps).output)(seen)
 
     # === Config ===
     def get_config(self):

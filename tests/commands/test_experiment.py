@@ -108,7 +108,7 @@ def test_bknet_from_three_rendered_sets_to_table(experiment, tmp_path):
 @pytest.mark.slow
 def test_gender_and_eyeglasses_from_drawings_to_another_set(tmp_path):
     write_faces(tmp_path / "others", LAYOUTS["celeba_crops"], 40, seed=9)
-    tiny = ["--rendered-faces", "60", "--epochs", "1", "--folds", "0", "--test-data", "others", "--out", "out"]
+    tiny = ["--rendered-faces", "60", "--epochs", "1", "--variants", "--test-data", "others", "--out", "out"]
     # As its users call it, in a process of its own.
     command = [sys.executable, str(ROOT / "experiments" / "gender_eyeglasses.py"), *tiny]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=500)

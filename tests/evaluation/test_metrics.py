@@ -248,6 +248,33 @@ def test_groups_by_chosen_labels(answers):
     assert by_group(answers, [AGE], ["smile"]).empty
 
 
+def test_groups_grow_until_half_of_them_hold_enough_images(answers):
+    def sizes(rows, at_least):
+        found = by_group(rows, [AGE], at_least=at_least)
+        return found, (found["n"] >= at_least).mean()
+
+    fine, whole = by_group(answers, [AGE]), answers.dropna(subset=["age", "gender", "ethnicity"])
+    assert by_group(answers, [AGE], at_least=1)["age_band"].nunique() <= fine["age_band"].nunique()
+    for at_least in (5, 10):
+        found, enough = sizes(answers, at_least)
+        assert enough >= 0.5 and found["n"].sum() == len(whole)
+        ends = sorted(tuple(map(int, band.split("-"))) for band in found["age_band"].unique())
+        assert ends[0][0] == 0 and ends[-1][1] == 116, "bands cover all ages"
+        assert all(one[1] + 1 == other[0] for one, other in zip(ends, ends[1:], strict=False))
+        assert len(ends) < fine["age_band"].nunique()
+    # With a single band left, ethnicities are not told apart, then genders.
+    few, _ = sizes(whole[:40], 15)
+    assert "ethnicity" not in few and few["gender"].nunique() == 2 and few["n"].sum() == 40
+    least, _ = sizes(whole[:12], 10)
+    assert list(least.columns[:2]) == ["age_band", "n"] and least["n"].tolist() == [12]
+    assert by_group(whole[:3], [AGE], at_least=10)["n"].tolist() == [3]
+
+
+def test_a_group_counts_the_labels_of_each_task(answers):
+    found = by_group(answers.assign(age=answers["age"].where(answers.index % 2 == 0)), [AGE, GENDER], ["gender"])
+    assert (found["age.n"] < found["n"]).all() and found["gender.n"].tolist() == found["n"].tolist()
+
+
 def test_labels_that_are_all_missing_make_no_groups(answers):
     without = answers.assign(age=np.nan, ethnicity=None)
     assert by_group(without, [GENDER])["gender"].tolist() == ["female", "male"]

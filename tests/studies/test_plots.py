@@ -1,18 +1,22 @@
 """The figures say what their data say: checked on what was drawn, not on how it looks."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
 from mtl_keras import colors
 from mtl_keras.errors import UserError
+from mtl_keras.evaluation.groups import by_group
+from mtl_keras.kinds import add_task
 from mtl_keras.studies import plots
-from mtl_keras.tasks import AGE, ETHNICITY, GENDER, HEAD_POSE, Task
+from mtl_keras.tasks import AGE, AGE_GROUP, ETHNICITY, GENDER, HEAD_POSE, SMILE, Task
 
 FACES = [np.full((24, 24, 3), 40 * shade, np.uint8) for shade in range(6)]
 
@@ -43,7 +47,7 @@ def predictions(images: int = 400) -> pd.DataFrame:
 
 def history(epochs: int) -> pd.DataFrame:
     fall = 1 / np.arange(1.0, epochs + 1)
-    table = pd.DataFrame({"epoch": np.arange(1, epochs + 1), "loss": fall, "val_loss": fall + 0.1, "age_loss": fall})
+    table = pd.DataFrame({"epoch": np.arange(epochs), "loss": fall, "val_loss": fall + 0.1, "age_loss": fall})
     return table.assign(age_mae=9 * fall, val_age_mae=9 * fall + 1, learning_rate=1e-3)
 
 
@@ -74,6 +78,7 @@ def test_learning_curves_show_each_run_in_its_color_and_mark_its_best_epoch(tmp_
     loss, age, accuracy = drawn[0].axes
     assert [axis.get_title(loc="left") for axis in drawn[0].axes][1:] == ["Age MAE (years)", "Gender accuracy (%)"]
     lines = {line.get_linestyle(): line for line in age.lines if len(line.get_xdata())}
+    # The first epoch is 0 in the file and 1 on the screen, in the progress bar and here.
     assert list(lines["-"].get_ydata()) == [5, 3, 4, 6] and list(lines["-"].get_xdata()) == [1, 2, 3, 4]
     assert lines["--"].get_ydata() == pytest.approx([9, 4.5, 3, 2.25])
     dots = [(line.get_xdata()[0], line.get_ydata()[0]) for line in age.lines if line.get_marker() == "o"]
@@ -98,6 +103,22 @@ def test_learning_curves_of_a_single_epoch_are_visible(tmp_path, drawn):
     check_png(tmp_path / "curves.png", 11)
     plots.learning_curves({"stopped": history(0)}, tmp_path / "curves.png")
     assert "Nothing to show" in texts(drawn[1])[0]
+
+
+def test_the_loss_is_of_all_tasks_only_where_there_are_several(tmp_path, drawn):
+    alone = history(2)
+    plots.learning_curves({"alone": alone}, tmp_path / "curves.png")
+    plots.learning_curves({"both": alone.assign(gender_loss=0.5)}, tmp_path / "curves.png")
+    assert [figure.axes[0].get_title(loc="left") for figure in drawn] == ["Loss", "Loss, all tasks together"]
+
+
+def test_a_loss_that_became_nan_and_a_best_first_epoch_can_be_drawn(tmp_path, drawn):
+    broken = history(6).assign(loss=[3, 2, *[np.nan] * 4], val_loss=np.inf, val_age_mae=[0.0, 9, 9, 9, 9, 9])
+    plots.learning_curves({"broken": broken}, tmp_path / "curves.png")
+    plots.learning_curves({"broken": broken.assign(loss=np.nan)}, tmp_path / "curves.png")
+    age = drawn[0].axes[1]
+    (dot,) = [line for line in age.lines if line.get_marker() == "o"]
+    assert age.get_ylim()[0] <= dot.get_ydata()[0] == 0, "its best epoch is inside, though the first epochs are not"
 
 
 # === Ages ===
@@ -142,6 +163,13 @@ def test_age_scatter_counts_and_brackets_each_decade(tmp_path, drawn):
     assert not any(bar.get_hatch() for bar in decades.patches)
 
 
+def test_ages_answered_below_zero_are_shown(tmp_path, drawn):
+    table = pd.DataFrame({"age": [1.0, 30.0], "age.value": [-3.0, 31.0]})
+    plots.age_scatter(table, tmp_path / "age.png")
+    scatter = drawn[0].axes[0]
+    assert scatter.get_ylim() == (-10, 40) and scatter.collections[0].get_array().sum() == 2
+
+
 @pytest.mark.parametrize("table", [pd.DataFrame(), pd.DataFrame({"age": [np.nan], "age.value": [3.0]})])
 def test_age_scatter_without_labels_says_so(tmp_path, drawn, table):
     plots.age_scatter(table, tmp_path / "age.png")
@@ -154,7 +182,7 @@ def test_one_image_is_enough(tmp_path):
     plots.age_scatter(row, tmp_path / "age.png")
     plots.confusion_matrices(row, [AGE, GENDER], tmp_path / "confusion.png")
     check_png(tmp_path / "age.png", 12)
-    check_png(tmp_path / "confusion.png", 4.2)
+    check_png(tmp_path / "confusion.png", 4.57)
 
 
 # === Confusions ===
@@ -165,7 +193,7 @@ def test_confusion_matrix_has_rows_of_percent_and_counts(tmp_path, drawn):
     answers = ["male"] * 3 + ["female"] * 3 + [None, "male"]
     table = pd.DataFrame({"gender": labels, "gender.class": answers})
     plots.confusion_matrices(table, [AGE, GENDER, ETHNICITY, HEAD_POSE], tmp_path / "confusion.png")
-    check_png(tmp_path / "confusion.png", 4.2, 3.9)
+    check_png(tmp_path / "confusion.png", 4.57, 3.9)
     (axis,) = drawn[0].axes
     assert axis.get_title(loc="left") == "Gender: 83.3 % right"
     cells = {(text.xy, text.get_text()) for text in axis.texts}
@@ -181,6 +209,18 @@ def test_a_class_without_images_is_hatched_and_has_no_percent(tmp_path, drawn):
     assert {text.xy[1] for text in axis.texts} == {0, 2}
     hatched = {round(patch.get_y() + 0.5) for patch in axis.patches if patch.get_hatch()}
     assert hatched == {1, 3, 4}
+
+
+def test_long_names_of_classes_are_turned_and_small_cells_have_small_numbers(tmp_path, drawn):
+    many = Task("person", "categorical", classes=tuple(f"a long name, number {i}" for i in range(14)))
+    names = ["a long name, number 3", "a long name, number 4"]
+    table = pd.DataFrame({"person": names, "person.class": names, "gender": ["male", "female"]})
+    table["gender.class"] = table["gender"]
+    plots.confusion_matrices(table, [many, GENDER], tmp_path / "confusion.png")
+    person, gender = drawn[0].axes
+    assert {label.get_rotation() for label in person.get_xticklabels()} == {90}
+    assert {label.get_rotation() for label in gender.get_xticklabels()} == {0}
+    assert max(text.get_fontsize() for text in person.texts) < 9 < max(text.get_fontsize() for text in gender.texts)
 
 
 def test_confusion_matrices_without_a_categorical_task_say_so(tmp_path, drawn):
@@ -200,17 +240,43 @@ def groups() -> pd.DataFrame:
 def test_fairness_orders_groups_and_bands_and_hatches_small_cells(tmp_path, drawn):
     plots.fairness(groups(), tmp_path / "fairness.png")
     check_png(tmp_path / "fairness.png", 7)
-    age, gender = drawn[0].axes
+    age, gender = drawn[0].axes[:2]
     assert [label.get_text() for label in age.get_xticklabels()] == ["3-19", "20-29", "100-116"]
     assert [label.get_text() for label in age.get_yticklabels()] == ["male, white", "female, asian"]
     assert {(text.xy, text.get_text()) for text in gender.texts} >= {((1, 0), "95.0"), ((1, 0), "40"), ((1, 1), "50.0")}
     hatched = {(round(patch.get_x() + 0.5), round(patch.get_y() + 0.5)) for patch in age.patches}
     assert hatched == {(2, 0), (0, 1), (2, 1)}, "three images, or none"
-    colored = age.images[0]
-    assert colored.norm.vmin == 2 and colored.norm.vmax == 4, "a cell of three images does not stretch the colors"
+    mean = (3 * 9 + 40 * 2 + 30 * 4 + 12 * 3) / 85
+    assert (age.images[0].norm.vmin, age.images[0].norm.vmax) == (0, pytest.approx(2 * mean))
     for axis, worse, better in ((age, 4.0, 2.0), (gender, 50.0, 95.0)):
         image = axis.images[0]
         assert sum(image.cmap(image.norm(worse))[:3]) < sum(image.cmap(image.norm(better))[:3]), "darker is worse"
+
+
+def test_near_figures_have_near_colors(tmp_path, drawn):
+    rows = [("female", 400, 0.93, 9.3), ("male", 500, 0.96, 9.6)]
+    table = pd.DataFrame(rows, columns=["gender", "n", "gender.accuracy", "age.mae"])
+    plots.fairness(table, tmp_path / "fairness.png")
+    check_png(tmp_path / "fairness.png", 7)
+    accuracy, age, *bars = drawn[0].axes
+    for axis, values in ((accuracy, (93, 96)), (age, (9.3, 9.6))):
+        image = axis.images[0]
+        one, other = (np.array(image.cmap(image.norm(value))[:3]) for value in values)
+        assert np.abs(one - other).max() < 0.1
+        assert [label.get_text() for label in axis.get_xticklabels()] == ["all images"]
+    # The scale stands beside each, with a line at the figure of all images.
+    ends = [bar.get_ylim() for bar in bars]
+    assert ends == [(0, 100), (0, pytest.approx(2 * (400 * 9.3 + 500 * 9.6) / 900))]
+    assert bars[0].lines[-1].get_ydata()[0] == pytest.approx(100 * (400 * 0.93 + 500 * 0.96) / 900)
+
+
+def test_a_cell_counts_the_labels_of_its_own_task(tmp_path, drawn):
+    rows = [("female", 40, 0.9, 40, 3.0, 4), ("male", 40, 0.9, 40, 3.0, 36)]
+    columns = ["gender", "n", "gender.accuracy", "gender.n", "age.mae", "age.n"]
+    plots.fairness(pd.DataFrame(rows, columns=columns), tmp_path / "fairness.png")
+    gender, age = drawn[0].axes[:2]
+    assert [text.get_text() for text in age.texts] == ["3.0", "36", "3.0", "4"], "males first"
+    assert [round(patch.get_y() + 0.5) for patch in age.patches] == [1] and not gender.patches
 
 
 @pytest.mark.parametrize("absent", [["gender"], ["ethnicity"], ["gender", "ethnicity"], ["age_band"]])
@@ -248,6 +314,28 @@ def test_captions_say_what_is_wrong():
     assert captions[3] == [("age 30", True)]
 
 
+def test_captions_name_outputs_and_what_a_class_does_not_tell():
+    mask = Task("wears_mask", "categorical", classes=("no", "yes"))
+    table = pd.DataFrame({"wears_mask.class": ["no"], "age_group.class": ["24-39"], "smile.class": ["smiling"]})
+    table = table.assign(**{f"{column}.value": 179.0 for column in HEAD_POSE.columns}, **{"head_pose.yaw": -179.0})
+    close = replace(HEAD_POSE, within=3.0)
+    (lines,) = plots.face_captions(table, [mask, AGE_GROUP, SMILE, close])
+    assert lines == [
+        ("wears mask no", None), ("age group 24-39", None), ("smiling", None),
+        ("yaw 179 (-179)", True), ("pitch 179", None), ("roll 179", None),
+    ]  # fmt: skip
+
+
+def test_the_note_on_captions_fits_their_tasks():
+    right, unknown = [[("male", True)]], [[("mood 3", None)]]
+    assert plots.note_on(right, [GENDER]) == "answer (label, where it differs); framed and crossed: wrong"
+    assert plots.note_on(right, [GENDER, AGE]).endswith("crossed: wrong, or age over 5 years off")
+    assert plots.note_on(right, [AGE, HEAD_POSE]).endswith("crossed: age over 5 years off")
+    assert plots.note_on(right, [Task("mood", "regression", within=0.5)]).endswith("crossed: mood over 0.5 off")
+    assert plots.note_on(unknown, [AGE]) == "answers; these faces have no labels of such tasks"
+    assert plots.note_on([[("yaw 3 (4)", None)]], [HEAD_POSE]) == "answer (label, where it differs)"
+
+
 def test_captions_judge_a_number_by_its_task_alone():
     table = pd.DataFrame({"mood": [3.0, 3.0], "mood.value": [3.4, 9.0]})
     lines = {
@@ -272,6 +360,16 @@ def test_face_grid_marks_wrong_answers_by_color_sign_and_frame(tmp_path, drawn):
     assert [text.get_color() for text in wrong.texts] == [colors.VERMILION, colors.INK]
     assert wrong.spines["top"].get_linewidth() > right.spines["top"].get_linewidth()
     assert np.array_equal(wrong.images[0].get_array(), FACES[1])
+    assert not any("years" in text for text in texts(drawn[0])), "the note comes with the captions"
+
+
+def test_a_long_caption_does_not_reach_the_next_face(tmp_path, drawn):
+    long, short = "no eyeglasses (eyeglasses), or something even longer", "male"
+    plots.face_grid(FACES, [[(long, False), (short, True)]] * 6, tmp_path / "faces.png", "a note")
+    renderer = FigureCanvasAgg(drawn[0]).get_renderer()
+    for text in drawn[0].axes[0].texts:
+        assert text.get_window_extent(renderer).width < 2 * drawn[0].dpi
+    assert drawn[0].axes[0].texts[1].get_fontsize() == 10 and drawn[0].get_supxlabel() == "a note"
 
 
 def test_face_grid_of_gray_faces_one_face_or_none(tmp_path, drawn):
@@ -297,22 +395,68 @@ def runs() -> pd.DataFrame:
 
 def test_compare_runs_draws_points_with_intervals_by_group(tmp_path, drawn):
     plots.compare_runs(runs(), tmp_path / "compare.png")
-    check_png(tmp_path / "compare.png", 12)
+    check_png(tmp_path / "compare.png", 15)
     age, gender = drawn[0].axes
-    assert [label.get_text() for label in age.get_yticklabels()] == ["guess", "article", "age alone", "both"]
+    assert [label.get_text() for label in age.get_yticklabels()] == ["guess", "age alone", "both"]
+    assert [label.get_text() for label in gender.get_yticklabels()] == ["guess", "article"], "runs that have the figure"
     assert "lower is better" in age.get_xlabel() and "higher is better" in gender.get_xlabel()
     points = {(line.get_ydata()[0], line.get_marker()): line for line in age.lines}
-    assert list(points[3, "^"].get_xdata()) == [4.0] and points[3, "^"].get_color() == colors.VERMILION
-    assert list(points[2, "o"].get_xdata()) == [4.5] and points[2, "o"].get_color() == colors.BLUE
-    assert list(points[3, "None"].get_xdata()) == [3.8, 4.3]
-    assert "15.00 →" in texts(drawn[0]) and age.get_xlim()[1] < 15, "a far baseline does not squeeze the others"
-    assert "94.80" in texts(drawn[0]) and "← 52.00" in texts(drawn[0])
+    assert list(points[2, "^"].get_xdata()) == [4.0] and points[2, "^"].get_color() == colors.VERMILION
+    assert list(points[1, "o"].get_xdata()) == [4.5] and points[1, "o"].get_color() == colors.BLUE
+    assert list(points[2, "None"].get_xdata()) == [3.8, 4.3]
+    assert age.get_xlim()[1] < 15, "a far baseline does not squeeze the others"
+    notes = [[text.get_text() for text in axis.texts] for axis in (age, gender)]
+    assert notes == [["→", "15.00", "4.50", "4.00"], ["←", "52.00", "94.80"]]
+
+
+def test_no_axis_goes_beyond_what_a_figure_can_be(tmp_path, drawn):
+    perfect = {"gender.accuracy": 1.0, "gender.accuracy.low": 0.96, "gender.accuracy.high": 1.0}
+    exact = {"age.mae": 0.5, "age.mae.low": 0.0, "age.mae.high": 1.5}
+    rows = [{"run": name, "tasks": "age, gender", "stage": "trained", **perfect, **exact} for name in "ab"]
+    plots.compare_runs(pd.DataFrame(rows), tmp_path / "compare.png")
+    both = {"gender_accuracy": [0.5, 0.99, 1.0], "val_gender_accuracy": [0.5, 1.0, 1.0], "age_mae": [0.2, 0.1, 0.0]}
+    curve = pd.DataFrame({"epoch": range(3), "loss": [0.5, 0.1, -0.2], "val_loss": [0.4, 0.0, -0.1], **both})
+    plots.learning_curves({"both": curve}, tmp_path / "curves.png")
+    (age, gender), (loss, accuracy, mae) = (figure.axes for figure in drawn)
+    assert gender.get_xlim()[1] == accuracy.get_ylim()[1] == 100 and age.get_xlim()[0] == mae.get_ylim()[0] == 0
+    assert gender.get_xlim()[0] < 96 and accuracy.get_ylim()[0] < 50 and age.get_xlim()[1] > 1.5
+    assert loss.get_ylim()[0] < -0.2, "a loss can be below 0"
+    # What lies on the very edge is drawn whole.
+    for axis in (gender, accuracy):
+        assert not any(line.get_clip_on() for line in axis.lines if line.get_marker() in ("^", "o"))
+
+
+def test_figures_of_many_tasks_and_long_names_stay_of_a_size_that_opens(tmp_path, monkeypatch, no_new_tasks):
+    sizes = []
+
+    def measure(figure, target, **settings):
+        Path(target).touch()
+        sizes.append(150 * figure.get_size_inches().max())
+
+    monkeypatch.setattr(Figure, "savefig", measure)
+    tasks = [Task(f"a_rather_long_name_of_a_task_{i}", "categorical", classes=("no", "yes")) for i in range(30)]
+    for task in tasks:
+        add_task(task)
+    random = np.random.default_rng(0)
+    answered = predictions(60)
+    for task in tasks:
+        answered[task.name] = answered[f"{task.name}.class"] = random.choice(task.classes, 60)
+    names = [task.name for task in tasks]
+    figures = {f"{name}.accuracy": 0.9 for name in names}
+    rows = [{"run": "a name of a run " * 5, "tasks": ", ".join(names), "stage": "trained", **figures}]
+    rows += [{"run": f"{n} alone", "tasks": n, "stage": "trained", f"{n}.accuracy": 0.9} for n in names]
+    curve = history(2).assign(**{f"{name}_accuracy": 0.9 for name in names})
+    plots.compare_runs(pd.DataFrame(rows), tmp_path / "runs.png")
+    plots.learning_curves({"all": curve}, tmp_path / "curves.png")
+    plots.confusion_matrices(answered, tasks, tmp_path / "confusion.png")
+    plots.fairness(by_group(answered, tasks, ["gender"]), tmp_path / "fairness.png")
+    assert len(sizes) == 4 and max(sizes) < 8000
 
 
 def test_compare_runs_of_one_run_of_only_a_baseline_and_of_none(tmp_path, drawn):
     for rows in (runs().iloc[:1], runs().iloc[1:2], runs().iloc[:0]):
         plots.compare_runs(rows, tmp_path / "compare.png")
-        check_png(tmp_path / "compare.png", 12)
+        check_png(tmp_path / "compare.png", 15)
     assert "52.00" in texts(drawn[1])
     assert "Nothing to show" in texts(drawn[2])[0]
 
@@ -349,11 +493,27 @@ def test_a_file_where_the_folder_should_be_is_an_error(tmp_path):
 
 
 @pytest.mark.parametrize("number", [1, 8, 32])
-def test_feature_maps_are_all_there_beside_the_face(tmp_path, drawn, number):
-    maps = np.random.default_rng(0).random((10, 9, number))
-    plots.feature_maps(FACES[2], maps, tmp_path / "maps.png")
+def test_feature_maps_are_all_there_beside_what_the_network_sees(tmp_path, drawn, number):
+    random = np.random.default_rng(0)
+    maps, seen = random.random((3, 10, 9, number)), random.normal(0, 1, (3, 12, 12, 1))
+    plots.feature_maps(seen, maps, tmp_path / "maps.png")
     face, *others = drawn[-1].axes
-    np.testing.assert_array_equal(face.images[0].get_array(), FACES[2])
-    assert len(others) == number
+    gray = face.images[0].get_array()
+    assert gray.shape == (12, 12) and (gray.min(), gray.max()) == (0, 1), "a gray network sees no colors"
+    assert np.corrcoef(gray.ravel(), seen[0].ravel())[0, 1] == pytest.approx(1)
+    assert len(others) == number and not any(axis.texts for axis in others)
     for place, axis in enumerate(others):
-        np.testing.assert_array_equal(axis.images[0].get_array(), maps[..., place])
+        np.testing.assert_array_equal(axis.images[0].get_array(), maps[0, ..., place])
+    assert "dead" not in drawn[-1].get_supxlabel()
+
+
+def test_dead_maps_are_named_and_told_from_those_silent_for_one_face(tmp_path, drawn):
+    random = np.random.default_rng(0)
+    maps = random.random((3, 10, 9, 6))
+    maps[..., 1], maps[..., 5], maps[0, ..., 3] = 0, 2, 0
+    plots.feature_maps(random.random((3, 8, 8, 3)), maps, tmp_path / "maps.png")
+    face, *others = drawn[-1].axes
+    assert face.images[0].get_array().shape == (8, 8, 3)
+    words = [" ".join(text.get_text().split()) for axis in others for text in axis.texts]
+    assert words == ["2 dead", "silent here", "6 dead"]
+    assert drawn[-1].get_supxlabel().endswith("dead, in all of 3 faces: 2, 6")

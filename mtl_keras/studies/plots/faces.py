@@ -1,6 +1,7 @@
 """Faces over what a model answers about them, and what its first layer sees in them."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -9,35 +10,50 @@ import pandas as pd
 
 from mtl_keras.colors import INK, VERMILION
 from mtl_keras.kinds import kind_of
-from mtl_keras.studies.plots.style import canvas, panels
-from mtl_keras.tasks import AGE, Task
+from mtl_keras.studies.plots.style import LETTER, canvas, panels
+from mtl_keras.tasks import Task
 
 Caption = list[tuple[str, bool | None]]  # an answer a line, and whether it is right (None: it has no label)
 
 
-def face_captions(predictions: pd.DataFrame, tasks: Iterable[Task]) -> list[Caption]:
+def face_captions(predictions: pd.DataFrame, tasks: Sequence[Task]) -> list[Caption]:
     """Return for each row the lines that `face_grid` writes: each task's answer, and if it is right (None: no label).
 
     A label that differs stands in brackets. A number is wrong if it is further off than its task's `within`, and
     neither right nor wrong for a task without.
     """
+    named = {column: (task, name) for task in tasks for column, name in _names(task, tasks).items()}
     captions = []
     for _, row in predictions.iterrows():
-        lines = []
-        for task in tasks:
-            label, answer = row.get(task.name), row.get(f"{task.name}.class", row.get(f"{task.name}.value"))
-            if answer is None or pd.isna(answer):
-                continue
-            shown, right = _words(task, answer), None
-            text = shown if task.classes else f"{task.name} {shown}"
-            if pd.notna(label):
-                truth = _words(task, label)
-                text += f" ({truth})" if truth != shown else ""
-                if task.classes or task.within is not None:
-                    right = answer == label if task.classes else abs(answer - label) <= task.within
-            lines.append((text, right))
-        captions.append([(text.replace("_", " "), right) for text, right in lines])
+        lines = (_line(row, column, *about) for column, about in named.items())
+        captions.append([line for line in lines if line])
     return captions
+
+
+def _line(row: pd.Series, column: str, task: Task, name: str) -> tuple[str, bool | None] | None:
+    """Return the line of one answer, after the name, and whether it is right; None where there is no answer."""
+    label, answer = row.get(column), row.get(f"{column}.class", row.get(f"{column}.value"))
+    if answer is None or pd.isna(answer):
+        return None
+    shown, right = _words(task, answer), None
+    text = f"{name} {shown}".lstrip()
+    if pd.notna(label):
+        truth = _words(task, label)
+        text += f" ({truth})" if truth != shown else ""
+        if task.classes:
+            right = answer == label
+        elif task.within is not None:
+            right = bool(abs(kind_of(task).difference(label, answer)) <= task.within)
+    return text.replace("_", " "), right
+
+
+def _names(task: Task, tasks: Sequence[Task]) -> dict[str, str]:
+    """Return what is written before the answers in each of a task's columns: nothing where a class says it all."""
+    if not task.classes:
+        return {column: column.rpartition(".")[2] for column in task.columns}
+    everywhere = Counter(name for each in tasks for name in each.classes)
+    unclear = any(everywhere[name] > 1 or len(name) < 3 or not any(map(str.isalpha, name)) for name in task.classes)
+    return {task.name: task.name if unclear else ""}
 
 
 def _words(task: Task, answer: str | float) -> str:
@@ -45,33 +61,61 @@ def _words(task: Task, answer: str | float) -> str:
     return str(answer) if task.classes else f"{answer:.{0 if kind_of(task).bin_width >= 1 else 2}f}"
 
 
-def face_grid(images: Sequence[np.ndarray], captions: Sequence[Caption], path: Path | str) -> None:
+def note_on(captions: Iterable[Caption], tasks: Iterable[Task]) -> str:
+    """Return what a reader must know of these captions."""
+    lines = [line for caption in captions for line in caption]
+    if all(right is None for _, right in lines):
+        labelled = any(text.endswith(")") for text, _ in lines)
+        return "answer (label, where it differs)" if labelled else "answers; these faces have no labels of such tasks"
+    bounds = [f"{task.name} over {task.within:g} {task.unit}".strip() for task in tasks if task.within is not None]
+    wrong = ["wrong" for task in tasks if task.classes][:1] + [f"{bound} off".replace("_", " ") for bound in bounds]
+    return f"answer (label, where it differs); framed and crossed: {', or '.join(wrong)}"
+
+
+def face_grid(images: Sequence[np.ndarray], captions: Sequence[Caption], path: Path | str, note: str = "") -> None:
     """Draw faces (H, W, 3), uint8, over their captions: a wrong answer is orange with a cross, and frames its face."""
-    across = min(6, max(3, len(images)))
+    across, wide = min(6, max(3, len(images))), 2
     height = 1.95 + 0.2 * max((len(caption) for caption in captions), default=0)
-    note = f"answer (label, where it differs); framed and crossed: wrong, or over {AGE.within:g} years off"
-    with canvas(path, 2 * across, 0.6 + height * math.ceil(max(1, len(images)) / across), note) as figure:
+    with canvas(path, wide * across, 0.6 + height * math.ceil(max(1, len(images)) / across), note) as figure:
         for axis, image, caption in zip(panels(figure, len(images), across), images, captions, strict=True):
             axis.imshow(image, cmap="gray", vmin=0, vmax=255)
-            axis.set(xticks=[], yticks=[])
+            axis.set(xticks=[], yticks=[], anchor="N")
             wrong = any(right is False for _, right in caption)
             axis.spines[:].set(visible=True, color=VERMILION if wrong else "#D0D0D0", linewidth=3 if wrong else 1)
             for place, (text, right) in enumerate(caption):
-                sign, color = ("\N{BALLOT X} ", VERMILION) if right is False else ("", INK)
-                axis.annotate(sign + text, (0.5, 0), (0, -6 - 14 * place), xycoords="axes fraction", fontsize=10,
+                text, color = ("\N{BALLOT X} " + text, VERMILION) if right is False else (text, INK)
+                size = min(10, 11 * (wide - 0.1) / (LETTER * len(text)))  # a long line must not reach the next face
+                axis.annotate(text, (0.5, 0), (0, -6 - 14 * place), xycoords="axes fraction", fontsize=size,
                               textcoords="offset points", ha="center", va="top", color=color)  # fmt: skip
 
 
-def feature_maps(image: np.ndarray, maps: np.ndarray, path: Path | str) -> None:
-    """Draw a face (H, W, 3), uint8, and beside it every map (H', W', F) of a layer, the brighter the stronger."""
-    across = 11
-    rows = math.ceil(maps.shape[-1] / (across - 3)) or 1
-    with canvas(path, across, 1.02 * rows + 0.4, "the image, and the maps of the first convolution") as figure:
+def feature_maps(seen: np.ndarray, maps: np.ndarray, path: Path | str) -> None:
+    """Draw what a network sees of a face, and beside it every map of a layer, the brighter the stronger.
+
+    `seen` are the pixels (B, H, W, C) of faces as they reach the network's first layer, `maps` that layer's answers
+    (B, H', W', F): those of the first face are drawn. A map that is the same everywhere in all faces is dead, one that
+    is so in the first alone is silent here.
+    """
+    across, number = 11, maps.shape[-1]
+    rows = math.ceil(number / (across - 3)) or 1
+    silent = np.ptp(maps[0], axis=(0, 1)) == 0
+    dead = np.ptp(maps, axis=(0, 1, 2)) == 0
+    note = f"what the network sees of a face, and {number} maps of its first convolution, each in shades of its own"
+    if dead.any():
+        which = ", ".join(str(place + 1) for place in np.flatnonzero(dead))
+        note += f"; dead, in all of {len(maps)} faces: {which}"
+    pixels = seen[0].astype(np.float32)
+    pixels = (pixels - pixels.min()) / (np.ptp(pixels) or 1)
+    with canvas(path, across, 1.02 * rows + 0.6, note) as figure:
         grid = figure.add_gridspec(rows, across)
         face = figure.add_subplot(grid[:, :3])
-        face.imshow(image)
-        axes = [figure.add_subplot(grid[n // (across - 3), 3 + n % (across - 3)]) for n in range(maps.shape[-1])]
-        for number, axis in enumerate(axes):
-            axis.imshow(maps[..., number], cmap="gray")
+        # One channel is gray, three are colors, and of others the first has to do.
+        face.imshow(pixels if pixels.shape[-1] == 3 else pixels[..., 0], cmap="gray", vmin=0, vmax=1)
+        axes = [figure.add_subplot(grid[n // (across - 3), 3 + n % (across - 3)]) for n in range(number)]
+        for place, axis in enumerate(axes):
+            axis.imshow(maps[0, ..., place], cmap="gray")
+            if silent[place]:
+                word = f"{place + 1}\ndead" if dead[place] else "silent\nhere"
+                axis.text(0.5, 0.5, word, transform=axis.transAxes, ha="center", va="center", color="white", size=9)
         for axis in (face, *axes):
             axis.set_axis_off()

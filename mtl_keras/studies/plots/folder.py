@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import keras
+
 from mtl_keras.colors import COLORS
 from mtl_keras.data.derive import derived
 from mtl_keras.data.images import read_image
@@ -14,6 +16,7 @@ from mtl_keras.kinds import kind_of
 from mtl_keras.portraits import LAYOUTS
 from mtl_keras.portraits.writer import write_faces
 from mtl_keras.studies import plots, results
+from mtl_keras.studies.plots.style import FEW
 from mtl_keras.studies.runs import Run
 from mtl_keras.studies.settings import Experiment
 from mtl_keras.training import model_folder
@@ -38,9 +41,8 @@ def draw(runs: dict[str, Run], best: Run, experiment: Experiment, out: Path) -> 
     classified = [task for task in tasks if kind_of(task).names]
     if classified:
         plots.confusion_matrices(best.predictions, classified, out / "confusion.png")
-    groups = by_group(best.predictions, tasks)
-    write_table(groups, out / "fairness.csv")
-    plots.fairness(groups, out / "fairness.png")
+    write_table(by_group(best.predictions, tasks), out / "fairness.csv")
+    plots.fairness(by_group(best.predictions, tasks, at_least=FEW), out / "fairness.png")
     if not best.model:
         return
     # Other faces than any that a default run trains on: another seed.
@@ -49,11 +51,12 @@ def draw(runs: dict[str, Run], best: Run, experiment: Experiment, out: Path) -> 
     faces = derived(rendered(write_faces(folder, layout, GRID, seed=1000)), tasks)
     model = model_folder.load(best.model)
     captions = plots.face_captions(predictions(model, faces), tasks)
-    plots.face_grid([read_image(path) for path in faces["path"]], captions, out / FACES)
-    images, _, _ = next(iter(batches(faces[:1], InputSpec([], model.image_size, model.resize_method), 1)))
-    maps = model.first_maps(images)
-    if maps is not None:
-        plots.feature_maps(images[0].numpy(), maps[0].numpy(), out / "feature_maps.png")
+    note = plots.note_on(captions, tasks)
+    plots.face_grid([read_image(path) for path in faces["path"]], captions, out / FACES, note)
+    images, _, _ = next(iter(batches(faces, InputSpec([], model.image_size, model.resize_method), GRID)))
+    if found := model.first_maps(images):
+        seen, maps = map(keras.ops.convert_to_numpy, found)
+        plots.feature_maps(seen, maps, out / "feature_maps.png")
 
 
 def all_drawn(out: Path) -> bool:
