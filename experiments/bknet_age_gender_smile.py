@@ -68,7 +68,7 @@ def main() -> None:
     real = has_data()
     name = "bknet_age_gender_smile"
     default = Arguments(
-        out=Path("results") / (name if real else f"{name}_rendered"),
+        out=Path("runs") / (name if real else f"{name}_rendered"),
         rendered_faces=800,
         experiment=BKNET if real else RENDERED,
         comparison=Comparison(single_task="both", seeds=3 if real else 1),

@@ -50,7 +50,7 @@ def main() -> None:
     """Run with the command line's arguments, over the defaults for real or for rendered faces."""
     real = has_data()
     default = Arguments(
-        out=Path("results/facenet_utk" if real else "results/facenet_utk_rendered"),
+        out=Path("runs/facenet_utk" if real else "runs/facenet_utk_rendered"),
         experiment=REAL if real else RENDERED,
         comparison=Comparison(small="facenet_small") if real else Comparison(single_task="both"),
     )

@@ -57,7 +57,7 @@ def main() -> None:
     name = "gender_eyeglasses"
     folds = CrossValidation(folds=10, stop_on_fold=True)
     default = Arguments(
-        out=Path("results") / (name if real else f"{name}_rendered"),
+        out=Path("runs") / (name if real else f"{name}_rendered"),
         rendered_faces=9000,
         experiment=REAL if real else NETWORK,
         comparison=Comparison(single_task="both", cross_validation=folds),

@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import os
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -32,7 +33,7 @@ from mtl_keras.data.manifest import (
 )
 from mtl_keras.data.table import complete, encode, label_columns
 from mtl_keras.errors import UserError, printable
-from mtl_keras.files import replacing
+from mtl_keras.files import check_writable, replacing
 from mtl_keras.kinds import kind_of
 from mtl_keras.tasks import CROP_COLUMNS, TASKS, Task, task_from
 
@@ -47,18 +48,14 @@ def pack_shards(table: pd.DataFrame, folder: str | Path, rows_per_shard: int = 4
     stopped when the call is repeated; whole shards are kept. Of the columns only those named above are packed; a line
     with the names of all others is printed.
     """
-    if "://" in str(folder):
-        raise UserError(f"{folder}: shards are packed into a local folder; pack them there, then copy the folder")
-    if rows_per_shard < 1:
-        raise UserError(f"rows_per_shard {rows_per_shard}: expected at least 1")
+    check_packing(folder, rows_per_shard, seed)
     if not len(table):
         raise UserError("the label table has no rows; expected at least one image")
     folder, table = Path(folder), _dealt(complete(table), seed)
     tasks = [task for task in TASKS.values() if set(task.columns) & set(table.columns)]
     if others := [str(column) for column in table if column not in {*KNOWN, *label_columns(table)}]:
-        print(
-            f"not packed, since no task names them: {', '.join(others)} (mtl_keras.add_task adds a task of one's own)"
-        )
+        names = ", ".join(others)
+        print(f"not packed, since no task names them: {names}; mtl_keras.add_task adds a task", file=sys.stderr)
     plan = _plan(table, tasks, rows_per_shard, seed)
     count = -(-len(table) // rows_per_shard)
     files = [f"shard-{number:05d}-of-{count:05d}.tfrecord" for number in range(count)]
@@ -85,6 +82,15 @@ def pack_shards(table: pd.DataFrame, folder: str | Path, rows_per_shard: int = 4
     write_manifest(manifest, folder / MANIFEST)
     (folder / PROGRESS).unlink(missing_ok=True)
     return manifest
+
+
+def check_packing(folder: str | Path, rows_per_shard: int, seed: int) -> None:
+    """Refuse what no table can be packed with."""
+    if rows_per_shard < 1:
+        raise UserError(f"rows_per_shard {rows_per_shard}: expected at least 1")
+    if seed < 0:
+        raise UserError(f"seed {seed} is negative; expected 0 or more")
+    check_writable(folder, folder=True)
 
 
 def _dealt(table: pd.DataFrame, seed: int) -> pd.DataFrame:

@@ -38,7 +38,7 @@ UNUSED_BY_FROZEN = {
 def run(
     experiment: Experiment,
     table: pd.DataFrame,
-    out: Path | str = "results/run",
+    out: Path | str = "runs/experiment",
     resume: bool = False,
     tasks: tuple[str, ...] | None = None,
 ) -> list[dict]:
