@@ -91,6 +91,17 @@ def check_packing(folder: str | Path, rows_per_shard: int, seed: int) -> None:
     if seed < 0:
         raise UserError(f"seed {seed} is negative; expected 0 or more")
     check_writable(folder, folder=True)
+    found = {path.name for path in Path(folder).iterdir()} if Path(folder).is_dir() else set()
+    _refuse_others({name for name in found - {MANIFEST, PROGRESS} if not name.startswith((".", "shard-"))}, folder)
+
+
+def _refuse_others(names: set[str], folder: str | Path) -> None:
+    """Refuse a folder that holds files of these names, which are not of its shards."""
+    if names:
+        other = printable(min(names))
+        raise UserError(
+            f"{folder}: holds other files than these shards (such as {other}); name a new folder or empty it"
+        )
 
 
 def _dealt(table: pd.DataFrame, seed: int) -> pd.DataFrame:
@@ -143,11 +154,7 @@ def _finished_shards(folder: Path, plan: dict, files: list[str]) -> dict[str, di
         # What a killed process was writing.
         if name.startswith((".shard-", f".{PROGRESS}.", f".{MANIFEST}.")):
             (folder / name).unlink(missing_ok=True)
-    if others := found - {*files, MANIFEST, PROGRESS}:
-        other = printable(min(others))
-        raise UserError(
-            f"{folder}: holds other files than these shards (such as {other}); name a new folder or empty it"
-        )
+    _refuse_others(found - {*files, MANIFEST, PROGRESS}, folder)
     for name in [name for name in (MANIFEST, PROGRESS) if name in found]:
         manifest = read_manifest(str(folder), name)
         found_plan = {key: value for key, value in manifest.items() if key not in ("shards", "sha256")}

@@ -50,6 +50,7 @@ def test_crop_leaves_a_folder_that_is_a_data_set_again(run, tmp_path):
         (("crop", "--images", "nowhere", "--out", "o"), "nowhere"),
         (("audit", *SET, "--out", "file"), "file: cannot be written (is a file; expected a folder)"),
         (("pack", *SET, "--out", "file"), "file: cannot be written (is a file; expected a folder)"),
+        (("pack", *SET, "--out", "."), ".: holds other files than these shards (such as file)"),
         (("pack", *SET, "--out", "gs://o"), "expected a local folder"),
         (("pack", *SET, "--out", "o", "--rows-per-shard", "0"), "rows_per_shard 0"),
         (("pack", *SET, "--out", "o", "--seed", "-1"), "seed -1 is negative"),
