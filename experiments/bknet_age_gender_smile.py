@@ -11,6 +11,8 @@ python experiments/bknet_age_gender_smile.py --data UTKFace GENKI-4K FER2013
     GENKI-4K's smiles or, if there, FER2013's expressions. Faces of whole photos are found and cut out first. --resume
     goes on after an interruption.
     The article's own training: --epochs 80 --batch-size 256 --schedule constant --ema 0 --balance genki4k=10
+
+Writes to runs/bknet_age_gender_smile/ or runs/bknet_age_gender_smile_rendered/, or to the folder that --out names.
 """
 
 from dataclasses import replace

@@ -8,6 +8,8 @@ python experiments/facenet_utk.py --data UTKFace --weights 20180408-102900
 
     the real thing: the table in results/facenet_utk/, about two hours on two cores for 13,500 faces.
     --resume goes on after an interruption.
+
+Writes to runs/facenet_utk/ or runs/facenet_utk_rendered/, or to the folder that --out names.
 """
 
 from pathlib import Path

@@ -15,6 +15,8 @@ python experiments/gender_eyeglasses.py --data CelebA
     many. The folder is CelebA's (its images, list_attr_celeba.txt and, if there, list_eval_partition.txt), class
     folders such as male/eyeglasses/1.jpg, or holds a CSV file with the columns path, gender and eyeglasses. --resume
     goes on after an interruption.
+
+Writes to runs/gender_eyeglasses/ or runs/gender_eyeglasses_rendered/, or to the folder that --out names.
 """
 
 from dataclasses import replace
