@@ -11,6 +11,8 @@ python experiments/bknet_age_gender_smile.py --data UTKFace GENKI-4K FER2013
     GENKI-4K's smiles or, if there, FER2013's expressions. Faces of whole photos are found and cut out first. --resume
     goes on after an interruption.
     The article's own training: --epochs 80 --batch-size 256 --schedule constant --ema 0 --balance genki4k=10
+
+Writes to runs/bknet_age_gender_smile/ or runs/bknet_age_gender_smile_rendered/, or to the folder that --out names.
 """
 
 from dataclasses import replace
@@ -68,7 +70,7 @@ def main() -> None:
     real = has_data()
     name = "bknet_age_gender_smile"
     default = Arguments(
-        out=Path("results") / (name if real else f"{name}_rendered"),
+        out=Path("runs") / (name if real else f"{name}_rendered"),
         rendered_faces=800,
         experiment=BKNET if real else RENDERED,
         comparison=Comparison(single_task="both", seeds=3 if real else 1),

@@ -5,7 +5,7 @@ python experiments/data_scale.py
     10,000 to a million made-up UTKFace names, all links to one tiny image: about a minute on two cores, and 0.7 GiB.
     --rows 10000 100000 1000000 5000000 takes several minutes, and about 3.5 GiB.
 
-Writes results/data_scale/table.md, runs.csv, rows.png and run.json. Expect exponents (of a straight line through the
+Writes runs/data_scale/table.md, runs.csv, rows.png and run.json. Expect exponents (of a straight line through the
 logarithms) of about 1 at most; below 1 where a cost that does not depend on the rows, such as building TensorFlow's
 graph, outweighs the rest. Nothing looks at the images beforehand, so no audit is in these figures. Linux only.
 """
@@ -128,7 +128,7 @@ def draw(runs: pd.DataFrame, path: Path) -> None:
         figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=4)
 
 
-def main(rows: tuple[int, ...] = (10_000, 100_000, 1_000_000), out: Path = Path("results/data_scale")) -> None:
+def main(rows: tuple[int, ...] = (10_000, 100_000, 1_000_000), out: Path = Path("runs/data_scale")) -> None:
     """Measure tables of these numbers of rows, each in a fresh process, and write the table and the figure."""
     if not CLEAR.exists():
         raise UserError(f"{CLEAR}: no such file; measuring peak memory takes Linux")

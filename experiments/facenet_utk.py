@@ -8,6 +8,8 @@ python experiments/facenet_utk.py --data UTKFace --weights 20180408-102900
 
     the real thing: the table in results/facenet_utk/, about two hours on two cores for 13,500 faces.
     --resume goes on after an interruption.
+
+Writes to runs/facenet_utk/ or runs/facenet_utk_rendered/, or to the folder that --out names.
 """
 
 from pathlib import Path
@@ -53,7 +55,7 @@ def main() -> None:
     """Run with the command line's arguments, over the defaults for real or for rendered faces."""
     real = has_data()
     default = Arguments(
-        out=Path("results/facenet_utk" if real else "results/facenet_utk_rendered"),
+        out=Path("runs/facenet_utk" if real else "runs/facenet_utk_rendered"),
         experiment=REAL if real else RENDERED,
         comparison=Comparison(small="facenet_small") if real else Comparison(single_task="both"),
     )

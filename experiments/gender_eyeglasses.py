@@ -15,6 +15,8 @@ python experiments/gender_eyeglasses.py --data CelebA
     many. The folder is CelebA's (its images, list_attr_celeba.txt and, if there, list_eval_partition.txt), class
     folders such as male/eyeglasses/1.jpg, or holds a CSV file with the columns path, gender and eyeglasses. --resume
     goes on after an interruption.
+
+Writes to runs/gender_eyeglasses/ or runs/gender_eyeglasses_rendered/, or to the folder that --out names.
 """
 
 from dataclasses import replace
@@ -58,7 +60,7 @@ def main() -> None:
     # Of drawings, which are quick to learn, one split has to do, and fewer than the table was made with.
     folds = CrossValidation(folds=10 if real else 0, stop_on_fold=True)
     default = Arguments(
-        out=Path("results") / (name if real else f"{name}_rendered"),
+        out=Path("runs") / (name if real else f"{name}_rendered"),
         rendered_faces=4500,
         experiment=REAL if real else NETWORK,
         comparison=Comparison(single_task="both", variants=real, cross_validation=folds),

@@ -3,10 +3,12 @@
 import os
 import sys
 
+from mtl_keras import quiet
 from mtl_keras.tables import Table
 
 # TensorFlow reads these when it is first imported. Its notes on the processor are no news to whoever uses the package.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+quiet.install()
 # By itself it takes oneDNN's kernels only with AVX-512 or newer, but with AVX2 BKNet trains twice as fast on them.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 

@@ -1,29 +1,65 @@
-"""The one exception that stands for a mistake its user can mend, and how a command tells of it."""
+"""The exceptions that stand for a mistake its user can mend, and how a command tells of it."""
 
+import os
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+# A value of numpy as `repr` gives it: np.float64(200.0), np.str_('a'), np.True_.
+_NUMPY_VALUE = re.compile(r"\bnp\.(?:\w+\(('[^']*'|\"[^\"]*\"|[^()]*)\)|(True|False)_)")
 
 
 class UserError(ValueError):
     """A mistake that the user can mend: the message says what came, what was expected and how to mend it.
 
-    It is one line, whatever is quoted in it. The command line prints it without a traceback.
+    It is one line, whatever is quoted in it, and shows values of numpy as those of Python. The command line prints it
+    without a traceback and ends with `exit_code`.
     """
 
+    exit_code = 2
+
     def __init__(self, message: str):
-        super().__init__(" ".join(line.strip() for line in message.splitlines()))
+        line = " ".join(line.strip() for line in message.splitlines())
+        super().__init__(_NUMPY_VALUE.sub(r"\1\2", line))
+
+
+class SomeFailedError(UserError):
+    """Some of what a command was to do could not be done; the rest is done, printed and kept."""
+
+    exit_code = 1
+
+
+@contextmanager
+def kept_if_interrupted(kept: str) -> Iterator[None]:
+    """Let Ctrl+C tell what is `kept` of the work and how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(kept) from None
 
 
 def guarded(main: Callable[[], None]) -> None:
-    """Run a command's work; a user's mistake ends it with one line and exit code 2, Ctrl+C with exit code 130."""
+    """Run a command's work; a user's mistake ends it with one line and its exit code, Ctrl+C with exit code 130.
+
+    Where nobody reads what is printed any more, as behind `| head`, it ends with exit code 141 and says nothing.
+    """
     try:
-        main()
+        try:
+            main()
+        finally:
+            if sys.stdout:
+                sys.stdout.flush()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt as stopped:
+        print(": ".join(["interrupted", *map(str, stopped.args)]), file=sys.stderr)
         sys.exit(130)
+    except BrokenPipeError:
+        # Python writes out at its end what it holds back: to nowhere, or that would fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
 
 
 def printable(path: str) -> str:

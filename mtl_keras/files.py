@@ -7,8 +7,8 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,38 @@ from mtl_keras.errors import UserError
 
 # The type of columns of text, in which what is missing is NaN.
 TEXT = pd.StringDtype(na_value=np.nan)
+
+
+def check_writable(path: str | Path, folder: bool = False) -> None:
+    """Refuse a place to which no file, or with `folder` no folder of files, can be written, before the work for it.
+
+    Nothing is left there.
+    """
+    path = Path(path)
+    try:
+        # Path makes gs:/bucket of gs://bucket; a drive of Windows has one letter.
+        if re.match(r"[A-Za-z][\w+.-]+:/", path.as_posix()):
+            raise OSError(None, f"is not on this computer; expected a local {'folder' if folder else 'file'}")
+        if folder != path.is_dir() and os.path.lexists(path):
+            raise OSError(None, f"is a {'file; expected a folder' if folder else 'folder; expected a file'}")
+        with suppress(FileNotFoundError):
+            path.lstat()  # which knows of a name that is too long
+        place = path if folder else path.parent
+        while not os.path.lexists(place):
+            place = place.parent
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
+def _unwritable(path: Path, error: OSError) -> UserError:
+    return UserError(f"{path}: cannot be written ({error.strerror or error}); make room or name another place")
+
+
+def _beside(path: Path) -> dict[str, str | Path]:
+    """Return what `tempfile` needs for a place beside a path: with its ending, but none of the rest of a long name."""
+    return {"prefix": f".{path.name[:20]}.", "suffix": path.suffix[:20], "dir": path.absolute().parent}
 
 
 @contextmanager
@@ -29,7 +61,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+        handle, name = tempfile.mkstemp(**_beside(path))
         os.close(handle)
         temporary = Path(name)
         yield temporary
@@ -39,8 +71,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
         temporary.chmod(0o666 & ~mask)
         os.replace(temporary, path)
     except OSError as error:
-        reason = error.strerror or error
-        raise UserError(f"{path}: cannot be written ({reason}); make room or name another place") from None
+        raise _unwritable(path, error) from None
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
@@ -75,6 +106,24 @@ def _files(folder: str | Path) -> Iterator[str]:
         yield from (start + name for name in files if not name.startswith("."))
 
 
+def free_name(name: str, ending: str, taken: set[str]) -> str:
+    """Return the name (with or without folders) and ending of a file, with a number behind the name if that is taken.
+
+    Its last part is cut to what file systems allow. `taken` holds names in small letters, and gets this one too: two
+    names that differ only in case are one file on many a computer.
+    """
+    own = PurePosixPath(name)
+    # 255 bytes, of which a number and an ending need some.
+    short = os.fsencode(own.name)[:200].decode(errors="ignore") or "image"
+    free = own = str(own.with_name(short))
+    number = 1
+    while (free + ending).casefold() in taken:
+        number += 1
+        free = f"{own}_{number}"
+    taken.add((free + ending).casefold())
+    return free + ending
+
+
 def folder_of(path: str | Path, what: str) -> Path:
     """Return the path if it is a folder; what is missing, or a file, is an error that says `what` was expected."""
     folder = Path(path)
@@ -94,14 +143,12 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
     temporary = None
     try:
         folder.absolute().parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.absolute().parent))
+        temporary = Path(tempfile.mkdtemp(**_beside(folder)))
         yield temporary
         temporary.chmod(0o755)  # mkdtemp makes a folder that only its owner may read
         _take_place(temporary, folder)
     except OSError as error:
-        raise UserError(
-            f"{folder}: cannot be written ({error.strerror or error}); make room or name another place"
-        ) from None
+        raise _unwritable(folder, error) from None
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -111,7 +158,7 @@ def _take_place(new: Path, folder: Path) -> None:
     """Move a folder to another's place; if that fails, the other one is back where it was."""
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(None, "a file is there")
-    old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old.", dir=folder.absolute().parent))
+    old = Path(tempfile.mkdtemp(**_beside(folder)))
     try:
         if folder.exists():
             os.replace(folder, old)

@@ -159,7 +159,7 @@ def test_a_task_of_ones_own_is_read_balanced_audited_and_packed(own_csv, tmp_pat
         "medium"
     ) < report.index("long")
     manifest = mtl_keras.pack_shards(table.assign(shoe_size=42), tmp_path / "shards")
-    assert "not packed, since no task names them: times, shoe_size" in capsys.readouterr().out
+    assert "not packed, since no task names them: times, shoe_size" in capsys.readouterr().err
     assert manifest["labels"][""]["mood"] == expected["mood"].notna().sum()
     # As another process reads it.
     for task in (MOOD, HAIRCUT):

@@ -9,6 +9,7 @@ from typing import Literal
 
 import tyro
 
+from mtl_keras.errors import kept_if_interrupted
 from mtl_keras.studies.plan import Comparison
 from mtl_keras.studies.settings import Experiment
 from mtl_keras.tables import imported
@@ -26,9 +27,11 @@ class Arguments:
     # Folders of data sets on which what was trained is tested as well, on their test images.
     test_data: tuple[Path, ...] = ()
     # Folder for tables, figures, models and checkpoints.
-    out: Path = Path("results/run")
+    out: Path = Path("runs/experiment")
     # Go on where an earlier call with the same settings stopped; without it, everything is trained anew.
     resume: bool = False
+    # Folder for what TensorBoard shows of each run while it trains; needs the package tensorboard.
+    tensorboard: Path | None = None
     # Make every file name that deviates from the data set's rule an error, instead of reading as much as it tells.
     strict: bool = False
     # Read every image first, to skip what is damaged and find copies of one photo; --no-check trusts millions of files.
@@ -63,4 +66,5 @@ def run_experiment(
     layouts: Iterable[str] = ("utkface",),
 ) -> None:
     """Do what `mtl_keras.commands.experiment.run` says, importing it only now: `--help` needs no TensorFlow."""
-    imported("mtl_keras.commands.experiment:run")(arguments, read, reported, variants, layouts)
+    with kept_if_interrupted(f"finished runs and epochs are kept in {arguments.out}; add --resume to go on"):
+        imported("mtl_keras.commands.experiment:run")(arguments, read, reported, variants, layouts)

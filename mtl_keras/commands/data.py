@@ -12,11 +12,13 @@ from mtl_keras.commands.options import Audit, Crop, DatasetOptions, Pack, Render
 from mtl_keras.data.audit import check_images, tell
 from mtl_keras.data.audit_page import write_report
 from mtl_keras.data.leaks import leak_note, resolve_leaks
-from mtl_keras.data.packing import pack_shards
+from mtl_keras.data.packing import check_packing, pack_shards
 from mtl_keras.datasets import DATASETS
-from mtl_keras.errors import UserError, printable
+from mtl_keras.errors import SomeFailedError, UserError, printable
 from mtl_keras.faces.crop import crop_faces, photo_table
 from mtl_keras.faces.cut import CropSettings
+from mtl_keras.faces.folder import NO_FACE
+from mtl_keras.files import check_writable
 from mtl_keras.portraits import LAYOUTS
 from mtl_keras.portraits.writer import write_faces
 
@@ -50,16 +52,40 @@ def faces_cut_out(photos: pd.DataFrame, folder: Path | None, settings: CropSetti
         yield crop_faces(photos, place, settings)
 
 
-def checked(options: DatasetOptions) -> pd.DataFrame:
-    """Return the label table of the data set that the options name, with its images checked; say where copies stand."""
-    table = check_images(read(options.dataset, options.data, options.strict))
+def checked(options: DatasetOptions) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the label table of the data set that the options name, as it was read and with its images checked.
+
+    What is odd in it is said, and which copies stand in several of its parts.
+    """
+    images = read(options.dataset, options.data, options.strict)
+    table = check_images(images)
     if note := leak_note(table):
         print(note, file=sys.stderr)
-    return table
+    return images, table
+
+
+def tell_skipped(table: pd.DataFrame) -> None:
+    """Say which images are left out of a table, and why."""
+    for item in table.attrs.get("skipped", []):
+        print(f"skipped {printable(item['path'])}: {item['reason']}", file=sys.stderr)
+
+
+def refuse_failed(images: pd.DataFrame, table: pd.DataFrame) -> None:
+    """Let the exit code tell that some `images` did not come into `table` since they could not be read or cropped.
+
+    What the reader of a data set leaves out by its own rules is no failure, nor is a photo that shows nobody.
+    """
+    new = table.attrs.get("skipped", [])[len(images.attrs.get("skipped", [])) :]
+    if failed := [item for item in new if item["reason"] != NO_FACE]:
+        first = printable(f"{failed[0]['path']}: {failed[0]['reason']}")
+        raise SomeFailedError(
+            f"{len(failed)} of {len(images)} images could not be used; the others are done; the first is {first}"
+        )
 
 
 def render(options: Render) -> None:
     """Draw the faces and print where they are."""
+    check_writable(options.out, folder=True)
     folder = write_faces(options.out, LAYOUTS[options.layout], options.count, options.seed, options.size)
     print(f"{options.count} faces in {folder}")
 
@@ -68,26 +94,31 @@ def crop(options: Crop) -> None:
     """Crop the faces and print how many there are, and where."""
     if (options.images is None) == (options.dataset is None) or (options.dataset is None) != (options.data is None):
         raise UserError("expected either --dataset NAME with --data DIR, or --images DIR")
+    check_writable(options.out, folder=True)
+    settings = CropSettings(options.faces, options.size, options.margin, options.keep_roll)
     photos = (
         read(options.dataset, options.data, options.strict)
         if options.dataset
         else photo_table(options.images, leave_out=options.out)
     )
-    settings = CropSettings(options.faces, options.size, options.margin, options.keep_roll)
     crops = crop_faces(photos, options.out, settings, n_jobs=options.jobs)
     print(f"{len(crops)} crops of {len(photos)} photos in {options.out}, {len(crops.attrs['skipped'])} skipped")
+    refuse_failed(photos, crops)
 
 
 def audit(options: Audit) -> None:
     """Read and check all images, write the report, print it and where it is."""
-    print(write_report(checked(options), options.out))
+    check_writable(options.out, folder=True)
+    print(write_report(checked(options)[1], options.out))
     print(f"\nreport: {options.out / 'report.html'}")
 
 
 def pack(options: Pack) -> None:
     """Pack the images that can be read, and print how many there are, and where."""
-    table = resolve_leaks(checked(options), options.leaks)
-    for item in table.attrs.get("skipped", []):
-        print(f"skipped {printable(item['path'])}: {item['reason']}", file=sys.stderr)
-    shards = pack_shards(table, options.out, options.rows_per_shard, options.seed)["shards"]
-    print(f"{len(table)} images in {len(shards)} shards in {options.out}")
+    check_packing(options.out, options.rows_per_shard, options.seed)
+    images, table = checked(options)
+    kept = resolve_leaks(table, options.leaks)
+    tell_skipped(kept)
+    shards = pack_shards(kept, options.out, options.rows_per_shard, options.seed)["shards"]
+    print(f"{len(kept)} images in {len(shards)} shards in {options.out}")
+    refuse_failed(images, table)

@@ -5,36 +5,40 @@ from contextlib import redirect_stdout
 
 import pandas as pd
 
-from mtl_keras.commands.data import check_name, faces_cut_out, read
+from mtl_keras.commands.data import check_name, faces_cut_out, read, refuse_failed, tell_skipped
 from mtl_keras.commands.options import Evaluate
-from mtl_keras.commands.text import figures_as_text, groups_as_text, write_json
+from mtl_keras.commands.text import check_json, figures_as_text, scores_as_text, write_json
 from mtl_keras.data.audit import check_images
 from mtl_keras.data.derive import derived
 from mtl_keras.data.table import complete, encode
 from mtl_keras.datasets import PHOTOS
-from mtl_keras.errors import UserError, printable
+from mtl_keras.errors import UserError
 from mtl_keras.evaluation.groups import GROUPS, by_group
 from mtl_keras.evaluation.metrics import metrics_with_intervals
 from mtl_keras.evaluation.predictions import predictions
 from mtl_keras.faces.cut import settings_for
+from mtl_keras.files import check_writable
 from mtl_keras.tasks import TASKS, Task
 from mtl_keras.training import model_folder
 from mtl_keras.training.model import MultiTaskModel
 
 
 def evaluate(options: Evaluate) -> None:
-    """Measure a model on a data set, print a table and write the JSON file."""
+    """Measure a model on a data set, write the JSON file and print a table."""
     check_name(options.dataset)
     detect = options.faces == "detect" or (options.faces == "auto" and options.dataset in PHOTOS)
     if options.crops and not detect:
         whole = f"--crops {options.crops}: the images of {options.dataset} are taken as crops of one face each"
         raise UserError(f"{whole}, so none are cut out; leave out --crops, or add --faces detect for photos")
+    check_json(options.json)
+    if options.crops:
+        check_writable(options.crops, folder=True)
     model = model_folder.load(options.model)
     table = derived(complete(read(options.dataset, options.data, options.strict)), model.tasks)
     # Now already, since to look for faces takes long.
     labelled_tasks(table, model.tasks, f"{options.data}:")
     if not detect:
-        measure(options, model, check_images(table))
+        measure(options, model, table, check_images(table))
         return
     settings = settings_for(model.tasks, model_folder.read_sidecar(options.model)["crop"])
     if not settings.keep_roll:
@@ -42,32 +46,35 @@ def evaluate(options: Evaluate) -> None:
         oriented = [column for task in TASKS.values() if task.oriented for column in task.columns]
         table = table.drop(columns=oriented, errors="ignore")
     with faces_cut_out(table, options.crops, settings) as crops:
-        print(f"{options.dataset}: {len(crops)} faces cut out of {len(table)} photos; photos without one are skipped")
-        measure(options, model, check_images(crops))
+        found = f"{len(crops)} faces cut out of {len(table)} photos; photos without one are skipped"
+        print(f"{options.dataset}: {found}", file=sys.stderr)
+        measure(options, model, table, check_images(crops))
 
 
-def measure(options: Evaluate, model: MultiTaskModel, table: pd.DataFrame) -> None:
-    """Measure a model on a table of face crops, print the figures and write the JSON file."""
+def measure(options: Evaluate, model: MultiTaskModel, images: pd.DataFrame, table: pd.DataFrame) -> None:
+    """Measure a model on the face crops that are left of a table of images, write the JSON file, print the figures."""
     tasks = labelled_tasks(table, model.tasks, f"{options.data}: what can be used of it")
     # Keras draws its progress bar where the figures are to stand alone.
     with redirect_stdout(sys.stderr):
         answers = predictions(model, table, views=options.views)
     found, skipped = metrics_with_intervals(answers, tasks), table.attrs.get("skipped", [])
     groups = {" x ".join(keys): by_group(answers, tasks, keys) for keys in grouped_by(answers)}
-    for item in skipped:
-        print(f"skipped {printable(item['path'])}: {item['reason']}", file=sys.stderr)
+    tell_skipped(table)
     if learned := int((table["split"] == "train").sum()):
         note = f"{learned} of {len(table)} images are the set's own training images"
         print(f"{options.dataset}: {note}; figures flatter a network that has seen them", file=sys.stderr)
-    print(f"{options.dataset}: {len(table)} images, {len(skipped)} skipped\n")
-    print(figures_as_text(found))
-    for name, group in groups.items():
-        if " x " not in name:
-            print(f"\n{groups_as_text(group)}")
-    if options.json:
-        about = {"dataset": options.dataset, "images": len(table), "skipped": len(skipped)}
-        by_name = {name: group.to_dict("records") for name, group in groups.items()}
-        write_json({**about, "tasks": nested(found), "groups": by_name}, options.json)
+    try:
+        if options.json:
+            about = {"dataset": options.dataset, "images": len(table), "skipped": len(skipped)}
+            by_name = {name: group.to_dict("records") for name, group in groups.items()}
+            write_json({**about, "tasks": nested(found), "groups": by_name}, options.json)
+    finally:
+        print(f"{options.dataset}: {len(table)} images, {len(skipped)} skipped\n")
+        print(figures_as_text(found))
+        for name, group in groups.items():
+            if " x " not in name:
+                print(f"\n{scores_as_text(group, [name, 'n'])}")
+    refuse_failed(images, table)
 
 
 def labelled_tasks(table: pd.DataFrame, tasks: list[Task], where: str) -> list[Task]:

@@ -1,6 +1,8 @@
 """What every experiment does: read the data, say what was found, train, compare, and say where everything is."""
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -8,6 +10,7 @@ from types import MappingProxyType
 import pandas as pd
 
 from mtl_keras.commands.arguments import Arguments
+from mtl_keras.commands.text import scores_as_text
 from mtl_keras.data.audit import check_images, conflicts, resolve_conflicts, tell, write_skipped
 from mtl_keras.data.derive import derived
 from mtl_keras.data.leaks import leaks, resolve_leaks
@@ -20,11 +23,15 @@ from mtl_keras.datasets import PHOTOS
 from mtl_keras.faces.crop import crop_faces
 from mtl_keras.faces.cut import settings_for
 from mtl_keras.faces.geometry import CROPS, UTKFACE_CROP
+from mtl_keras.files import check_writable
 from mtl_keras.models.weights import find_weights
 from mtl_keras.portraits import LAYOUTS
 from mtl_keras.portraits.writer import write_faces
 from mtl_keras.studies.comparison import compare
+from mtl_keras.studies.plan import Comparison
+from mtl_keras.studies.results import read_runs
 from mtl_keras.studies.settings import Experiment, check
+from mtl_keras.training.tensorboard import logging_to
 
 
 def run(
@@ -34,14 +41,34 @@ def run(
     variants: Mapping[str, dict] = MappingProxyType({}),
     layouts: Iterable[str] = ("utkface",),
 ) -> None:
-    """Read the data, say what was found, train and compare, and print the table and where everything is.
+    """Read the data, train and compare, and print the most important figures and where everything is.
+
+    What is said on the way, such as what was found in the data, goes to stderr.
 
     `read` is the reader of a data set: (folder, strict) -> label table. `reported` are rows of published figures,
     `variants` changes of a setting to try: see `mtl_keras.studies.comparison.compare`. Of the sets in
     `mtl_keras.datasets.PHOTOS` the faces are cut out first. Without data, faces are rendered in each of the `layouts`.
     """
+    out = arguments.out
+    check(arguments.experiment)
+    for folder in (out, arguments.tensorboard):
+        if folder:
+            check_writable(folder, folder=True)
+    # Keras draws its progress bar where the figures are to stand alone.
+    with redirect_stdout(sys.stderr), logging_to(arguments.tensorboard):
+        compare(*read_and_check(arguments, read, layouts), out, arguments.resume, reported, variants)
+    print(scores_as_text(read_runs(out), ["run"]))
+    print(f"\nintervals, differences and costs: {out / 'table.md'}\ntables and figures: {out}")
+    # Finished runs of another machine came without their models.
+    if (models := out / "models").is_dir():
+        print(f"models: {models}")
+
+
+def read_and_check(
+    arguments: Arguments, read: Callable[..., pd.DataFrame], layouts: Iterable[str]
+) -> tuple[Experiment, Comparison, tuple[pd.DataFrame, pd.DataFrame | None]]:
+    """Return what is trained, what it is compared with, and the tables to train and to test on; say what was found."""
     experiment, out = arguments.experiment, arguments.out
-    check(experiment)
     if experiment.weights:
         # A wrong name or file should not come to light only after the images were read.
         experiment = replace(experiment, weights=str(find_weights(experiment.weights)))
@@ -59,11 +86,7 @@ def run(
         table = resolve_conflicts(table, arguments.conflicts)
     table = without_leaks(table, out, arguments.leaks)
     elsewhere = tested(labels(arguments.test_data), experiment.seed) if arguments.test_data else None
-    print(compare(experiment, arguments.comparison, (table, elsewhere), out, arguments.resume, reported, variants))
-    print(f"tables and figures: {out}")
-    # Finished runs of another machine came without their models.
-    if (models := out / "models").is_dir():
-        print(f"models: {models}")
+    return experiment, arguments.comparison, (table, elsewhere)
 
 
 def rendered_folder(arguments: Arguments, layout: str, number: int) -> Path:

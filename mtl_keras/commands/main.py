@@ -4,7 +4,7 @@ import tyro
 from tyro.conf import FlagCreatePairsOff
 
 from mtl_keras.commands.options import COMMANDS, Audit, Crop, Evaluate, List, Pack, Predict, Render
-from mtl_keras.errors import guarded
+from mtl_keras.errors import guarded, kept_if_interrupted
 from mtl_keras.tables import imported
 
 # What does a command's work is imported when it runs: TensorFlow takes seconds to start, and `--help` needs none of it.
@@ -17,6 +17,16 @@ WORK = {
     Audit: "mtl_keras.commands.data:audit",
     Pack: "mtl_keras.commands.data:pack",
 }
+# What Ctrl+C leaves of it.
+KEPT = {
+    List: "nothing was written",
+    Evaluate: "no figures were written; faces that were cut out into --crops DIR are kept",
+    Predict: "no answers were written",
+    Render: "no faces were written",
+    Crop: "faces that were cut out are kept; the same command goes on",
+    Audit: "files of the report that were written before are kept",
+    Pack: "whole shards are kept; the same command goes on",
+}
 
 
 def main() -> None:
@@ -26,7 +36,8 @@ def main() -> None:
 
 def run(options: object) -> None:
     """Do the work of a command with these options."""
-    imported(WORK[type(options)])(options)
+    with kept_if_interrupted(KEPT[type(options)]):
+        imported(WORK[type(options)])(options)
 
 
 def parse() -> object:

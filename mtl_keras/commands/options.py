@@ -49,7 +49,7 @@ class DatasetOptions:
 class Evaluate(DatasetOptions):
     """Measure a trained model on a data set: every task that the data labels, with 95 % intervals, and by group.
 
-    Example: mtl-keras evaluate results/facenet_utk/models/NAME --dataset utkface --data UTKFace --json figures.json
+    Example: mtl-keras evaluate runs/facenet_utk/models/NAME --dataset utkface --data UTKFace --json figures.json
     """
 
     # Folder of a trained model.
@@ -70,7 +70,7 @@ class Evaluate(DatasetOptions):
 class Predict:
     """Find the people in images and print what the model answers about each, one line a person.
 
-    Example: mtl-keras predict results/facenet_utk/models/NAME photos/ --json people.json --draw drawn/
+    Example: mtl-keras predict runs/facenet_utk/models/NAME photos/ --json people.json --draw drawn/
     """
 
     # Folder of a trained model.

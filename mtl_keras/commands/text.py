@@ -1,13 +1,14 @@
 """What commands print and write as JSON."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
 
-from mtl_keras.errors import printable
+from mtl_keras.errors import UserError, printable
 from mtl_keras.evaluation.metrics import as_table
-from mtl_keras.files import plain, replacing
+from mtl_keras.files import check_writable, plain, replacing
 from mtl_keras.kinds import SCORES, metric_of
 from mtl_keras.serving.drawing import describe
 from mtl_keras.studies.results import MISSING, heading
@@ -19,18 +20,33 @@ def figures_as_text(found: dict[str, float]) -> str:
     for name, row in as_table(found).iterrows():
         value, low, high = metric_of(name).factor * row[["value", "low", "high"]]
         rows.append((heading(name), int(row["n"]), f"{value:.2f}", f"[{low:.2f}, {high:.2f}]"))
-    return pd.DataFrame(rows, columns=["figure", "n", "value", "95 % interval"]).to_string(index=False)
+    return fitted(pd.DataFrame(rows, columns=["figure", "n", "value", "95 % interval"]), 1)
 
 
-def groups_as_text(group: pd.DataFrame) -> str:
-    """Return the most important figures of `mtl_keras.evaluation.groups.by_group` as lines, one a group."""
-    shown_columns = [name for name in group if name.rpartition(".")[2] in SCORES]
+def scores_as_text(table: pd.DataFrame, keys: list[str]) -> str:
+    """Return the most important figures of a table as lines, each with the cells of these columns before them."""
     numbers = {
-        heading(name): [MISSING if pd.isna(cell) else f"{metric_of(name).factor * cell:.2f}" for cell in group[name]]
-        for name in shown_columns
+        heading(name): [MISSING if pd.isna(cell) else f"{metric_of(name).factor * cell:.2f}" for cell in table[name]]
+        for name in table
+        if name.rpartition(".")[2] in SCORES
     }
-    labels = group[[name for name in group if "." not in name]]
-    return pd.concat([labels, pd.DataFrame(numbers, index=group.index)], axis=1).to_string(index=False)
+    return fitted(pd.concat([table[keys], pd.DataFrame(numbers, index=table.index)], axis=1), len(keys))
+
+
+def fitted(table: pd.DataFrame, keys: int) -> str:
+    """Return a table as lines that the screen has room for; a file or a pipe counts as 80 columns wide.
+
+    Where it is too wide it comes in blocks one below the other, each of which begins with the first `keys` columns.
+    """
+    width, columns, blocks = shutil.get_terminal_size().columns, list(range(keys, table.shape[1])), []
+    while columns or not blocks:
+        for count in range(len(columns), -1, -1):
+            block = table.iloc[:, [*range(keys), *columns[:count]]].to_string(index=False)
+            if count <= 1 or max(map(len, block.splitlines())) <= width:
+                break
+        blocks.append(block)
+        columns = columns[count:]
+    return "\n\n".join(blocks)
 
 
 def as_lines(result: dict) -> list[str]:
@@ -43,6 +59,17 @@ def as_lines(result: dict) -> list[str]:
     places = [",".join(str(number) for number in person["box"]) for person in result["people"]]
     words = ["; ".join(describe(person)) for person in result["people"]]
     return [f"{path}: [{place}] {word}" for place, word in zip(places, words, strict=True)]
+
+
+def check_json(path: Path | None) -> None:
+    """Refuse a place for a JSON file that cannot be written, or where something other than JSON would be lost."""
+    if path is None:
+        return
+    check_writable(path)
+    if path.is_file():
+        with path.open("rb") as file:
+            if file.read(1) not in (b"", b"{", b"["):
+                raise UserError(f"{path}: holds something other than JSON; name another file for the figures")
 
 
 def write_json(value: object, path: Path) -> None:

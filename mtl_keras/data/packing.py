@@ -9,6 +9,7 @@ split's rows follow each other.
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -32,7 +33,7 @@ from mtl_keras.data.manifest import (
 )
 from mtl_keras.data.table import complete, encode, label_columns
 from mtl_keras.errors import UserError, printable
-from mtl_keras.files import replacing
+from mtl_keras.files import check_writable, replacing
 from mtl_keras.kinds import kind_of
 from mtl_keras.tasks import CROP_COLUMNS, TASKS, Task, task_from
 
@@ -47,18 +48,14 @@ def pack_shards(table: pd.DataFrame, folder: str | Path, rows_per_shard: int = 4
     stopped when the call is repeated; whole shards are kept if none of their images has changed since. Of the columns
     only those named above are packed; a line with the names of all others is printed.
     """
-    if "://" in str(folder):
-        raise UserError(f"{folder}: shards are packed into a local folder; pack them there, then copy the folder")
-    if rows_per_shard < 1:
-        raise UserError(f"rows_per_shard {rows_per_shard}: expected at least 1")
+    check_packing(folder, rows_per_shard, seed)
     if not len(table):
         raise UserError("the label table has no rows; expected at least one image")
     folder, table = Path(folder), _dealt(complete(table), seed)
     tasks = [task for task in TASKS.values() if set(task.columns) & set(table.columns)]
     if others := [str(column) for column in table if column not in {*KNOWN, *label_columns(table)}]:
-        print(
-            f"not packed, since no task names them: {', '.join(others)} (mtl_keras.add_task adds a task of one's own)"
-        )
+        names = ", ".join(others)
+        print(f"not packed, since no task names them: {names}; mtl_keras.add_task adds a task", file=sys.stderr)
     plan = _plan(table, tasks, rows_per_shard, seed)
     count = -(-len(table) // rows_per_shard)
     files = [f"shard-{number:05d}-of-{count:05d}.tfrecord" for number in range(count)]
@@ -85,6 +82,26 @@ def pack_shards(table: pd.DataFrame, folder: str | Path, rows_per_shard: int = 4
     write_manifest(manifest, folder / MANIFEST)
     (folder / PROGRESS).unlink(missing_ok=True)
     return manifest
+
+
+def check_packing(folder: str | Path, rows_per_shard: int, seed: int) -> None:
+    """Refuse what no table can be packed with."""
+    if rows_per_shard < 1:
+        raise UserError(f"rows_per_shard {rows_per_shard}: expected at least 1")
+    if seed < 0:
+        raise UserError(f"seed {seed} is negative; expected 0 or more")
+    check_writable(folder, folder=True)
+    found = {path.name for path in Path(folder).iterdir()} if Path(folder).is_dir() else set()
+    _refuse_others({name for name in found - {MANIFEST, PROGRESS} if not name.startswith((".", "shard-"))}, folder)
+
+
+def _refuse_others(names: set[str], folder: str | Path) -> None:
+    """Refuse a folder that holds files of these names, which are not of its shards."""
+    if names:
+        other = printable(min(names))
+        raise UserError(
+            f"{folder}: holds other files than these shards (such as {other}); name a new folder or empty it"
+        )
 
 
 def _dealt(table: pd.DataFrame, seed: int) -> pd.DataFrame:
@@ -137,11 +154,7 @@ def _finished_shards(folder: Path, plan: dict, files: list[str]) -> dict[str, di
         # What a killed process was writing.
         if name.startswith((".shard-", f".{PROGRESS}.", f".{MANIFEST}.")):
             (folder / name).unlink(missing_ok=True)
-    if others := found - {*files, MANIFEST, PROGRESS}:
-        other = printable(min(others))
-        raise UserError(
-            f"{folder}: holds other files than these shards (such as {other}); name a new folder or empty it"
-        )
+    _refuse_others(found - {*files, MANIFEST, PROGRESS}, folder)
     for name in [name for name in (MANIFEST, PROGRESS) if name in found]:
         manifest = read_manifest(str(folder), name)
         found_plan = {key: value for key, value in manifest.items() if key not in ("shards", "sha256")}

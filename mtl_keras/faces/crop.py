@@ -20,6 +20,7 @@ from mtl_keras.faces.folder import append, is_done, names_of, open_folder, remov
 from mtl_keras.faces.mtcnn import FaceDetector
 from mtl_keras.files import EXTENSIONS, NO_IMAGE, folder_of, image_files, other_files
 from mtl_keras.tasks import TASKS
+from mtl_keras.workers import starting_workers
 
 CROPPING = 1  # raised when the same photo is cropped differently, so that older folders are cropped anew
 # A process holds photos in memory up to this number and this many pixels, or a single larger one.
@@ -160,7 +161,9 @@ def _in_parallel(
         parallel = Parallel(n_jobs=n_jobs, batch_size=1)
     try:
         for work in works:
-            yield from parallel(work)
+            with starting_workers():
+                lines = parallel(work)
+            yield from lines
     except BrokenExecutor:
         ended = "a process that cropped faces was ended, mostly for want of memory"
         raise UserError(f"{folder}: {ended}; call again with fewer jobs: what is done is kept") from None

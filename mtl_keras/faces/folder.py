@@ -17,7 +17,7 @@ import pandas as pd
 
 from mtl_keras.data.table import read_table, write_table
 from mtl_keras.errors import UserError
-from mtl_keras.files import TEXT, folder_of, replacing
+from mtl_keras.files import TEXT, folder_of, free_name, replacing
 
 TABLE, SKIPPED, SETTINGS, JOURNAL = "table.csv", "skipped.csv", "crops.json", "crops.jsonl"
 # What of a photo's row is also true of each of several faces in it.
@@ -173,20 +173,12 @@ def names_of(paths: list[str], done: dict[str, dict]) -> list[str]:
     """
     rootless = [os.path.splitdrive(path)[1] for path in paths]
     root = os.path.commonpath([os.path.dirname(path) for path in rootless])
-    # Two names that differ only in case are one file on many a computer.
     taken = {line["name"].casefold() for line in done.values()}
     names = []
     for path, place in zip(paths, rootless, strict=True):
         if path in done:
             names.append(done[path]["name"])
             continue
-        own = PurePosixPath(Path(os.path.relpath(os.path.splitext(place)[0], root)).as_posix())
-        # File systems allow 255 bytes, and an ending follows.
-        name = own = str(own.with_name(own.name.encode()[:200].decode(errors="ignore")))
-        number = 1
-        while name.casefold() in taken:
-            number += 1
-            name = f"{own}_{number}"
-        taken.add(name.casefold())
-        names.append(name)
+        own = Path(os.path.relpath(os.path.splitext(place)[0], root)).as_posix()
+        names.append(free_name(own, "", taken))
     return names

@@ -20,6 +20,7 @@ from mtl_keras.portraits.drawer import render
 from mtl_keras.portraits.look import LIMITS, Portrait
 from mtl_keras.portraits.scene import Frame
 from mtl_keras.tasks import ETHNICITY, EXPRESSION, EYEGLASSES, GENDER, HEAD_POSE, SMILE
+from mtl_keras.workers import starting_workers
 
 DRAWING = 4  # raised when the same portrait is drawn differently, so that older folders are drawn anew
 BATCH, MANY = 25, 500
@@ -140,7 +141,9 @@ def write_faces(folder: str | Path, layout: Layout, count: int, seed: int = 0, s
         workers = min(2, cpu_count()) if count >= MANY else 1
         jobs = (delayed(_draw)(temporary, batch) for batch in batches)
         with tqdm(total=count, desc=f"drawing {folder.name}", unit="face") as bar:
-            for drawn in Parallel(n_jobs=workers, return_as="generator")(jobs):
+            with starting_workers():
+                counts = Parallel(n_jobs=workers, return_as="generator")(jobs)
+            for drawn in counts:
                 bar.update(drawn)
         for file, text in texts.items():
             (temporary / file).write_text(text, encoding="utf-8", newline="\n")

@@ -2,18 +2,18 @@
 
 import os
 from itertools import cycle
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from mtl_keras.colors import COLORS
 from mtl_keras.data.images import read_picture
 from mtl_keras.errors import UserError
-from mtl_keras.files import replacing
+from mtl_keras.files import check_writable, free_name, replacing
 
 # A picture whose longer side is shorter than this is enlarged before labels are drawn on it.
 SMALLEST_DRAWING = 480
-# Drawings of images with other names are PNG files.
+# An image of another kind is drawn as PNG.
 DRAWN = (".jpg", ".jpeg", ".png", ".bmp")
 
 
@@ -92,18 +92,19 @@ def _overlap(one: tuple, other: tuple) -> int:
     return max(0, width) * max(0, height)
 
 
-def drawings(paths: list[str], folder: Path) -> dict[str, Path]:
-    """Return {image: the file for its drawing}: in `folder`, with the subfolders of the images kept."""
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"{folder}: is a file; expected a folder for the drawings, or a new name")
-    absolute = [os.path.abspath(path) for path in paths]
-    shared = os.path.commonpath([os.path.dirname(path) for path in absolute])
-    sources, targets = {os.path.realpath(path) for path in absolute}, {}
-    for path, full in zip(paths, absolute, strict=True):
-        name = os.path.relpath(full, shared)
-        targets[path] = folder / (name if name.lower().endswith(DRAWN) else f"{name}.png")
+def drawings(images: dict[str, str], folder: Path) -> dict[str, Path]:
+    """Return {image: the file for its drawing} for {image: its name}: of this name, in `folder`, no two of them one."""
+    check_writable(folder, folder=True)
+    sources, targets = {os.path.realpath(path) for path in images}, {}
+    # No file may have the name of a folder.
+    taken = {parent.as_posix().casefold() for name in images.values() for parent in PurePath(name).parents}
+    for path, name in images.items():
+        stem, ending = os.path.splitext(name)
+        stem, ending = (stem, ending) if ending.lower() in DRAWN else (name, ".png")
+        targets[path] = folder / free_name(Path(stem).as_posix(), ending, taken)
         if os.path.realpath(targets[path]) in sources:
             raise UserError(f"{folder}: the drawing of {path} would replace an image; name another folder")
+        check_writable(targets[path])
     return targets
 
 

@@ -1,5 +1,6 @@
 """From images to people: every face found, and what the model answers about it."""
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -117,14 +118,18 @@ def _place(face: Face | None, picture: Picture) -> dict:
     return {"box": list(face.box), "confidence": round(face.confidence, 4), "landmarks": landmarks}
 
 
-def find_images(paths: Iterable[Path | str]) -> list[str]:
-    """Return the image files that these files and folders stand for, folders searched at any depth, each file once."""
-    found = []
+def find_images(paths: Iterable[Path | str]) -> dict[str, str]:
+    """Return {image: its name} for the images that these files and folders stand for, each file once.
+
+    Folders are searched at any depth; the name of an image in one of them begins below it.
+    """
+    found = {}
     for path in map(Path, paths):
-        if not path.exists():
+        if not os.path.exists(path):
             raise UserError(f"{path}: no such file or folder; expected an image or a folder of images")
-        inside = sorted(image_files(path)) if path.is_dir() else [str(path)]
-        if not inside:
+        inside = {image: os.path.relpath(image, path) for image in sorted(image_files(path))}
+        if path.is_dir() and not inside:
             raise UserError(f"{path}: holds no images; expected files that end in {', '.join(EXTENSIONS)}")
-        found += inside
-    return list(dict.fromkeys(found))
+        inside = inside or {str(path): path.name}
+        found |= {image: name for image, name in inside.items() if image not in found}
+    return found

@@ -48,7 +48,7 @@ METHOD = 2
 def run(
     experiment: Experiment,
     table: pd.DataFrame,
-    out: Path | str = "results/run",
+    out: Path | str = "runs/experiment",
     resume: bool = False,
     tasks: tuple[str, ...] | None = None,
 ) -> list[dict]:

@@ -13,6 +13,7 @@ from mtl_keras.data.table import write_table
 from mtl_keras.errors import UserError
 from mtl_keras.training.divergence import StopWhenDiverged
 from mtl_keras.training.model import MultiTaskModel
+from mtl_keras.training.tensorboard import logs_of
 
 
 class StopWhenFlat(keras.callbacks.Callback):
@@ -102,6 +103,7 @@ def fit(
         ),
         keras.callbacks.CSVLogger(str(history), append=finished > 0),
         *([StopWhenFlat(patience, losses)] if validation is not None else []),
+        *logs_of(folder),
     ]
     model.optimizer.build(model.trainable_variables)
     try:

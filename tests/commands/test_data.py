@@ -1,5 +1,7 @@
 """The commands that prepare data, each from its command line to what it leaves."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 import skimage.data
@@ -7,6 +9,9 @@ from PIL import Image, ImageOps
 
 from mtl_keras.datasets import DATASETS, PHOTOS
 from mtl_keras.datasets.csv_file import csv_file
+
+# A set that is not there, so that what is wrong beside it must be told first.
+SET = ("--dataset", "utkface", "--data", "nowhere")
 
 
 def test_audit_writes_and_prints_its_report(run, faces_folder, tmp_path):
@@ -76,10 +81,21 @@ def test_what_is_odd_in_a_set_is_said_once(run, faces_folder, tiny_folder, tmp_p
         (("pack", "--dataset", "utkface", "--data", "nowhere", "--out", "o"), "nowhere: no such folder"),
         (("crop", "--out", "o"), "either --dataset NAME with --data DIR, or --images DIR"),
         (("crop", "--images", "nowhere", "--out", "o"), "nowhere"),
+        (("audit", *SET, "--out", "file"), "file: cannot be written (is a file; expected a folder)"),
+        (("pack", *SET, "--out", "file"), "file: cannot be written (is a file; expected a folder)"),
+        (("pack", *SET, "--out", "."), ".: holds other files than these shards (such as file)"),
+        (("pack", *SET, "--out", "gs://o"), "expected a local folder"),
+        (("pack", *SET, "--out", "o", "--rows-per-shard", "0"), "rows_per_shard 0"),
+        (("pack", *SET, "--out", "o", "--seed", "-1"), "seed -1 is negative"),
+        (("crop", "--images", "nowhere", "--out", "file/o"), "file/o: cannot be written (Not a directory)"),
+        (("crop", "--images", "nowhere", "--out", "o", "--size", "0"), "size 0"),
+        (("render", "--out", "file", "--count", "3"), "file: cannot be written (is a file;"),
+        (("render", "--out", "file/o", "--count", "3"), "file/o: cannot be written (Not a directory)"),
     ],
 )
 def test_mistakes_are_one_line(run, tmp_path, monkeypatch, arguments, says):
     monkeypatch.chdir(tmp_path)
+    Path("file").touch()
     code, _, errors = run(*arguments)
     (line,) = [line for line in errors.splitlines() if line.startswith("error: ")]
     assert code == 2 and says in line and "Traceback" not in errors

@@ -26,6 +26,7 @@ from mtl_keras.faces.geometry import CROPS
 from mtl_keras.faces.mtcnn import FaceDetector
 from mtl_keras.portraits import LAYOUTS
 from mtl_keras.portraits.writer import UTKFACE, write_faces
+from mtl_keras.studies.results import write_runs
 from mtl_keras.studies.settings import Experiment
 
 ROOT = Path(__file__).parents[2]
@@ -50,13 +51,25 @@ def experiment(monkeypatch, capsys):
     return call
 
 
+def note_table(monkeypatch, seen: dict) -> None:
+    """Let an experiment train nothing, and note the table that it would train on."""
+
+    def compare(*given):
+        seen["table"] = given[2][0]
+        write_runs(
+            [{"run": "a run", "tasks": "age", "backbone": "bknet", "stage": "trained", "age.mae": 5.0}], given[3]
+        )
+
+    monkeypatch.setattr("mtl_keras.commands.experiment.compare", compare)
+
+
 @pytest.mark.slow
 def test_facenet_utk_from_command_to_table(experiment, tiny_backbone, tmp_path):
     write_faces(tmp_path / "faces", UTKFACE, 60, seed=2, size=96)
     (tmp_path / "faces" / "notes.jpg").write_bytes(b"no picture")
     (tmp_path / "faces" / "30_1_2_20170101120000000.jpg").write_bytes(b"")
     tiny = ["--data", "faces", "--out", "out", "--backbone", tiny_backbone, *TINY]
-    code, printed, _ = experiment(tmp_path, *tiny)
+    code, printed, said = experiment(tmp_path, *tiny)
     assert code == 0
     out = tmp_path / "out"
     runs = pd.read_csv(out / "runs.csv").set_index("run")
@@ -64,8 +77,9 @@ def test_facenet_utk_from_command_to_table(experiment, tiny_backbone, tmp_path):
     assert runs.loc["tiny, fine-tuned", "age.n"] == 6
     assert {"tiny, frozen, without border", "tiny, fine-tuned, averaged weights"} <= set(runs.index)
     table = (out / "table.md").read_text()
-    assert table.strip() in printed and "Paired differences" in table
-    assert len(pd.read_csv(out / "skipped.csv")) == 2 and "2 skipped" in printed
+    assert "Paired differences" in table and "table.md" in printed and max(map(len, printed.splitlines())) <= 80
+    assert all(run in printed for run in runs.index) and "tiny, fine-tuned: training" in said
+    assert len(pd.read_csv(out / "skipped.csv")) == 2 and "2 skipped" in said
     for name in ("learning_curves", "runs", "age", "confusion", "fairness", "faces"):
         assert (out / f"{name}.png").stat().st_size > 10_000
     about = json.loads((out / "run.json").read_text())
@@ -77,8 +91,8 @@ def test_facenet_utk_from_command_to_table(experiment, tiny_backbone, tmp_path):
     for other in model.parent.iterdir():
         if other != model:
             shutil.rmtree(other)
-    code, printed, _ = experiment(tmp_path, *tiny, "--resume")
-    assert code == 0 and printed.count("finished before") == 7 and ": training\n" not in printed
+    code, _, said = experiment(tmp_path, *tiny, "--resume")
+    assert code == 0 and said.count("finished before") == 7 and ": training\n" not in said
     assert pd.read_csv(out / "runs.csv").set_index("run").equals(runs)
     assert list(model.parent.iterdir()) == [model] and model.joinpath("model.keras").stat().st_mtime_ns == before
     (tmp_path / "no_weights.h5").write_bytes(b"no weights")
@@ -91,8 +105,8 @@ def test_facenet_utk_from_command_to_table(experiment, tiny_backbone, tmp_path):
 @pytest.mark.slow
 def test_bknet_from_three_rendered_sets_to_table(experiment, tmp_path):
     tiny = ["--rendered-faces", "40", "--epochs", "1", "--batch-size", "32", "--single-task", "none", "--seeds", "2"]
-    code, printed, _ = experiment(tmp_path, *tiny, "--out", "out", script="bknet_age_gender_smile.py")
-    assert code == 0 and re.search(r"genki4k: (3\d|40) faces cut out of 40 photos", printed)
+    code, _, said = experiment(tmp_path, *tiny, "--out", "out", script="bknet_age_gender_smile.py")
+    assert code == 0 and re.search(r"genki4k: (3\d|40) faces cut out of 40 photos", said)
     runs = pd.read_csv(tmp_path / "out" / "runs.csv").set_index("run")
     figures = runs.loc["bknet, trained"]
     # Every set has its own labels: ages and genders of UTKFace's 4 test images, smiles of about as many of GENKI-4K's.
@@ -135,6 +149,9 @@ def test_gender_and_eyeglasses_from_drawings_to_another_set(tmp_path):
         (["--data", "deviating", "--strict"], "39_1_20170116174525125"),
         (["--data", "deviating", "--weights", "missing.h5"], "missing.h5"),
         (["--data", "deviating", "--tasks", "age", "height"], "height"),
+        (["--out", "unparsed/holiday.jpg"], "holiday.jpg: cannot be written (is a file; expected a folder)"),
+        (["--out", "unparsed/holiday.jpg/out"], "out: cannot be written (Not a directory)"),
+        (["--tensorboard", "unparsed/holiday.jpg"], "holiday.jpg: cannot be written (is a file; expected a folder)"),
     ],
 )
 def test_mistakes_are_one_line(experiment, tmp_path, arguments, says):
@@ -147,24 +164,40 @@ def test_mistakes_are_one_line(experiment, tmp_path, arguments, says):
     assert code == 2 and last.startswith("error: ") and says in last and "Traceback" not in printed
 
 
+@pytest.mark.parametrize("script", sorted(path.name for path in (ROOT / "experiments").glob("*.py")))
+def test_a_first_call_changes_no_file_of_the_repository(experiment, tmp_path, script):
+    ignored = (ROOT / ".gitignore").read_text().splitlines()
+    code, printed, _ = experiment(tmp_path, "--help", script=script)
+    (place,) = re.findall(r"--out PATH[^(]*\(default: ([^)]+)\)", printed)
+    assert code == 0 and Path(place).parts[0] == "runs" and "runs/" in ignored
+
+
+def test_an_interruption_says_how_to_go_on(experiment, tmp_path, monkeypatch):
+    def interrupted(*given):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mtl_keras.commands.experiment.compare", interrupted)
+    write_faces(tmp_path / "faces", UTKFACE, 12, size=64)
+    code, _, said = experiment(tmp_path, "--data", "faces", "--out", "out")
+    assert code == 130 and said.endswith(
+        "\ninterrupted: finished runs and epochs are kept in out; add --resume to go on\n"
+    )
+
+
 def test_without_a_check_damaged_images_stay_in_the_table(tmp_path, capsys, monkeypatch):
     seen = {}
-    monkeypatch.setattr(
-        "mtl_keras.commands.experiment.compare", lambda *given: seen.update(table=given[2][0]) or "the table"
-    )
+    note_table(monkeypatch, seen)
     write_faces(tmp_path / "faces", UTKFACE, 12, size=64)
     (tmp_path / "faces" / "30_1_2_20170101120000000.jpg").write_bytes(b"")
     for check, rows in ((True, 12), (False, 13)):
         run_experiment(Arguments(data=(tmp_path / "faces",), out=tmp_path / "out", check=check), utkface)
         assert len(seen["table"]) == rows and ("image" in seen["table"]) == check
-        assert ("images not checked" in capsys.readouterr().out) == (not check)
+        assert ("images not checked" in capsys.readouterr().err) == (not check)
 
 
 def test_faces_are_cut_out_of_sets_of_photos_only_and_kept(tmp_path, capsys, monkeypatch):
     seen = {}
-    monkeypatch.setattr(
-        "mtl_keras.commands.experiment.compare", lambda *given: seen.update(table=given[2][0]) or "the table"
-    )
+    note_table(monkeypatch, seen)
     for name, layout in (("UTKFace", "utkface"), ("GENKI-4K", "genki4k")):
         write_faces(tmp_path / name, LAYOUTS[layout], 4, seed=4)
     arguments = Arguments(data=(tmp_path / "UTKFace", tmp_path / "GENKI-4K"), out=tmp_path / "out")
@@ -172,7 +205,7 @@ def test_faces_are_cut_out_of_sets_of_photos_only_and_kept(tmp_path, capsys, mon
     run_experiment(arguments, read)
     table, crops = seen["table"], tmp_path / "out" / "cache" / "crops-genki4k"
     # Not every drawing is a face to MTCNN.
-    (found,) = re.findall(r"genki4k: ([1-4]) faces cut out of 4 photos", capsys.readouterr().out)
+    (found,) = re.findall(r"genki4k: ([1-4]) faces cut out of 4 photos", capsys.readouterr().err)
     assert (table["source"] == "genki4k").sum() == int(found) == 4 - len(table.attrs["skipped"])
     places = {source: {Path(path).parent for path in rows["path"]} for source, rows in table.groupby("source")}
     assert places == {"utkface": {tmp_path / "UTKFace"}, "genki4k": {crops}}
@@ -212,14 +245,14 @@ def test_photos_are_cut_as_the_model_will_cut_them(tmp_path, monkeypatch, change
 
 def test_data_may_be_shards(tmp_path, capsys, monkeypatch):
     seen = {}
-    monkeypatch.setattr(
-        "mtl_keras.commands.experiment.compare", lambda *given: seen.update(table=given[2][0]) or "the table"
-    )
+    note_table(monkeypatch, seen)
     write_faces(tmp_path / "UTKFace", UTKFACE, 12, seed=4, size=64)
     faces = utkface(tmp_path / "UTKFace")
     pack_shards(faces, tmp_path / "shards", 5)
     run_experiment(Arguments(data=(tmp_path / "shards",), out=tmp_path / "out"), utkface)
-    assert "shards: 12 images unpacked from shards" in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert "shards: 12 images unpacked from shards" in printed.err
+    assert printed.out.splitlines()[:2] == ["  run age MAE", "a run    5.00"], "figures stand alone"
     table = seen["table"].assign(path=[Path(path).name for path in seen["table"]["path"]]).set_index("path")
     expected = faces.assign(path=[Path(path).name for path in faces["path"]]).set_index("path")
     columns = ["source", "age", "gender", "ethnicity"]

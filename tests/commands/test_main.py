@@ -12,12 +12,11 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from mtl_keras import errors
 from mtl_keras.commands import main
-from mtl_keras.commands.text import groups_as_text, write_json
+from mtl_keras.commands.options import COMMANDS
+from mtl_keras.commands.text import scores_as_text, write_json
 from mtl_keras.data.audit import check_images
 from mtl_keras.datasets.rendered import rendered
-from mtl_keras.errors import UserError
 from mtl_keras.evaluation.groups import by_group
 from mtl_keras.evaluation.metrics import metrics_with_intervals
 from mtl_keras.evaluation.predictions import predictions
@@ -25,16 +24,21 @@ from mtl_keras.faces.folder import read_crops
 from mtl_keras.faces.mtcnn import FaceDetector
 from mtl_keras.portraits import LAYOUTS
 from mtl_keras.portraits.writer import write_faces
-from mtl_keras.tasks import AGE_GROUP, EYEGLASSES, SMILE, TASKS
+from mtl_keras.tasks import AGE_GROUP, EYEGLASSES, GENDER, SMILE, TASKS
 from mtl_keras.training import model_folder
 from mtl_keras.training.model import MultiTaskModel
 
 
 def assert_mistake(outcome: tuple[int, str, str], *words: str) -> None:
     """That the outcome is exit code 2 and one line, with these words, after whatever was noted on the way."""
+    assert_ended(outcome, 2, *words)
+
+
+def assert_ended(outcome: tuple[int, str, str], expected: int, *words: str) -> None:
+    """That the outcome is this exit code and one line, with these words, after whatever was noted on the way."""
     code, _, errors = outcome
     (line,) = [line for line in errors.splitlines() if line.startswith("error: ")]
-    assert code == 2 and errors.endswith(f"{line}\n") and "Traceback" not in errors
+    assert code == expected and errors.endswith(f"{line}\n") and "Traceback" not in errors
     for word in words:
         assert word in line
 
@@ -42,27 +46,58 @@ def assert_mistake(outcome: tuple[int, str, str], *words: str) -> None:
 # === Every command ===
 
 
-def test_a_mistake_is_one_line_and_exit_code_2(capsys):
-    def mistaken():
-        raise UserError("got 3,\n expected 4")
-
-    with pytest.raises(SystemExit) as stopped:
-        errors.guarded(mistaken)
-    assert stopped.value.code == 2
-    assert capsys.readouterr().err == "error: got 3, expected 4\n"
-
-
-def test_an_interruption_is_no_traceback_and_a_bug_is_one(capsys):
-    def interrupted():
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_interruption_tells_what_is_kept(run, monkeypatch, command, tmp_path):
+    def interrupted(place):
         raise KeyboardInterrupt
 
-    with pytest.raises(SystemExit) as stopped:
-        errors.guarded(interrupted)
-    assert stopped.value.code == 130 and capsys.readouterr().err == "interrupted\n"
-    # What no user can mend must not be hidden.
-    with pytest.raises(ZeroDivisionError):
-        errors.guarded(lambda: 1 / 0)
-    assert errors.guarded(lambda: None) is None
+    monkeypatch.setattr(main, "imported", interrupted)
+    needed = {
+        "list": ["tasks"],
+        "evaluate": ["model", "--dataset", "utkface", "--data", tmp_path],
+        "predict": ["model", tmp_path],
+    }.get(command, ["--out", tmp_path, *(["--dataset", "utkface", "--data", tmp_path] if command != "render" else [])])
+    code, _, errors = run(command, *needed)
+    assert code == 130 and errors == f"interrupted: {main.KEPT[COMMANDS[command]]}\n"
+
+
+def test_figures_are_written_before_they_are_printed_and_nothing_else_is_said(faces_folder, tmp_path):
+    model = MultiTaskModel([GENDER], "gender_eyeglasses")
+    # As behind `| head`: nobody reads any more.
+    reader, writer = os.pipe()
+    os.close(reader)
+    program = [
+        sys.executable,
+        "-m",
+        "mtl_keras.commands.main",
+        "evaluate",
+        model_folder.save(model, tmp_path / "model"),
+    ]
+    arguments = ["--dataset", "utkface", "--data", faces_folder, "--json", tmp_path / "figures.json"]
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    environment |= {"PYTHONPATH": str(Path(main.__file__).parents[2])}
+    done = subprocess.run([*program, *arguments], stdout=writer, stderr=subprocess.PIPE, text=True, env=environment)
+    os.close(writer)
+    assert json.loads((tmp_path / "figures.json").read_text())["images"] == 30 and done.returncode == 141
+    # What is left are two progress bars.
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    assert all("checking images" in line or "/step" in line for line in lines), done.stderr
+
+
+@pytest.mark.parametrize("columns", [None, 40, 80, 300])
+def test_tables_fit_the_screen(monkeypatch, columns):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if columns:
+        monkeypatch.setenv("COLUMNS", str(columns))
+    # Names of one length, so that columns are told apart by their first lines.
+    names = [f"a_task_of_number_{number:02d}" for number in range(9)]
+    cells = {f"{name}.accuracy": [number / 10, 0.5] for number, name in enumerate(names)}
+    table = pd.DataFrame({"gender": ["female", "male"], "n": [3, 2], **cells})
+    blocks = [block.splitlines() for block in scores_as_text(table, ["gender", "n"]).split("\n\n")]
+    assert all(len(line) <= (columns or 80) for block in blocks for line in block)
+    assert all([line.split()[0] for line in block] == ["gender", "female", "male"] for block in blocks)
+    assert [cell for block in blocks for cell in block[1].split()[2:]] == [f"{10 * n:.2f}" for n in range(9)]
+    assert len(blocks) == {None: 3, 40: 9, 80: 3, 300: 1}[columns]
 
 
 @pytest.mark.parametrize("command", ["", "list", "evaluate", "predict", "render", "crop", "audit", "pack"])
@@ -70,14 +105,6 @@ def test_help_shows_an_example(run, command):
     code, out, _ = run(*command.split(), "--help")
     assert code == 0
     assert f"Example: mtl-keras {command}" in out
-
-
-def test_as_a_program(tmp_path):
-    program = [sys.executable, "-m", "mtl_keras.commands.main", "predict", str(tmp_path), str(tmp_path)]
-    environment = {**os.environ, "PYTHONPATH": str(Path(main.__file__).parents[2])}
-    done = subprocess.run(program, capture_output=True, text=True, env=environment, timeout=300)
-    assert_mistake((done.returncode, done.stdout, done.stderr), "holds no images")
-    assert done.stdout == ""
 
 
 # === list ===
@@ -133,9 +160,10 @@ def test_evaluate_measures_what_the_data_labels(run, tiny_folder, faces_folder, 
     (tmp_path / "data" / "30_0_1_20170116174525125.jpg.chip.jpg").write_bytes(b"no image")
     (tmp_path / "data" / "holiday.jpg").write_bytes(b"no image")
     command = ("evaluate", tiny_folder, "--dataset", "utkface", "--data", tmp_path / "data", "--views", "mirror")
-    code, out, errors = run(*command, "--json", tmp_path / "figures.json")
+    _, out, errors = outcome = run(*command, "--json", tmp_path / "figures.json")
+    assert_ended(outcome, 1, "1 of 7 images could not be used", "30_0_1_20170116174525125.jpg")
     written = json.loads((tmp_path / "figures.json").read_text())
-    assert code == 0 and (written["images"], written["skipped"]) == (6, 2)
+    assert (written["images"], written["skipped"]) == (6, 2)
     assert written["tasks"].keys() == {"age", "gender", "ethnicity"}, "these file names tell no head pose"
     skipped = [line for line in errors.splitlines() if line.startswith("skipped ")]
     assert len(skipped) == 2 and "not a JPEG" in skipped[1] and "6 images, 2 skipped" in out
@@ -164,8 +192,14 @@ def test_evaluate_tells_mistakes(run, tiny_folder, tiny_backbone, faces_folder, 
     assert_mistake(unlabelled, "labels none of the model's tasks (eyeglasses)")
     (tmp_path / "folder").mkdir()
     unwritable = run("evaluate", tiny_folder, "--dataset", "utkface", *data, "--json", tmp_path / "folder")
-    assert_mistake(unwritable, "folder: cannot be written")
-    assert "age MAE" in unwritable[1], "the figures are not lost"
+    assert_mistake(unwritable, "folder: cannot be written (is a folder; expected a file)")
+    assert "checking images" not in unwritable[2], "before the work"
+    labels = tmp_path / "labels.csv"
+    labels.write_text("path,age\n")
+    assert_mistake(run("evaluate", tiny_folder, "--dataset", "utkface", *data, "--json", labels), "other than JSON")
+    assert labels.read_text() == "path,age\n"
+    below = run("evaluate", tiny_folder, "--dataset", "utkface", *data, "--json", labels / "figures.json")
+    assert_mistake(below, "figures.json: cannot be written (Not a directory)")
 
 
 def test_evaluate_turns_ages_into_the_classes_of_the_model(run, tiny_backbone, faces_folder, tmp_path):
@@ -212,10 +246,12 @@ def test_evaluate_cuts_the_faces_out_of_photos_as_the_model_has_them(
     (tiny_folder / "model.json").write_text(json.dumps(about))
     crops, file = tmp_path / "crops", tmp_path / "figures.json"
     command = ("evaluate", tiny_folder, "--dataset", "genki4k", "--data", genki, "--json", file)
-    code, out, errors = run(*command, "--crops", crops)
+    _, out, errors = outcome = run(*command, "--crops", crops)
+    # The photo that shows nobody was looked at, the damaged one was not.
+    assert_ended(outcome, 1, "1 of 6 images could not be used", "file0003.jpg")
     written = json.loads(file.read_text())
-    assert code == 0 and (written["images"], written["skipped"]) == (4, 2)
-    assert out.startswith("genki4k: 4 faces cut out of 6 photos") and "genki4k: 4 images, 2 skipped\n" in out
+    assert (written["images"], written["skipped"]) == (4, 2)
+    assert "genki4k: 4 faces cut out of 6 photos" in errors and out.startswith("genki4k: 4 images, 2 skipped\n")
     skipped = [line for line in errors.splitlines() if line.startswith("skipped ")]
     assert len(skipped) == 2 and skipped[0].endswith("file0002.jpg: no face found") and "not a JPEG" in skipped[1]
     # The faces are where the model's folder says, and not turned, since the model answers the head's roll.
@@ -227,14 +263,14 @@ def test_evaluate_cuts_the_faces_out_of_photos_as_the_model_has_them(
         assert written["tasks"]["head_pose"][metric] == pytest.approx(expected[f"head_pose.{metric}"], rel=1e-4)
 
     # Without detection the photos are measured as they are, also the one that shows nobody: other figures.
-    code, out, _ = run(*command, "--faces", "crop")
+    code, _, errors = run(*command, "--faces", "crop")
     whole = json.loads(file.read_text())
-    assert code == 0 and (whole["images"], whole["skipped"]) == (5, 1) and "cut out" not in out
+    assert code == 1 and (whole["images"], whole["skipped"]) == (5, 1) and "cut out" not in errors
     assert whole["tasks"]["head_pose"]["mae"] != pytest.approx(written["tasks"]["head_pose"]["mae"], rel=1e-3)
 
     # The folder serves the next call, in which no image is looked at again.
     monkeypatch.setattr(FaceDetector, "detect", lambda detector, images: [1 / 0 for _ in images])
-    assert run(*command, "--crops", crops)[0] == 0
+    assert run(*command, "--crops", crops)[0] == 1
     assert json.loads(file.read_text()) == written
 
 
@@ -245,10 +281,10 @@ def test_evaluate_turns_heads_upright_and_leaves_no_crops_behind(run, tiny_backb
     command = ("evaluate", smile, "--dataset", "genki4k", "--data", genki)
     code, out, _ = run(*command, "--json", tmp_path / "figures.json")
     written = json.loads((tmp_path / "figures.json").read_text())
-    assert code == 0 and (written["images"], written["tasks"]["smile"]["n"]) == (4, 4)
+    assert code == 1 and (written["images"], written["tasks"]["smile"]["n"]) == (4, 4)
     assert_mistake(run(*command, "--json", tmp_path / "temporary"), "temporary: cannot be written")
     assert os.listdir(tmp_path / "temporary") == []
-    assert run(*command, "--crops", tmp_path / "crops")[0] == 0
+    assert run(*command, "--crops", tmp_path / "crops")[0] == 1
     assert not json.loads((tmp_path / "crops" / "crops.json").read_text())["keep_roll"]
     assert not [name for name in read_crops(tmp_path / "crops") if "roll" in name], "it is not true of these crops"
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
@@ -260,8 +296,9 @@ def test_evaluate_looks_for_faces_in_any_set_on_demand(run, tiny_folder, genki, 
     ages.to_csv(genki / "files" / "ages.csv", index=False)
     command = ("evaluate", tiny_folder, "--dataset", "csv_file", "--data", genki / "files", "--faces")
     assert run(*command, "crop")[1].startswith("csv_file: 2 images, 0 skipped\n")
-    out = run(*command, "detect")[1]
-    assert out.startswith("csv_file: 1 faces cut out of 2 photos") and "csv_file: 1 images, 1 skipped\n" in out
+    code, out, errors = run(*command, "detect")
+    assert code == 0 and "csv_file: 1 faces cut out of 2 photos" in errors, "that nobody was found is no failure"
+    assert out.startswith("csv_file: 1 images, 1 skipped\n")
     # What has a label shows nobody, and what shows somebody has no label.
     ages.assign(age=[np.nan, 40.0]).to_csv(genki / "files" / "ages.csv", index=False)
     assert_mistake(run(*command, "detect"), "what can be used of it labels none of the model's tasks")
@@ -275,7 +312,7 @@ def test_evaluate_tells_mistakes_about_faces(run, tiny_folder, faces_folder, gen
     photos = ("evaluate", tiny_folder, "--dataset", "genki4k", "--data", genki)
     assert_mistake(run(*photos, "--crops", genki.parent / "model"), "holds other files than crops")
     assert_mistake(run(*photos, "--crops", genki), "photos of the table lie in it")
-    assert_mistake(run(*photos, "--crops", genki / "labels.txt"), "labels.txt: is a file; expected a folder")
+    assert_mistake(run(*photos, "--crops", genki / "labels.txt"), "labels.txt: cannot be written (is a file")
     assert_mistake(run(*photos, "--crops", "kept", "--faces", "crop"), "leave out --crops")
     code, _, errors = run(*photos, "--faces", "whole")
     assert code == 2 and "auto" in errors
@@ -314,8 +351,9 @@ def test_predict_writes_one_object_an_image_and_a_drawing_of_each(run, tiny_fold
     Image.open(second).save(photos / "below" / "one.png")
     (photos / "notes.txt").touch()
     arguments = ("--faces", "crop", "--json", file, "--draw", drawn)
-    code, out, errors = run("predict", tiny_folder, photos, *arguments)
-    assert code == 0 and f"skipped {photos / 'notes.txt'}: its name ends in none of .jpg" in errors
+    _, out, errors = outcome = run("predict", tiny_folder, photos, *arguments)
+    assert f"skipped {photos / 'notes.txt'}: its name ends in none of .jpg" in errors
+    assert_ended(outcome, 1, "1 of 3 images cannot be used")
     written = json.loads(file.read_text())
     assert [entry["path"] for entry in written] == [
         str(photos / name) for name in ("below/one.png", "broken.jpg", "one.jpg")
@@ -326,7 +364,7 @@ def test_predict_writes_one_object_an_image_and_a_drawing_of_each(run, tiny_fold
     (person,) = written[0]["people"]
     assert list(person) == ["box", "confidence", "landmarks", "age", "gender", "ethnicity", "head_pose"]
     lines = out.splitlines()
-    assert len(lines) == 3 and f"{photos / 'broken.jpg'}: error: " in lines[1]
+    assert len(lines) == 2 and f"{photos / 'broken.jpg'}: error: " in errors, "answers stand alone"
     assert lines[0].startswith(f"{photos / 'below' / 'one.png'}: [0,0,64,64] age {round(person['age']['value'])} ± ")
     assert person["gender"]["class"] in lines[0]
     found = sorted(path.relative_to(drawn).as_posix() for path in drawn.rglob("*") if path.is_file())
@@ -356,6 +394,10 @@ def test_predict_tells_mistakes(run, tiny_folder, faces_folder, tmp_path):
     alone = run("predict", tiny_folder, broken, "--json", file, "--faces", "crop")
     assert_mistake(alone, f"{broken}: not a JPEG, PNG or BMP image")
     assert json.loads(file.read_text())[0]["error"], "the file is written all the same"
+    for place in (tmp_path, broken / "people.json", tmp_path / ("x" * 300)):
+        outcome = run("predict", tiny_folder, broken, "--json", place, "--faces", "crop")
+        assert_mistake(outcome, f"{place}: cannot be written")
+    assert_mistake(run("predict", tiny_folder, broken, "--json", broken), "broken.jpg: holds something other than JSON")
     (tmp_path / "empty.png").touch()
     several = run("predict", tiny_folder, broken, tmp_path / "empty.png")
     assert_mistake(several, "none of 2 images can be used", "broken.jpg: not a JPEG")
@@ -366,7 +408,7 @@ def test_drawings_replace_no_image(run, tiny_folder, faces_folder, tmp_path):
     path.write_bytes(next(faces_folder.glob("*.jpg")).read_bytes())
     before = path.read_bytes()
     assert_mistake(run("predict", tiny_folder, path, "--faces", "crop", "--draw", tmp_path), "would replace an image")
-    assert_mistake(run("predict", tiny_folder, path, "--faces", "crop", "--draw", path), "is a file")
+    assert_mistake(run("predict", tiny_folder, path, "--faces", "crop", "--draw", path), "is a file; expected a folder")
     assert path.read_bytes() == before
     # An image that is named although its name does not say what it is gets a drawing that says so.
     path.rename(tmp_path / "face")
@@ -387,5 +429,5 @@ def test_render_draws_faces(run, tmp_path):
 
 def test_a_group_without_a_label_of_a_task_shows_a_dash():
     group = pd.DataFrame({"gender": ["female", "male"], "n": [3, 2], "smile.accuracy": [0.5, np.nan]})
-    lines = groups_as_text(group).splitlines()
+    lines = scores_as_text(group, ["gender", "n"]).splitlines()
     assert lines[1].split() == ["female", "3", "50.00"] and lines[2].split() == ["male", "2", "–"]

@@ -36,11 +36,11 @@ def test_a_folder_is_packed_and_what_is_unreadable_is_listed(run, faces_folder, 
     (tmp_path / "faces" / images[0].name).write_bytes(b"no image")
     settings = ["--dataset", "utkface", "--data", tmp_path / "faces", "--out", tmp_path / "shards"]
     code, out, errors = run(*settings, "--rows-per-shard", 2, "--seed", 1)
-    assert code == 0 and "4 images in 2 shards" in out
+    assert code == 1 and "4 images in 2 shards" in out and "error: 1 of 5 images could not be used" in errors
     assert f"skipped {tmp_path / 'faces' / images[0].name}: " in errors
     packed = shard_table(read_shards(tmp_path / "shards"))
     assert sorted(packed["path"]) == [path.name for path in images[1:5]]
-    assert run(*settings, "--rows-per-shard", 2, "--seed", 1)[0] == 0
+    assert run(*settings, "--rows-per-shard", 2, "--seed", 1)[0] == 1
     code, _, errors = run(*settings, "--rows-per-shard", 2, "--seed", 2)
     assert code == 2 and "error: " in errors and "other settings" in errors and "Traceback" not in errors
 

@@ -596,8 +596,9 @@ def command(monkeypatch, capsys):
 
 def test_command_crops_a_folder_or_a_data_set(command, photos, tmp_path):
     out = tmp_path / "crops"
-    code, printed, _ = command("--images", tmp_path / "photos", "--out", out, "--faces", "all", "--jobs", 1)
-    assert code == 0 and printed == f"4 crops of 5 photos in {out}, 2 skipped\n"
+    code, printed, errors = command("--images", tmp_path / "photos", "--out", out, "--faces", "all", "--jobs", 1)
+    assert code == 1 and "error: 1 of 5 images could not be used; the others are done; the first is" in errors
+    assert printed == f"4 crops of 5 photos in {out}, 2 skipped\n"
     name = "25_1_2_20170116174525125.jpg"
     write_photo(tmp_path / "set" / name, (4, 8, 30, 100))
     arguments = ("--dataset", "utkface", "--data", tmp_path / "set", "--size", 64, "--margin", 0.2, "--jobs", 1)

@@ -1,11 +1,13 @@
 """Boxes and answers can be read on every picture, and no drawing replaces a photo."""
 
+import os
 import shutil
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from mtl_keras.serving.drawing import describe, draw
+from mtl_keras.serving.drawing import describe, draw, drawings
+from mtl_keras.serving.predictor import find_images
 
 PERSON = {
     "box": [40, 60, 80, 100],
@@ -66,3 +68,34 @@ def test_a_label_stays_inside_the_picture_even_if_the_face_fills_it(tmp_path, fa
     assert picture.shape == (480, 480, 3)
     label = (picture == (0, 0x72, 0xB2)).all(axis=2)
     assert label[:, 5:-5].sum() > 3000 and not label[10:300, 200:470].any()
+
+
+def test_drawings_of_several_places_have_short_names_of_their_own(tmp_path, one_line):
+    long = "x" * 244 + ".jpg"
+    for name in ("a/deep/down/1.jpg", "b/1.JPG", "b/2.png", "c.jpg/3.bmp", "b/c.jpg", f"b/{long}", f"d/{long}"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    # A file is drawn under its name, those of a folder as they lie in it.
+    named = [tmp_path / "a" / "deep" / "down" / "1.jpg", tmp_path / "b", tmp_path / "d", tmp_path / "a"]
+    found = drawings(find_images([*named, tmp_path]), tmp_path / "drawn")
+    names = {os.path.relpath(image, tmp_path): os.path.relpath(to, tmp_path / "drawn") for image, to in found.items()}
+    cut = "x" * 200
+    assert names == {
+        "a/deep/down/1.jpg": "1.jpg",
+        "b/1.JPG": "1_2.JPG",
+        "b/2.png": "2.png",
+        # A folder has this name.
+        "b/c.jpg": "c_2.jpg",
+        f"b/{long}": f"{cut}.jpg",
+        f"d/{long}": f"{cut}_2.jpg",
+        "c.jpg/3.bmp": "c.jpg/3.bmp",
+    }
+    assert not (tmp_path / "drawn").exists()
+    (tmp_path / "drawn" / "2.png").mkdir(parents=True)
+    with one_line("2.png: cannot be written"):
+        drawings(find_images([tmp_path / "b"]), tmp_path / "drawn")
+
+
+def test_what_pillow_may_not_write_is_drawn_as_png(tmp_path):
+    images = {"/a/photo.heic": "photo.heic", "/a/photo": "photo", "/a/p.JPEG": "p.JPEG"}
+    assert [path.name for path in drawings(images, tmp_path).values()] == ["photo.heic.png", "photo.png", "p.JPEG"]

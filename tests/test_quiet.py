@@ -1,0 +1,61 @@
+"""TensorFlow's notes are not seen, and everything else that it says is."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mtl_keras.quiet import without_notes
+
+ROOT = Path(__file__).parents[1]
+NOTES = """WARNING: All log messages before absl::InitializeLog() is called are written to STDERR
+I0000 00:00:1795841794.055373   20039 port.cc:153] oneDNN custom operations are on.
+E0000 00:00:1795841802.554667   20106 cuda_platform.cc:52] failed call to cuInit: UNKNOWN ERROR (303)
+"""
+NEWS = """W0000 00:00:1795841794.055733   20039 cpu_allocator.cc:83] Allocation of 9 exceeds 10% of free system memory.
+E0000 00:00:1795841802.554667   20106 cuda_platform.cc:52] failed call to cuInit: CUDA_ERROR_NO_DEVICE (100)
+/home/me/train.py:3: UserWarning: I0000 is no note here
+"""
+
+
+def test_notes_are_held_back_and_news_are_not(capfd):
+    with without_notes():
+        os.write(2, (NOTES + NEWS).encode())
+    assert capfd.readouterr().err == NEWS
+    os.write(2, NOTES.encode())
+    assert capfd.readouterr().err == NOTES, "only for that while"
+
+
+def test_what_ends_an_import_is_told(capfd):
+    with pytest.raises(ImportError, match="no such library"), without_notes():
+        os.write(2, NEWS.encode())
+        raise ImportError("no such library")
+    assert capfd.readouterr().err == NEWS
+
+
+def test_without_a_place_to_hold_them_notes_are_seen(capfd, monkeypatch, tmp_path):
+    with monkeypatch.context() as patch:
+        patch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+        with without_notes():
+            os.write(2, NOTES.encode())
+    assert capfd.readouterr().err == NOTES
+
+
+@pytest.mark.parametrize("level", [None, "0"])
+def test_whoever_imports_tensorflow_sees_warnings_and_errors_alone(level):
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    environment |= {"TF_CPP_MIN_LOG_LEVEL": level} if level else {}
+    program = """
+import os, warnings, mtl_keras as mtl
+model = mtl.MultiTaskModel([mtl.GENDER], "gender_eyeglasses")
+warnings.warn("a warning")
+os.write(2, b"I0000 afterwards\\n")
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0
+    if level:
+        assert "absl::InitializeLog" in done.stderr, "who asks for notes sees them"
+    else:
+        assert done.stderr.splitlines() == ["<string>:4: UserWarning: a warning", "I0000 afterwards"]
