@@ -218,10 +218,10 @@ def test_find_refuses_unknown_repeated_and_no_names(names):
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"kind": "categorical", "classes": ("a", "a")}, "expected texts, each only once"),
-        ({"kind": "categorical", "classes": (0, 1)}, "expected texts, each only once"),
+        ({"kind": "categorical", "classes": ("a", "b", "a")}, "classes has 'a' twice; expected each only once"),
+        ({"kind": "categorical", "classes": (0, 1)}, "expected texts, none of them blank"),
         ({"kind": "categorical", "classes": "ab"}, "expected several, in a list or tuple"),
-        ({"kind": "regression", "outputs": ("x", "x")}, "expected texts, each only once"),
+        ({"kind": "regression", "outputs": ("x", "x")}, "outputs has 'x' twice"),
         ({"kind": "regression", "range": (1, 0)}, "expected a smaller and a larger number"),
         ({"kind": "regression", "range": (1,)}, "expected a smaller and a larger number"),
         ({"kind": "regression", "within": -1.0}, "within above 0"),

@@ -15,7 +15,8 @@ from mtl_keras.data.split import split
 from mtl_keras.evaluation.metrics import metrics_with_intervals
 from mtl_keras.evaluation.predictions import predictions, with_predictions
 from mtl_keras.faces.geometry import CROPS
-from mtl_keras.models.weights import find_weights, sha256
+from mtl_keras.models.backbones import BACKBONES
+from mtl_keras.models.weights import sha256
 from mtl_keras.studies import runs
 from mtl_keras.studies.network import FROZEN_BATCH, build, precision, train_heads, train_network
 from mtl_keras.studies.provenance import data_fingerprint
@@ -67,7 +68,7 @@ class Study:
         self.trained: set[Path] = set()
         self.frozen_trunks: dict[str, None] = {}
         self._data: dict[tuple[str, ...], str] = {}
-        self._weights: dict[str, str] = {}
+        self._weights: dict[tuple[str, str], str] = {}
         self._features: dict[tuple, SharedFeatures] = {}
 
     def on(self, parts: tuple[pd.DataFrame, ...]) -> "Study":
@@ -133,9 +134,10 @@ class Study:
         """Return what tells the initial trunk apart from others: its weights file's sha256, or its random seed."""
         if not settings.weights:
             return f"random, seed {settings.seed}"
-        if settings.weights not in self._weights:
-            self._weights[settings.weights] = sha256(find_weights(settings.weights))
-        return self._weights[settings.weights]
+        key = (settings.backbone, settings.weights)
+        if key not in self._weights:
+            self._weights[key] = sha256(BACKBONES[settings.backbone].find_weights(settings.weights))
+        return self._weights[key]
 
     def data_of(self, settings: Experiment) -> str:
         """Return the fingerprint of what the parts tell networks of these tasks."""
