@@ -43,7 +43,13 @@ class Table(MutableMapping):
     def get(self, name: str, default: object = None) -> object:
         """Return a member, or the default where there is none of this name."""
         # Not as Mapping has it, which waits for a KeyError.
-        return self[name] if name in self else default
+        if name in self:
+            return self[name]
+        return default
+
+    def is_own(self, name: str) -> bool:
+        """Return whether a member of this name was added by the user."""
+        return self._places.get(name) == ""
 
     def __setitem__(self, name: str, member: object) -> None:
         self._places[name], self._members[name] = "", member

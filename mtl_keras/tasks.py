@@ -170,9 +170,8 @@ def task_from(fields: dict) -> Task:
 def check_several(tasks: Sequence) -> None:
     """Refuse what is no list of tasks or names, such as a single one."""
     if not isinstance(tasks, list | tuple):
-        raise UserError(
-            f"tasks {tasks.name if isinstance(tasks, Task) else tasks!r}: expected several, in a list or tuple, such as ('age', 'gender')"
-        )
+        got = repr(tasks.name if isinstance(tasks, Task) else tasks)
+        raise UserError(f"tasks {got}: expected several, in a list or tuple, such as ('age', 'gender')")
 
 
 def tasks_of(tasks: Sequence[Task | str]) -> list[Task]:

@@ -27,7 +27,7 @@ class Network:
     age_label_std: float = 2.0
     # Weight of the absolute error of the expected age, in years, beside the cross-entropy of the age's bins.
     age_error_weight: float = 0.2
-    # The trunk, of `mtl-keras list backbones`, such as keras_applications/EfficientNetB0.
+    # The trunk, of `mtl-keras list backbones`, such as keras_applications/EfficientNetB0; in Python also a Keras model.
     backbone: str = "facenet"
     # What the tasks share behind the trunk, of `mtl-keras list sharing`.
     sharing: str = "hard"
@@ -48,6 +48,8 @@ class Network:
         # A list serves as well; only a tuple of names can be compared, hashed and noted.
         names = tuple(_added(task) if isinstance(task, Task) else task for task in self.tasks)
         object.__setattr__(self, "tasks", names)
+        if not isinstance(self.backbone, str):
+            object.__setattr__(self, "backbone", _entered(self.backbone))
 
     def chosen_tasks(self) -> list[Task]:
         """Return the tasks to learn, age in the form that `age` names."""
@@ -151,6 +153,21 @@ def _added(task: Task) -> str:
     from mtl_keras.kinds import add_task
 
     return add_task(task).name
+
+
+def _entered(model: object) -> str:
+    """Make a trunk of one's own known, and return its name."""
+    import keras
+
+    from mtl_keras.models.backbones import BACKBONES
+    from mtl_keras.models.backbones.backbone import as_backbone
+
+    parts = as_backbone(model)
+    name = parts.build.name if isinstance(parts.build, keras.Model) else parts.build.__name__
+    if name in BACKBONES and not (BACKBONES.is_own(name) and BACKBONES[name].build is parts.build):
+        raise UserError(f"backbone {name!r}: another one is called so already; give the model a name of its own")
+    BACKBONES[name] = parts
+    return name
 
 
 # Names of tasks longer than this together do not go into the name of a folder, which systems limit to 255 letters.

@@ -68,7 +68,7 @@ class Study:
         self.trained: set[Path] = set()
         self.frozen_trunks: dict[str, None] = {}
         self._data: dict[tuple[str, ...], str] = {}
-        self._weights: dict[tuple[str, str], str] = {}
+        self._weights: dict[tuple[str, str | None], str] = {}
         self._features: dict[tuple, SharedFeatures] = {}
 
     def on(self, parts: tuple[pd.DataFrame, ...]) -> "Study":
@@ -132,12 +132,12 @@ class Study:
 
     def weights_of(self, settings: Experiment) -> str:
         """Return what tells the initial trunk apart from others: its weights file's sha256, or its random seed."""
-        if not settings.weights:
-            return f"random, seed {settings.seed}"
-        key = (settings.backbone, settings.weights)
+        backbone, key = BACKBONES[settings.backbone], (settings.backbone, settings.weights)
         if key not in self._weights:
-            self._weights[key] = sha256(BACKBONES[settings.backbone].find_weights(settings.weights))
-        return self._weights[key]
+            given = sha256(backbone.find_weights(settings.weights)) if settings.weights else ""
+            own = backbone.fingerprint()
+            self._weights[key] = ", ".join(filter(None, [given, own]))
+        return self._weights[key] or f"random, seed {settings.seed}"
 
     def data_of(self, settings: Experiment) -> str:
         """Return the fingerprint of what the parts tell networks of these tasks."""

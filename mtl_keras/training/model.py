@@ -44,6 +44,8 @@ class MultiTaskModel(Trainer):
         tasks = tasks_of(tasks)
         named = isinstance(backbone, str)
         parts = BACKBONES[backbone] if named else as_backbone(backbone)
+        # A name that the user has given is unknown to the program that reads the model: its network is saved itself.
+        by_name = named and (not BACKBONES.is_own(backbone) or parts.branch is not None)
         size = input_size(parts, image_size, border)
         if not named:
             parts = parts.built(size + 2 * border)
@@ -63,7 +65,7 @@ class MultiTaskModel(Trainer):
         self.backbone = backbone if named else network.trunks[0].name
         self._settings = {
             "tasks": [asdict(task) for task in tasks],
-            "backbone": backbone if named else parts.get_config(),
+            "backbone": backbone if by_name else parts.built(size + 2 * border).get_config(),
             "sharing": sharing,
             "image_size": size,
             "border": border,

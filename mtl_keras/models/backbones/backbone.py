@@ -1,5 +1,7 @@
 """A trunk and the input that it expects: one of the library's, or a Keras model of the user's."""
 
+import hashlib
+import json
 import re
 from collections.abc import Callable
 from copy import deepcopy
@@ -23,8 +25,8 @@ class Backbone:
     or 0 where it is to be chosen, and images are brought to it by `resize_method`, of `mtl_keras.data.images.resize`.
     With `channels` 0 the input is no image but a feature vector, and S is its length: (B, S) to (B, S).
     `stages` names the layers at which the trunk can be cut, in order, each of which all paths to the later ones go
-    through; without them, `cuts` finds some. The first ends the stem, whose edges and blobs serve any image: fine-tuning
-    may leave it as it is. `maps` names the layer whose maps show what the trunk sees first.
+    through; without them, `cuts` finds some. The first ends the stem, whose edges and blobs serve any image:
+    fine-tuning may leave it as it is. `maps` names the layer whose maps show what the trunk sees first.
     `find_weights` gives the file of pretrained weights that a path or name stands for, and `load_weights` reads it.
     A network that fixes what stands between its trunk and the answers gives `branch`, from (features, task name,
     dropout) to that task's features, and `initializer`, how the kernels of the last layers start.
@@ -53,9 +55,8 @@ class Backbone:
                 "change image_size (a border comes on top of it) or channels"
             )
         if self.branch is None:
-            # Several outputs stand in a list or a dict.
-            alone = isinstance(trunk.output, keras.KerasTensor)
-            rank = len(trunk.output.shape) if alone else 0
+            given = trunk.compute_output_spec(trunk.inputs[0])  # several outputs are a list, or a dict
+            rank = len(given.shape) if isinstance(given, keras.KerasTensor) else 0
             if rank == 4:
                 # In float32, as what the heads read should have all its digits in mixed precision too.
                 pool = keras.layers.GlobalAveragePooling2D(name="average_pool", dtype="float32")
@@ -74,6 +75,15 @@ class Backbone:
     def cuts(self, trunk: keras.Model) -> tuple[str, ...]:
         """Return the names of the layers at which a trunk that it built can be cut: its `stages`, or what is found."""
         return self.stages or _cuts(trunk)
+
+    def fingerprint(self) -> str:
+        """Return a hash of a trunk that is a Keras model, weights included; "" for one that a function builds."""
+        if not isinstance(self.build, keras.Model):
+            return ""
+        digest = hashlib.sha256(json.dumps(self.get_config(), sort_keys=True, default=str).encode())
+        for weight in self.build.get_weights():
+            digest.update(weight.tobytes())
+        return digest.hexdigest()
 
     # === Config ===
     def get_config(self) -> dict:
