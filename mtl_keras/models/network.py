@@ -101,9 +101,9 @@ def _preprocessed(backbone: Backbone, size: int, border: int):
 
 def input_size(backbone: Backbone, image_size: int | None, border: int) -> int:
     """Return the side of the images that a network takes, checked against its border."""
-    size = image_size or backbone.image_size and backbone.image_size - 2 * border
-    if not size:
+    if not (image_size or backbone.image_size):
         raise UserError("the backbone takes images of any side; give `image_size`, such as 128")
+    size = image_size or backbone.image_size - 2 * border
     if border and not (backbone.channels and 0 < border < size):
         raise UserError(f"border {border}: expected 0, or with images fewer pixels than their side of {size}")
     return size

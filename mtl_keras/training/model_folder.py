@@ -102,7 +102,9 @@ def folder_of_model(path: Path | str) -> Path:
     path = Path(path)
     if path.suffix != ".keras" or path.is_dir():
         return path
-    if path.is_file() and (path.name != NETWORK or not (path.parent / SIDECAR).is_file()):
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; expected the folder of a trained model, or the {NETWORK} in it")
+    if path.name != NETWORK or not (path.parent / SIDECAR).is_file():
         raise UserError(
             f"{path}: expected the {NETWORK} of a model's folder, with its {SIDECAR} beside it; read another file with "
             "keras.saving.load_model, and write such a folder with mtl_keras.save"

@@ -90,7 +90,7 @@ class Backbone:
         """Return what `from_config` makes this backbone of again; its `build` must be a Keras model."""
         plain = ("image_size", "channels", "mean", "scale", "resize_method", "maps")
         settings = {name: value for name, value in vars(self).items() if name in plain}
-        network = keras.saving.serialize_keras_object(self.build)
+        network = _without_ids(keras.saving.serialize_keras_object(self.build))
         return {"network": network, "stages": list(self.stages), **settings}
 
     @classmethod
@@ -153,6 +153,13 @@ def unknown_class(error: Exception) -> str:
     """Return the name of the class that Keras did not know when it raised this error; "" if it was another error."""
     found = re.search(r"Could not locate class '(\w+)'", str(error))
     return found[1] if found else ""
+
+
+def _without_ids(config: object) -> object:
+    """Return what Keras has serialized without the numbers that it gives objects while it loads, other each time."""
+    if isinstance(config, dict):
+        return {name: _without_ids(value) for name, value in config.items() if name != "shared_object_id"}
+    return type(config)(map(_without_ids, config)) if isinstance(config, list | tuple) else config
 
 
 def _cuts(trunk: keras.Model) -> tuple[str, ...]:
