@@ -1,5 +1,7 @@
 """What a network can learn about a face: each task's name, kind, classes and unit."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 from mtl_keras.errors import UserError
@@ -9,12 +11,16 @@ TABLE_COLUMNS = ("path", "source", "split", "group", "image", "times")
 CROP_COLUMNS = ("photo", "faces", "confidence")
 # Names that stand for something else in the logs of training.
 LOGGED = ("loss", "val", "l2", "epoch", "seconds")
+# What TensorFlow takes as the beginning of a layer's name.
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+TAKEN = {*TABLE_COLUMNS, *CROP_COLUMNS, *LOGGED}
 
 
 @dataclass(frozen=True)
 class Task:
     """One thing to learn, and how its labels and answers are written.
 
+    Its `name` of letters, digits and underscores is that of its column, layers, figures and answers.
     `kind` is one of `mtl_keras.kinds.KINDS`, which says what a task of it needs: `categorical` and `ordinal` answer
     with one of `classes`; `expectation` with the expected value of a softmax over `values` (Rothe et al., DEX, 2015);
     `regression` with one number, or with one for each of `outputs`; `angle` likewise, in degrees.
@@ -47,6 +53,11 @@ class Task:
     class_weights: tuple[float, ...] = ()
 
     def __post_init__(self):
+        if not isinstance(self.name, str) or not NAME.fullmatch(self.name) or self.name in TAKEN:
+            raise UserError(
+                f"task {self.name!r}: expected a name of letters (a to z), digits and underscores that begins with a "
+                f"letter and is none of {', '.join(sorted(TAKEN))}"
+            )
         # JSON knows lists only, and a task must be hashable.
         for name, value in (("classes", self.classes), ("values", self.values), ("outputs", self.outputs)):
             if isinstance(value, str):
@@ -59,8 +70,12 @@ class Task:
             expected = f"a number of at least 0 for each of its {len(self.classes)} classes"
             raise UserError(f"task {self.name!r}: class_weights {list(weights)}: expected {expected}")
         for name, entries in (("classes", self.classes), ("outputs", self.outputs)):
-            if len({*entries}) < len(entries) or not all(isinstance(entry, str) for entry in entries):
-                raise UserError(f"task {self.name!r}: {name} {list(entries)}: expected texts, each only once")
+            if not all(isinstance(entry, str) and entry.strip() for entry in entries):
+                raise UserError(f"task {self.name!r}: {name} {list(entries)}: expected texts, none of them blank")
+            if repeated := [entry for place, entry in enumerate(entries) if entry in entries[:place]]:
+                raise UserError(f"task {self.name!r}: {name} has {repeated[0]!r} twice; expected each only once")
+        if wrong := [output for output in self.outputs if "." in output]:
+            raise UserError(f"task {self.name!r}: output {wrong[0]!r}: expected a name without a dot")
         if self.range and not (len(self.range) == 2 and self.range[0] < self.range[1]):
             raise UserError(f"task {self.name!r}: range {self.range}: expected a smaller and a larger number")
         if self.label_std < 0 or self.error_weight < 0 or (self.within is not None and not self.within > 0):
@@ -130,9 +145,13 @@ BUILT_IN = tuple(TASKS)
 def add_task(task: Task) -> Task:
     """Enter a task of one's own into TASKS and return it: from then on its name works wherever a task's name does.
 
-    The same definition again is fine. Another one under a known name, and a name that is no plain word or that a label
-    table or a task has a column of already, are errors.
+    The same definition again is fine. Another one under a known name, and a name that another task has a column of
+    already, are errors.
     """
+    if not isinstance(task, Task):
+        raise UserError(
+            f"task {task!r}: expected a Task, such as Task('hat', 'categorical', classes=('no_hat', 'hat'))"
+        )
     if known := TASKS.get(task.name):
         if known != task:
             differ = [field for field, value in asdict(task).items() if asdict(known)[field] != value]
@@ -140,11 +159,8 @@ def add_task(task: Task) -> Task:
                 f"task {task.name!r} is defined already, with another {' and '.join(differ)}; give it another name"
             )
         return task
-    taken = {*TABLE_COLUMNS, *CROP_COLUMNS, *LOGGED, *(column for other in TASKS.values() for column in other.columns)}
-    if not task.name.isidentifier() or taken & {task.name, *task.columns}:
-        raise UserError(
-            f"task {task.name!r}: expected a name of letters, digits and underscores that no other column has"
-        )
+    if {task.name, *task.columns}.intersection(column for other in TASKS.values() for column in other.columns):
+        raise UserError(f"task {task.name!r}: another task has a column of this name; give it another name")
     TASKS[task.name] = task
     return task
 
@@ -158,11 +174,33 @@ def task_from(fields: dict) -> Task:
     return Task(**{**(asdict(known) if known else {}), **fields})
 
 
+def check_several(tasks: Sequence) -> None:
+    """Refuse what is no list of tasks or names, such as a single one."""
+    if not isinstance(tasks, list | tuple):
+        got = repr(tasks.name if isinstance(tasks, Task) else tasks)
+        raise UserError(f"tasks {got}: expected several, in a list or tuple, such as ('age', 'gender')")
+
+
+def tasks_of(tasks: Sequence[Task | str]) -> list[Task]:
+    """Return tasks that are each given as themselves or by their name in TASKS, in this order.
+
+    Anything else, and two tasks of one name, are errors.
+    """
+    check_several(tasks)
+    if strangers := [task for task in tasks if not isinstance(task, str | Task)]:
+        raise UserError(f"task {strangers[0]!r}: expected a Task, or the name of one: {', '.join(TASKS)}")
+    found = [task if isinstance(task, Task) else find([task])[0] for task in tasks]
+    names = [task.name for task in found]
+    if not names or len({*names}) < len(names):
+        raise UserError(f"tasks {names}: expected at least one, each only once")
+    return found
+
+
 def find(names: list[str] | tuple[str, ...]) -> list[Task]:
     """Return the tasks of these names, in this order; an unknown or repeated name is an error."""
     unknown = [name for name in names if name not in TASKS]
     if unknown:
-        raise UserError(f"unknown task {unknown[0]!r}; expected some of: {', '.join(TASKS)}")
+        raise UserError(f"unknown task {unknown[0]!r}; expected some of: {', '.join(TASKS)}; add_task adds one")
     if not names or len(set(names)) < len(names):
         raise UserError(f"tasks {list(names)}: expected at least one name, each only once")
     return [TASKS[name] for name in names]

@@ -8,7 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+from PIL import Image
 
 from mtl_keras.portraits import LAYOUTS
 from mtl_keras.portraits.writer import write_faces
@@ -37,7 +40,23 @@ def folder(tmp_path_factory):
     write_faces(folder / "UTKFace", LAYOUTS["utkface"], 40, seed=3, size=64)
     for name, layout in (("GENKI-4K", "genki4k"), ("FER2013", "fer2013")):
         write_faces(folder / name, LAYOUTS[layout], 40, seed=4)
+    draw_signs(folder / "signs", 150)
     return folder
+
+
+def draw_signs(folder: Path, count: int) -> None:
+    """Write drawings of signs that show some of 30 symbols, in color or gray, and a CSV of a third of the labels."""
+    random = np.random.default_rng(0)
+    folder.mkdir()
+    shows = random.integers(0, 2, (count, 30))
+    names = [f"{number:04}.png" for number in range(count)]
+    for number, (name, shown) in enumerate(zip(names, shows, strict=True)):
+        symbols = 150 * shown.reshape(5, 6) + random.integers(0, 100, (5, 6))
+        sign = Image.fromarray(symbols.astype(np.uint8)).convert(("RGB", "L")[number % 2])
+        sign.resize(random.integers(40, 120, 2), Image.Resampling.NEAREST).save(folder / name)
+    labels = pd.DataFrame(shows, columns=[f"symbol_{number}" for number in range(30)])
+    labels = labels.where(random.random(shows.shape) < 1 / 3)  # blanks turn 1 into 1.0
+    labels.assign(path=names).to_csv(folder / "signs.csv", index=False)
 
 
 @pytest.mark.slow

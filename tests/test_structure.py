@@ -114,7 +114,8 @@ def oversized(source: str) -> list[str]:
             continue
         names = [each.arg for each in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
         arguments = [name for name in names if name not in ("self", "cls")]
-        if names[-3:] == ["shared_units", "head_units", "dropout"] or node.name in KERAS_METHODS:
+        known = {"shared_units", "head_units", "dropout"} <= {*names}
+        if known or node.name in KERAS_METHODS:
             arguments = []
         if node.end_lineno - node.lineno >= MAXIMUM_FUNCTION or len(arguments) > MAXIMUM_ARGUMENTS:
             found.append(node.name)

@@ -31,3 +31,17 @@ def test_a_member_of_ones_own_is_added_and_removed():
 
 def test_a_place_without_a_name_is_a_module():
     assert imported("math").pi == imported("math:pi")
+
+
+def test_a_family_makes_a_member_of_what_follows_its_name():
+    table = Table("number", {"pi": "math:pi"}, {"number/": "builtins:float", "text/": "builtins:str"})
+    assert table["text/x/y"] == "x/y" and table.get("text/z") == "z"
+    assert "text/x" in table and "tex" not in table and list(table) == ["pi"]
+    with pytest.raises(UserError, match="expected one of pi, number/NAME, text/NAME"):
+        table["tex"]
+
+
+def test_what_was_added_is_ones_own():
+    table = Table("number", {"pi": "math:pi"}, {"text/": "builtins:str"})
+    table["two"] = 2
+    assert [table.is_own(name) for name in ("two", "pi", "text/x", "three")] == [True, False, False, False]

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 import mtl_keras
 from mtl_keras.data.audit_page import write_report
@@ -218,10 +219,10 @@ def test_find_refuses_unknown_repeated_and_no_names(names):
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"kind": "categorical", "classes": ("a", "a")}, "expected texts, each only once"),
-        ({"kind": "categorical", "classes": (0, 1)}, "expected texts, each only once"),
+        ({"kind": "categorical", "classes": ("a", "b", "a")}, "classes has 'a' twice; expected each only once"),
+        ({"kind": "categorical", "classes": (0, 1)}, "expected texts, none of them blank"),
         ({"kind": "categorical", "classes": "ab"}, "expected several, in a list or tuple"),
-        ({"kind": "regression", "outputs": ("x", "x")}, "expected texts, each only once"),
+        ({"kind": "regression", "outputs": ("x", "x")}, "outputs has 'x' twice"),
         ({"kind": "regression", "range": (1, 0)}, "expected a smaller and a larger number"),
         ({"kind": "regression", "range": (1,)}, "expected a smaller and a larger number"),
         ({"kind": "regression", "within": -1.0}, "within above 0"),
@@ -249,3 +250,67 @@ def test_keras_own_loading_brings_the_tasks_of_a_model_too(tmp_path, no_new_task
     del TASKS["mood"]
     keras.saving.load_model(tmp_path / "model.keras")
     assert TASKS["mood"] == mood
+
+
+@pytest.mark.parametrize(
+    "name", ["left/right", "two words", "quoted'", "a.b", "", "1st", "_own", "größe", "path", "loss", "epoch", 3, None]
+)
+def test_a_name_that_cannot_be_a_column_and_a_layer_is_one_line(name, one_line):
+    with one_line("expected a name of letters", f"task {name!r}"):
+        Task(name, "regression")
+
+
+@pytest.mark.parametrize("name", ["class", "lambda", "Hat_2", "border", "x" * 300])
+def test_any_other_name_works(name, no_new_tasks):
+    task = Task(name, "categorical", classes=("0", "1"))
+    assert MultiTaskModel([task, "age"], "gender_eyeglasses").output_names == [*sorted([name, "age"])]
+
+
+def test_a_blank_class_and_an_output_with_a_dot_are_one_line(one_line):
+    with one_line("none of them blank", "task 'hat'"):
+        Task("hat", "categorical", classes=("no", " "))
+    with one_line("without a dot", "task 'pose'"):
+        Task("pose", "regression", outputs=("a.b",))
+
+
+@pytest.mark.parametrize(
+    ("tasks", "says"),
+    [
+        ("age", "tasks 'age': expected several"),
+        (AGE, "tasks 'age': expected several"),
+        (None, "tasks None: expected several"),
+        ([], "expected at least one"),
+        ([3], "task 3: expected a Task"),
+        (["age", 3], "task 3: expected a Task"),
+        (["agee"], "unknown task 'agee'"),
+        (["age", AGE], "each only once"),
+        ([AGE, AGE_REGRESSION], "each only once"),
+    ],
+)
+def test_what_are_no_tasks_is_one_line(tasks, says, one_line):
+    with one_line(says):
+        MultiTaskModel(tasks, "gender_eyeglasses")
+
+
+def test_a_model_takes_names_as_well():
+    assert MultiTaskModel(("gender", AGE_REGRESSION), "gender_eyeglasses").tasks == [TASKS["gender"], AGE_REGRESSION]
+
+
+def test_a_task_named_as_a_layer_is_one_line(one_line):
+    with one_line('"normalize" is used 2 times.*Rename one of them'):
+        MultiTaskModel([AGE, Task("normalize", "regression")], "gender_eyeglasses")
+
+
+def test_classes_that_are_numbers_are_read_as_table_programs_write_them(tmp_path, no_new_tasks, one_line):
+    add_task(Task("hat", "categorical", classes=("0", "1", "-1")))
+    for name in "abcd":
+        Image.new("L", (30, 20)).save(tmp_path / f"{name}.png")
+    written = pd.DataFrame({"path": ["a.png", "b.png", "c.png", "d.png"], "hat": [1, None, 0, -1]})
+    written.to_csv(tmp_path / "hats.csv", index=False)
+    assert "1.0" in (tmp_path / "hats.csv").read_text()
+    read = mtl_keras.combine([mtl_keras.datasets.csv_file(tmp_path)])
+    from_frame = mtl_keras.combine([written])
+    for table in (read, from_frame):
+        assert table["hat"].fillna("").tolist() == ["1", "", "0", "-1"]
+    with one_line("got '1.5' .*, expected one of 0, 1, -1"):
+        mtl_keras.combine([written.assign(hat=["1.5", None, None, None])])

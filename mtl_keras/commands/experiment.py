@@ -24,7 +24,7 @@ from mtl_keras.faces.crop import crop_faces
 from mtl_keras.faces.cut import settings_for
 from mtl_keras.faces.geometry import CROPS, UTKFACE_CROP
 from mtl_keras.files import check_writable
-from mtl_keras.models.weights import find_weights
+from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.portraits import LAYOUTS
 from mtl_keras.portraits.writer import write_faces
 from mtl_keras.studies.comparison import compare
@@ -71,7 +71,7 @@ def read_and_check(
     experiment, out = arguments.experiment, arguments.out
     if experiment.weights:
         # A wrong name or file should not come to light only after the images were read.
-        experiment = replace(experiment, weights=str(find_weights(experiment.weights)))
+        experiment = replace(experiment, weights=str(BACKBONES[experiment.backbone].find_weights(experiment.weights)))
     folders = arguments.data or [rendered_folder(arguments, layout, n) for n, layout in enumerate(layouts)]
 
     def labels(folders: Iterable[Path]) -> pd.DataFrame:

@@ -92,6 +92,18 @@ def decode(contents: bytes, smallest: int | None = None) -> Picture:
             raise UserError(f"truncated or damaged ({_one_line(error)})") from None
 
 
+def picture_of(image: Image.Image) -> Picture:
+    """Return an image that Pillow has opened as it is read from a file, and leave it as it is."""
+    try:
+        image = image.copy()
+        _turn_upright(image)
+        return Picture(_as_rgb(image), image.size, 1)
+    except UserError:
+        raise
+    except Exception as error:  # as above
+        raise UserError(f"a PIL image is truncated or damaged ({_one_line(error)})") from None
+
+
 def resize(pixels: np.ndarray, size: int, method: str = "bilinear") -> np.ndarray:
     """Resize (H, W, 3) uint8 to (size, size, 3) uint8, up or down: "bilinear", antialiased, or "sharp", which is not.
 

@@ -50,9 +50,9 @@ def batches(
     Order and changes depend on seed, epoch and row alone: an epoch is one pass over the returned dataset, counted from
     `first_epoch`, so that a resumed run sees what an uninterrupted one would have seen.
     """
-    labels, masks = encoded(table, model.tasks)
     how = augmentation(augment, model.tasks)
     shuffle = bool(how) if shuffle is None else shuffle
+    labels, masks = encoded(table, model.tasks, trained=shuffle)
     paths, form = tuple(table["path"]), (model.image_size, model.resize_method)
     kept = shuffle and len(paths) * 3 * model.image_size**2 <= IN_MEMORY
     # A file that was written anew since is another image.
@@ -125,7 +125,7 @@ def feature_batches(
     """Return batches as `batches` does, with features (N, D) in the place of images; shuffled where a seed is given."""
     if len(features) != len(table):
         raise UserError(f"got features of {len(features)} images for a table of {len(table)} rows; expected as many")
-    columns = (tf.constant(features), *encoded(table, tasks))
+    columns = (tf.constant(features), *encoded(table, tasks, trained=seed is not None))
     order, count = in_order(len(table)), len(table)
     if seed is not None:
         order, count = shuffled(table, batch_size, seed, first_epoch)
@@ -134,15 +134,18 @@ def feature_batches(
     return finished(gathered.prefetch(2), count, batch_size)
 
 
-def encoded(table: pd.DataFrame, tasks: Iterable[Task]) -> tuple[dict, dict]:
+def encoded(table: pd.DataFrame, tasks: Iterable[Task], trained: bool) -> tuple[dict, dict]:
     """Return all labels {task: (N,) or (N, D)} and masks {task: (N,)} of a table as tensors.
 
-    An empty table and a task that no row has a label of are errors.
+    An empty table is an error, and one without a label of any task. Rows that are `trained` on must label every task;
+    of many tasks, the few rows that training is validated on may lack some.
     """
     if not len(table):
         raise UserError("the label table has no rows; expected at least one image")
     pairs = {task.name: encode(table, task) for task in tasks}
-    check_labelled({name: int(mask.sum()) for name, (_, mask) in pairs.items()})
+    numbers = {name: int(mask.sum()) for name, (_, mask) in pairs.items()}
+    if trained or not any(numbers.values()):
+        check_labelled(numbers)
     return {name: tf.constant(pair[0]) for name, pair in pairs.items()}, {
         name: tf.constant(pair[1]) for name, pair in pairs.items()
     }

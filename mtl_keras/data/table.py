@@ -103,8 +103,13 @@ def complete(table: pd.DataFrame) -> pd.DataFrame:
         table[column] = numbers.mask(own, np.arange(free, free + len(table))).astype(np.int64)
     for task in TASKS.values():
         for column in table.columns.intersection(list(task.columns)):
-            _numbers(table, column, task)
-            table[column] = table[column].astype(TEXT if kind_of(task).names else np.float64)
+            numbers = _numbers(table, column, task)
+            if kind_of(task).names:
+                # Each class in one spelling.
+                cells = kind_of(task).cells(np.where(np.isnan(numbers), -1, numbers).astype(np.int64))
+                table[column] = pd.Series(cells, table.index, TEXT)
+            else:
+                table[column] = table[column].astype(np.float64)
     labels = label_columns(table)
     first = [name for name in ("path", "source", "split", "group", "image") if name in table]
     table = table[first + labels + [name for name in table.columns if name not in {*first, *labels}]]

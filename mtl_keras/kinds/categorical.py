@@ -1,5 +1,6 @@
 """One of several classes: a softmax, trained on the cross-entropy."""
 
+import re
 from collections.abc import Mapping
 
 import keras
@@ -37,8 +38,14 @@ class Categorical(Kind):
         return f"one of {', '.join(self.task.classes)}"
 
     def numbers(self, cells: pd.Series) -> pd.Series:
-        """Return class indices as float64 (N,): NaN where a cell is blank or no class."""
-        return cells.map({name: float(index) for index, name in enumerate(self.task.classes)}).astype(np.float64)
+        """Return class indices as float64 (N,): NaN where a cell is blank or no class.
+
+        A class that is a number may be written as any table program writes it: of a column with blanks, 1 as 1.0.
+        """
+        indices = {name: float(index) for index, name in enumerate(self.task.classes)}
+        numbers = {float(name): index for name, index in indices.items() if re.fullmatch(r"-?\d+", name)}
+        spelled = {str(number): index for number, index in numbers.items()}
+        return cells.map({**spelled, **numbers, **indices}).astype(np.float64)
 
     def cells(self, numbers: np.ndarray) -> np.ndarray:
         """Return the class names of indices (N,), None for -1."""

@@ -71,6 +71,26 @@ class Luminance(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("mtl_keras")
+class ColorTransform(keras.layers.Layer):
+    """Colors (B, H, W, 3) times a `matrix` (3, 3), plus an `offset` (3,)."""
+
+    def __init__(self, matrix: list[list[float]], offset: list[float], **layer_options):
+        super().__init__(**layer_options)
+        self.matrix, self.offset = matrix, offset
+
+    def call(self, inputs):
+        matrix, offset = (ops.convert_to_tensor(each, inputs.dtype) for each in (self.matrix, self.offset))
+        return ops.matmul(inputs, matrix) + offset
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    # === Config ===
+    def get_config(self):
+        return {**super().get_config(), "matrix": self.matrix, "offset": self.offset}
+
+
+@keras.saving.register_keras_serializable("mtl_keras")
 class ReflectedBorder(keras.layers.Layer):
     """Surrounds images (B, H, W, C) by `width` of their own pixels, mirrored at the edge: (B, H + 2 w, W + 2 w, C)."""
 

@@ -43,15 +43,24 @@ class Network:
     def layers(self, own: list[keras.layers.Layer]) -> dict[str, keras.layers.Layer]:
         """Return all layers of a model by name: its `own`, then those within its trunks.
 
-        A layer of one trunk of several has the trunk's number before its name.
+        A layer of one trunk of several has the trunk's number before its name, one of a model within a trunk that
+        model's name.
         """
         several = len(self.trunks) > 1
-        inner = {
-            f"{number}/{layer.name}" if several else layer.name: layer
-            for number, trunk in enumerate(self.trunks)
-            for layer in trunk.layers
-        }
+        inner = {}
+        for number, trunk in enumerate(self.trunks):
+            inner |= _named(trunk, f"{number}/" if several else "")
         return {layer.name: layer for layer in own} | inner
+
+
+def _named(model: keras.Model, prefix: str) -> dict[str, keras.layers.Layer]:
+    """Return all layers of a model by name, those of models within it after these models."""
+    found = {}
+    for layer in model.layers:
+        found[prefix + layer.name] = layer
+        if isinstance(layer, keras.Model):
+            found |= _named(layer, f"{prefix}{layer.name}/")
+    return found
 
 
 def build_network(tasks: list[Task], backbone: Backbone, sharing: str, sizes: Sizes) -> Network:
@@ -69,7 +78,7 @@ def build_network(tasks: list[Task], backbone: Backbone, sharing: str, sizes: Si
         task.name: kind_of(task).head(features[task.name], head_units, dropout, backbone.initializer())
         for task in tasks
     }
-    stem = backbone.stages[0] if backbone.stages else ""
+    stem = next(iter(backbone.cuts(shared.trunks[0])), "")
     return Network(inputs, normalized, common, outputs, shared.trunks, stem, backbone.maps)
 
 
@@ -92,6 +101,8 @@ def _preprocessed(backbone: Backbone, size: int, border: int):
 
 def input_size(backbone: Backbone, image_size: int | None, border: int) -> int:
     """Return the side of the images that a network takes, checked against its border."""
+    if not (image_size or backbone.image_size):
+        raise UserError("the backbone takes images of any side; give `image_size`, such as 128")
     size = image_size or backbone.image_size - 2 * border
     if border and not (backbone.channels and 0 < border < size):
         raise UserError(f"border {border}: expected 0, or with images fewer pixels than their side of {size}")

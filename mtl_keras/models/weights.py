@@ -1,4 +1,4 @@
-"""Pretrained FaceNet weights: finding, downloading and reading keras-facenet's files."""
+"""Pretrained weights: any file of Keras' own, and finding, downloading and reading those of keras-facenet."""
 
 import hashlib
 import importlib.util
@@ -55,12 +55,46 @@ def sha256(path: Path | str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-# === Finding a file ===
+# === Files of any network ===
+def weights_file(path: str | Path) -> Path:
+    """Return the path of a weights file; where there is none is a `UserError`."""
+    found = Path(path).expanduser()
+    if not found.is_file():
+        raise UserError(
+            f"weights {str(path)!r}: no such file; give the path of a `.weights.h5`, `.h5` or `.keras` file"
+        )
+    return found
+
+
+def load_keras_weights(model: keras.Model, path: Path | str) -> None:
+    """Set all weights of a model from a file that Keras wrote of the same network: `.weights.h5`, `.h5` or `.keras`.
+
+    Only arrays are read. A file that does not fit the model is a `UserError`, and the model is then unchanged.
+    """
+    before = model.get_weights()
+    try:
+        model.load_weights(path)
+    except Exception as error:  # Keras and h5py raise nearly anything for what does not fit, or is damaged.
+        model.set_weights(before)
+        raise UserError(
+            f"{path}: does not fit {model.name!r} ({' '.join(str(error).split())[:200]}); give a file that Keras wrote "
+            "of the same network without its top: `.weights.h5`, `.h5` or `.keras`"
+        ) from None
+    if not all(np.isfinite(weight).all() for weight in model.get_weights()):
+        model.set_weights(before)
+        raise UserError(f"{path}: holds values that are not finite; download the file again, or give another one")
+
+
+def weights_cache() -> Path:
+    """Return the folder of downloaded weights, `mtl_keras` in `~/.keras` or in what KERAS_HOME names."""
+    return Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "mtl_keras"
+
+
+# === Finding a file of keras-facenet ===
 def find_weights(name_or_path: str) -> Path:
     """The weight file of that path, or the published one of that name, downloaded when it is not in the cache.
 
-    The cache is `~/.keras/mtl_keras`, or `mtl_keras` in the folder that the environment variable KERAS_HOME names.
-    An unknown name, a failed download and a wrong checksum are each a `UserError`.
+    The cache is `weights_cache`. An unknown name, a failed download and a wrong checksum are each a `UserError`.
     """
     path = Path(name_or_path).expanduser()
     if path.is_file():
@@ -69,7 +103,7 @@ def find_weights(name_or_path: str) -> Path:
         names = ", ".join(PUBLISHED) or "none, since the package keras-facenet is not installed"
         raise UserError(f"weights {str(name_or_path)!r}: no such file; give a path or a published name ({names})")
     published = PUBLISHED[name_or_path]
-    cached = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "mtl_keras" / published.file
+    cached = weights_cache() / published.file
     if not cached.is_file():
         _download(published, cached)
     elif (found := sha256(cached)) != published.sha256:
@@ -113,7 +147,7 @@ def _download(published: Published, target: Path) -> None:
             partial.unlink(missing_ok=True)
 
 
-# === Reading a file ===
+# === Reading a file of keras-facenet ===
 def load_facenet_weights(model: keras.Model, path: Path | str) -> None:
     """Sets the weights of a FaceNet trunk from a keras-facenet `.h5` file, by layer name and array name.
 

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import PIL.Image
 from tqdm import tqdm
 
-from mtl_keras.data.images import Picture, read_picture, resize
+from mtl_keras.data.images import Picture, picture_of, read_picture, resize
 from mtl_keras.errors import UserError
 from mtl_keras.evaluation.predictions import with_predictions
 from mtl_keras.faces.cut import settings_for
-from mtl_keras.faces.geometry import UTKFACE_CROP, Face
+from mtl_keras.faces.geometry import UTKFACE_CROP, Face, as_rgb
 from mtl_keras.faces.mtcnn import FaceDetector
 from mtl_keras.files import EXTENSIONS, image_files
 from mtl_keras.kinds import kind_of
@@ -20,6 +21,7 @@ from mtl_keras.training import model_folder
 from mtl_keras.training.model import MultiTaskModel
 
 FACES = ("detect", "crop")
+Image = str | Path | PIL.Image.Image
 # Images are held in memory together up to this number and this many pixels.
 BATCH_IMAGES, BATCH_PIXELS = 32, 32_000_000
 # From this number of images on there is a progress bar.
@@ -27,10 +29,11 @@ MANY = 8
 
 
 class Predictor:
-    """Answers about every person in an image, with a model or the folder of one.
+    """Answers about every person in an image, or about each image as a whole.
 
-    `faces` says what the images are: "detect" for photos, in which faces are looked for and aligned as the model's
-    crops are; "crop" for images that each are the crop of one face already.
+    `model` is a model, or the folder of one. `faces` says what the images are: "detect" for photos, in which faces are
+    looked for and aligned as the model's crops are; "crop" for images that are to be taken whole, as crops of one face
+    each, or pictures of anything else.
     """
 
     def __init__(self, model: MultiTaskModel | Path | str, faces: str = "detect"):
@@ -42,22 +45,24 @@ class Predictor:
         self._crops = settings_for(self.model.tasks, geometry)
         self._detector = FaceDetector() if faces == "detect" else None
 
-    def predict(self, paths: Iterable[Path | str]) -> list[dict]:
+    def predict(self, images: Image | np.ndarray | Iterable[Image | np.ndarray]) -> list[dict]:
         """Return {"path", "error", "people"} for each image; the people of a photo in order of their size.
 
+        An image is a path, a PIL image, or an array (H, W, 3) or (H, W) of 0..255, whole numbers or not; `images` is
+        one, several, or an array (N, H, W, 3). The `path` of what came without one is null.
         A person has a `box` [x, y, width, height] in pixels of the upright image, `confidence` and `landmarks`
         {name: [x, y]} (null for a face crop), and an answer a task: {"class", "probability"}, {"value", "std"} or a
         number for each of the task's outputs. What is wrong with an image that cannot be read stands in `error`.
         """
-        paths = [str(path) for path in paths]
+        images = _several(images)
         results = []
-        with tqdm(total=len(paths), desc="predicting", unit="image", disable=len(paths) < MANY) as bar:
-            for batch in _batches(paths):
+        with tqdm(total=len(images), desc="predicting", unit="image", disable=len(images) < MANY) as bar:
+            for batch in _batches(images):
                 results += self._predict_batch(batch)
                 bar.update(len(batch))
         return results
 
-    def _predict_batch(self, batch: list[tuple[str, Picture | None, str | None]]) -> list[dict]:
+    def _predict_batch(self, batch: list[tuple[str | None, Picture | None, str | None]]) -> list[dict]:
         """Return the results for some (path, picture, error)."""
         images = [picture.pixels for _, picture, _ in batch if picture is not None]
         found = iter(self._detector.detect(images) if self._detector else [[None] for _ in images])
@@ -91,15 +96,31 @@ class Predictor:
             yield {task.name: kind_of(task).as_json(row) for task in self.model.tasks}
 
 
-def _batches(paths: Sequence[str]) -> Iterator[list[tuple[str, Picture | None, str | None]]]:
+def _several(images: Image | np.ndarray | Iterable[Image | np.ndarray]) -> Sequence[Image | np.ndarray]:
+    """Return images one by one, of whatever `Predictor.predict` takes."""
+    if isinstance(images, str | Path | PIL.Image.Image):
+        return [images]
+    if not isinstance(images, np.ndarray):
+        return list(images)
+    return images if images.ndim == 4 else [images]
+
+
+def _batches(images: Iterable[Image | np.ndarray]) -> Iterator[list[tuple[str | None, Picture | None, str | None]]]:
     """Read images and yield lists of (path, picture, error), which together fit into memory."""
     batch, pixels = [], 0
-    for path in paths:
-        picture, error = None, None
-        try:
-            picture = read_picture(path)
-        except UserError as wrong:
-            error = str(wrong).removeprefix(f"{path}: ")
+    for number, given in enumerate(images):
+        path, picture, error = None, None, None
+        if isinstance(given, str | Path):
+            path = str(given)
+            try:
+                picture = read_picture(path)
+            except UserError as wrong:
+                error = str(wrong).removeprefix(f"{path}: ")
+        elif isinstance(given, PIL.Image.Image):
+            picture = picture_of(given)
+        else:
+            image = as_pixels(given, f"image {number}")
+            picture = Picture(image, (image.shape[1], image.shape[0]), 1)
         batch.append((path, picture, error))
         pixels += 0 if picture is None else picture.pixels.size // 3
         if len(batch) == BATCH_IMAGES or pixels >= BATCH_PIXELS:
@@ -107,6 +128,20 @@ def _batches(paths: Sequence[str]) -> Iterator[list[tuple[str, Picture | None, s
             batch, pixels = [], 0
     if batch:
         yield batch
+
+
+def as_pixels(image: np.ndarray, what: str) -> np.ndarray:
+    """Return an array (H, W, 3) or (H, W) of 0..255 as (H, W, 3) uint8; anything else is an error that says `what`."""
+    image = np.asarray(image)
+    if image.dtype.kind not in "uif" or image.ndim not in (2, 3) or not image.size:
+        raise UserError(
+            f"{what}: got {image.dtype} of shape {image.shape}; expected a path, a PIL image, or numbers (H, W, 3)"
+        )
+    if not (image.min() >= 0 and image.max() <= 255):  # neither holds of NaN
+        raise UserError(f"{what}: holds numbers from {image.min():g} to {image.max():g}; expected 0 to 255")
+    if image.dtype.kind == "f" and 0 < image.max() <= 1:
+        raise UserError(f"{what}: holds numbers of 0 to 1; expected 0 to 255: multiply them by 255")
+    return as_rgb(np.round(image).astype(np.uint8), what)
 
 
 def _place(face: Face | None, picture: Picture) -> dict:

@@ -8,7 +8,6 @@ import pandas as pd
 
 from mtl_keras.data import sampling
 from mtl_keras.data.pipeline import batches, feature_batches
-from mtl_keras.models.weights import find_weights, load_facenet_weights
 from mtl_keras.studies.rows import labelled_rows, with_balance
 from mtl_keras.studies.settings import Data, Experiment, Training
 from mtl_keras.studies.shared_features import SharedFeatures
@@ -25,18 +24,15 @@ FROZEN_BATCH, FROZEN_RATE = 256, 5e-4
 def build(experiment: Experiment) -> MultiTaskModel:
     """Return the experiment's network with the weights that it names."""
     keras.utils.set_random_seed(experiment.seed)
-    model = MultiTaskModel(
+    return MultiTaskModel(
         experiment.chosen_tasks(),
         backbone=experiment.backbone,
         sharing=experiment.sharing,
         image_size=experiment.image_size,
         border=experiment.border,
         dropout=experiment.dropout,
+        weights=experiment.weights,
     )
-    if experiment.weights:
-        for trunk in model.trunks:
-            load_facenet_weights(trunk, find_weights(experiment.weights))
-    return model
 
 
 def precision(name: str) -> str:

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import asdict, dataclass, fields, replace
+from functools import cache
 from typing import Annotated, Literal, get_args, get_origin
 
 import tyro
@@ -9,7 +10,7 @@ import tyro
 from mtl_keras.data.sampling import parse_balance, parse_composition
 from mtl_keras.errors import UserError
 from mtl_keras.studies.stages import Stage
-from mtl_keras.tasks import AGE, AGE_ARGMAX, AGE_REGRESSION, Task, find
+from mtl_keras.tasks import AGE, AGE_ARGMAX, AGE_REGRESSION, Task, check_several, find
 
 AGES = {"expectation": AGE, "argmax": AGE_ARGMAX, "regression": AGE_REGRESSION}
 
@@ -26,11 +27,12 @@ class Network:
     age_label_std: float = 2.0
     # Weight of the absolute error of the expected age, in years, beside the cross-entropy of the age's bins.
     age_error_weight: float = 0.2
-    # The trunk, of `mtl-keras list backbones`.
+    # The trunk, of `mtl-keras list backbones`, such as keras_applications/EfficientNetB0; in Python also a Keras model.
     backbone: str = "facenet"
     # What the tasks share behind the trunk, of `mtl-keras list sharing`.
     sharing: str = "hard"
-    # A FaceNet weights file, or the name of a published one (20180402-114759, 20180408-102900).
+    # File of the trunk's pretrained weights, or the name of published ones: imagenet for networks of
+    # keras.applications, 20180402-114759 or 20180408-102900 for FaceNet.
     weights: str | None = None
     # Side of the network's input in pixels; if not given the backbone's own, less the border.
     image_size: int | None = None
@@ -40,13 +42,14 @@ class Network:
     dropout: float = 0.5
 
     def __post_init__(self):
-        if isinstance(self.tasks, str):
-            raise UserError(f"tasks {self.tasks!r}: expected several, such as ({self.tasks!r},)")
+        check_several(self.tasks)
         if other := [task for task in self.tasks if task in (AGE_ARGMAX, AGE_REGRESSION)]:
             raise UserError(f"task 'age' of kind {other[0].kind!r}: name it 'age' and set `age` to another form")
         # A list serves as well; only a tuple of names can be compared, hashed and noted.
         names = tuple(_added(task) if isinstance(task, Task) else task for task in self.tasks)
         object.__setattr__(self, "tasks", names)
+        if not isinstance(self.backbone, str):
+            object.__setattr__(self, "backbone", _entered(self.backbone))
 
     def chosen_tasks(self) -> list[Task]:
         """Return the tasks to learn, age in the form that `age` names."""
@@ -152,6 +155,23 @@ def _added(task: Task) -> str:
     return add_task(task).name
 
 
+def _entered(model: object) -> str:
+    """Make a trunk of one's own known, and return its name."""
+    import keras
+
+    from mtl_keras.models.backbones import BACKBONES
+    from mtl_keras.models.backbones.backbone import as_backbone
+
+    parts = as_backbone(model)
+    name = parts.build.name if isinstance(parts.build, keras.Model) else parts.build.__name__
+    if name in BACKBONES and not (BACKBONES.is_own(name) and BACKBONES[name].build is parts.build):
+        raise UserError(f"backbone {name!r}: another one is called so already; give the model a name of its own")
+    BACKBONES[name] = parts
+    return name
+
+
+# Names of tasks longer than this together do not go into the name of a folder, which systems limit to 255 letters.
+LONGEST = 120
 LEAST = dict.fromkeys(("epochs", "frozen_epochs", "trunk_rate", "ema", "dropout", "l2", "border", "weight_decay"), 0)
 LEAST |= {"seed": 0, "age_label_std": 0, "age_error_weight": 0, "batch_size": 1, "patience": 1}
 
@@ -182,6 +202,19 @@ def check(experiment: Experiment) -> None:
         raise UserError("epochs and frozen_epochs are both 0, so there is nothing to train; raise one of them")
     if experiment.ema >= 1 or experiment.dropout >= 1 or not 0 < experiment.learning_rate < math.inf:
         raise UserError("expected ema and dropout below 1 and a learning_rate above 0")
+    # One task shows whether the network can be built, as three trunks of FaceNet's size would.
+    parts = (experiment.backbone, experiment.sharing, experiment.image_size, experiment.border)
+    if not _has_common_features(experiment.chosen_tasks()[0], *parts) and experiment.frozen_epochs:
+        raise UserError(f"sharing {experiment.sharing!r} has no stage with a frozen trunk: set frozen_epochs to 0")
+
+
+@cache
+def _has_common_features(task: Task, backbone: str, sharing: str, image_size: int | None, border: int) -> bool:
+    """Build a network, and return whether all tasks read the same features, on which heads alone can be trained."""
+    from mtl_keras.training.model import MultiTaskModel
+
+    network = MultiTaskModel([task], backbone, sharing, image_size, border)
+    return network.feature_network() is not None
 
 
 def with_tasks(experiment: Experiment, tasks: tuple[str, ...]) -> Experiment:
@@ -208,8 +241,15 @@ def last_stage(experiment: Experiment) -> Stage:
 
 
 def name_of(experiment: Experiment, stage: Stage) -> str:
-    """Return the name of a stage's run and of its model's folder, such as `facenet-age-gender-fine-tuned`."""
-    return "-".join([experiment.backbone, *experiment.tasks, stage, *experiment.variant.replace(",", "").split()])
+    """Return the name of a stage's run and of its model's folder, such as `facenet-age-gender-fine-tuned`.
+
+    Where the tasks' names would be too long, their number stands for them.
+    """
+    tasks = "-".join(experiment.tasks)
+    if len(tasks) > LONGEST:
+        tasks = f"{len(experiment.tasks)}-tasks"
+    variant = experiment.variant.replace(",", "").split()
+    return "-".join([experiment.backbone.replace("/", "-"), tasks, stage, *variant])
 
 
 def label_of(experiment: Experiment, stage: Stage) -> str:

@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from mtl_keras.errors import UserError
 from mtl_keras.evaluation.features import features_path, trunk_features
 from mtl_keras.files import replacing
 from mtl_keras.studies.settings import Network
@@ -35,9 +34,6 @@ def shared_features(
 
     The seconds that they take are noted under this name: they belong to none of the runs that share them.
     """
-    if model.feature_network() is None:
-        sharing = model.get_config()["sharing"]
-        raise UserError(f"sharing {sharing!r} has no stage with a frozen trunk: set frozen_epochs to 0")
     # What is measured is what the saved model will answer, and that computes in float32.
     exact = model_folder.in_float32(model)
     asked = ((model, parts[0], False), (model, parts[0], True), (exact, parts[1], False), (exact, parts[2], False))

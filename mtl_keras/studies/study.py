@@ -18,7 +18,8 @@ from mtl_keras.errors import UserError
 from mtl_keras.evaluation.metrics import metrics_with_intervals
 from mtl_keras.evaluation.predictions import predictions, with_predictions
 from mtl_keras.faces.geometry import CROPS
-from mtl_keras.models.weights import find_weights, sha256
+from mtl_keras.models.backbones import BACKBONES
+from mtl_keras.models.weights import sha256
 from mtl_keras.studies import runs
 from mtl_keras.studies.diverged import DivergedRun
 from mtl_keras.studies.network import FROZEN_BATCH, build, precision, train_heads, train_network
@@ -81,7 +82,7 @@ class Study:
         self.diverged: dict[Path, DivergedRun] = {}
         self.progress = Progress()
         self._data: dict[tuple[str, ...], str] = {}
-        self._weights: dict[str, str] = {}
+        self._weights: dict[tuple[str, str | None], str] = {}
         self._features: dict[tuple, SharedFeatures] = {}
 
     def on(self, parts: tuple[pd.DataFrame, ...]) -> "Study":
@@ -176,11 +177,12 @@ class Study:
 
     def weights_of(self, settings: Experiment) -> str:
         """Return what tells the initial trunk apart from others: its weights file's sha256, or its random seed."""
-        if not settings.weights:
-            return f"random, seed {settings.seed}"
-        if settings.weights not in self._weights:
-            self._weights[settings.weights] = sha256(find_weights(settings.weights))
-        return self._weights[settings.weights]
+        backbone, key = BACKBONES[settings.backbone], (settings.backbone, settings.weights)
+        if key not in self._weights:
+            given = sha256(backbone.find_weights(settings.weights)) if settings.weights else ""
+            own = backbone.fingerprint()
+            self._weights[key] = ", ".join(filter(None, [given, own]))
+        return self._weights[key] or f"random, seed {settings.seed}"
 
     def data_of(self, settings: Experiment) -> str:
         """Return the fingerprint of what the parts tell networks of these tasks."""

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 
 import keras
 
@@ -10,7 +11,7 @@ from mtl_keras.kinds import add_task
 from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.models.backbones.backbone import Backbone, as_backbone
 from mtl_keras.models.network import Sizes, build_network, input_size
-from mtl_keras.tasks import TASKS, Task, task_from
+from mtl_keras.tasks import TASKS, Task, task_from, tasks_of
 from mtl_keras.training.trainer import Trainer
 
 
@@ -19,8 +20,11 @@ class MultiTaskModel(Trainer):
     """One network that learns several tasks from data that labels each only in part.
 
     It takes images (B, S, S, 3) of 0..255, or features (B, D) with the backbone "features", and answers
-    {task name: (B, K)}: probabilities of the classes or bins, or numbers in the task's unit. `backbone` is a name of
-    BACKBONES, a `Backbone`, or a Keras model of square images to features or maps, which then sees pixels of 0..255.
+    {task name: (B, K)}: probabilities of the classes or bins, or numbers in the task's unit. `tasks` are tasks, or
+    names of TASKS. `backbone` is a name of BACKBONES, "keras_applications/" and the name of a network of
+    keras.applications, a `Backbone`, or a Keras model of square images to features or maps, which then sees pixels of
+    0..255. `weights` is a file of pretrained weights of the trunk, or the name of published ones that the backbone
+    knows: "imagenet" for networks of keras.applications, "20180402-114759" or "20180408-102900" for FaceNet.
     `shared_units` and `head_units` are the widths of the dense layers that the tasks share and that each has of its
     own; a backbone with branches has no others. A `border` is the number of mirrored pixels on each side that show the
     trunk a face smaller than its crop; it comes on top of `image_size`.
@@ -28,7 +32,7 @@ class MultiTaskModel(Trainer):
 
     def __init__(
         self,
-        tasks: list[Task],
+        tasks: list[Task | str],
         backbone: str | Backbone | keras.Model = "facenet",
         sharing: str = "hard",
         image_size: int | None = None,
@@ -36,23 +40,33 @@ class MultiTaskModel(Trainer):
         shared_units: tuple[int, ...] = (512, 256),
         head_units: tuple[int, ...] = (128,),
         dropout: float = 0.3,
+        weights: str | Path | None = None,
     ):
-        if not tasks or len({task.name for task in tasks}) < len(tasks):
-            raise UserError(f"tasks {[task.name for task in tasks]}: expected at least one, each only once")
+        tasks = tasks_of(tasks)
         named = isinstance(backbone, str)
         parts = BACKBONES[backbone] if named else as_backbone(backbone)
+        # A name that the user has given is unknown to the program that reads the model: its network is saved itself.
+        by_name = named and (not BACKBONES.is_own(backbone) or parts.branch is not None)
         size = input_size(parts, image_size, border)
         if not named:
             parts = parts.built(size + 2 * border)
         # A network with branches of its own fixes the dense layers too.
         units = ((), ()) if parts.branch else (tuple(shared_units), tuple(head_units))
         network = build_network(tasks, parts, sharing, Sizes(size, border, *units, dropout))
-        super().__init__(tasks, network.inputs, network.outputs, "multi_task_model")
+        if weights:
+            file = parts.find_weights(weights)
+            for trunk in network.trunks:
+                parts.load_weights(trunk, file)
+        try:
+            super().__init__(tasks, network.inputs, network.outputs, "multi_task_model")
+        except ValueError as error:  # two layers of one name
+            names = ", ".join(task.name for task in tasks)
+            raise UserError(f"tasks {names}, backbone {network.trunks[0].name!r}: {error} Rename one of them") from None
         self.image_size, self.resize_method, self._network = size, parts.resize_method, network
         self.backbone = backbone if named else network.trunks[0].name
         self._settings = {
             "tasks": [asdict(task) for task in tasks],
-            "backbone": backbone if named else parts.get_config(),
+            "backbone": backbone if by_name else parts.built(size + 2 * border).get_config(),
             "sharing": sharing,
             "image_size": size,
             "border": border,

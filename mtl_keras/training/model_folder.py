@@ -12,7 +12,11 @@ from mtl_keras import __version__
 from mtl_keras.errors import UserError
 from mtl_keras.faces.geometry import UTKFACE_CROP, CropGeometry
 from mtl_keras.files import replacing_folder
+from mtl_keras.models.backbones.backbone import unknown_class
 from mtl_keras.training.model import MultiTaskModel
+
+# The files of a model's folder: the network, and beside it what a reader of its answers must know.
+NETWORK, SIDECAR = "model.keras", "model.json"
 
 
 def sidecar(model: MultiTaskModel, crop: CropGeometry = UTKFACE_CROP, run: str = "") -> dict:
@@ -36,14 +40,18 @@ def save(model: MultiTaskModel, folder: Path | str, crop: CropGeometry = UTKFACE
     """Write the model's folder, without optimizer state; an older one is replaced only once the new one is whole.
 
     `crop` says how the faces that it was trained on were cut, and so how photos are to be cut for it; `run` is the name
-    of the training run.
+    of the training run. A folder that holds anything but a model is left alone: it is an error.
     """
     folder = Path(folder)
+    if not isinstance(model, MultiTaskModel):
+        raise UserError(f"a {type(model).__name__} cannot be saved as a model's folder; expected a MultiTaskModel")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / SIDECAR).is_file():
+        raise UserError(f"{folder}: holds other files than a model's; name a new folder, or that of an older model")
     with replacing_folder(folder) as temporary:
         # Rebuilt, not compiled: a model that is to be used needs no optimizer, which is twice as large as itself.
-        in_float32(model).save(temporary / "model.keras")
+        in_float32(model).save(temporary / NETWORK)
         text = json.dumps(sidecar(model, crop, run), indent=2) + "\n"
-        (temporary / "model.json").write_text(text, encoding="utf-8")
+        (temporary / SIDECAR).write_text(text, encoding="utf-8")
     return folder
 
 
@@ -66,29 +74,48 @@ def _computing_in_float32() -> Iterator[None]:
 
 
 def load(folder: Path | str) -> MultiTaskModel:
-    """Read a model's folder; anything that is missing, damaged or of another version is an error that names it.
+    """Read a model's folder, or the `model.keras` in it.
 
-    Tasks of the model that TASKS does not hold are added to it.
+    Anything that is missing, damaged or of another version is an error that names it. Tasks of the model that TASKS
+    does not hold are added to it.
     """
-    folder = Path(folder)
     read_sidecar(folder)
+    path = folder_of_model(folder) / NETWORK
     try:
         with _computing_in_float32():
-            model = keras.saving.load_model(folder / "model.keras", compile=False, safe_mode=True)
+            model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises nearly anything for a damaged archive.
+        if unknown := unknown_class(error):
+            raise UserError(
+                f"{path}: has a layer of the class {unknown}, which Keras does not know here; import the module that "
+                "defines it before loading, with @keras.saving.register_keras_serializable() before the class"
+            ) from None
         reason = " ".join(str(error).split())[:200]
-        raise UserError(f"{folder / 'model.keras'}: cannot be read ({reason}); copy the folder anew") from None
+        raise UserError(f"{path}: cannot be read ({reason}); copy the folder anew") from None
     if not isinstance(model, MultiTaskModel):
-        raise UserError(
-            f"{folder / 'model.keras'}: holds a {type(model).__name__}; expected a model saved by mtl_keras"
-        )
+        raise UserError(f"{path}: holds a {type(model).__name__}; expected a model saved by mtl_keras")
     return model
 
 
+def folder_of_model(path: Path | str) -> Path:
+    """Return a model's folder, given by itself or by the `model.keras` in it."""
+    path = Path(path)
+    if path.suffix != ".keras" or path.is_dir():
+        return path
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; expected the folder of a trained model, or the {NETWORK} in it")
+    if path.name != NETWORK or not (path.parent / SIDECAR).is_file():
+        raise UserError(
+            f"{path}: expected the {NETWORK} of a model's folder, with its {SIDECAR} beside it; read another file with "
+            "keras.saving.load_model, and write such a folder with mtl_keras.save"
+        )
+    return path.parent
+
+
 def read_sidecar(folder: Path | str) -> dict:
-    """Read `model.json` of a model's folder; its `crop` is given as a `CropGeometry`."""
-    path = Path(folder) / "model.json"
-    for name in ("model.keras", "model.json"):
+    """Read `model.json` of a model's folder, or beside a `model.keras`; its `crop` is given as a `CropGeometry`."""
+    path = folder_of_model(folder) / SIDECAR
+    for name in (NETWORK, SIDECAR):
         if not (path.parent / name).is_file():
             raise UserError(
                 f"{folder}: no {name} in it; expected the folder of a trained model, as an experiment writes it"

@@ -115,6 +115,7 @@ def test_lists_print_one_name_a_line(run):
     assert run("list", "formats")[1] == "keras\n"
     backbones = run("list", "backbones")[1].split()
     assert "facenet" in backbones and "features" not in backbones
+    assert {"mobilenet_v3_small", "keras_applications/NAME"} <= {*backbones}
     assert "hard" in run("list", "sharing")[1] and "equal" in run("list", "weightings")[1]
     assert run("list", "cakes")[0] == 2
 
@@ -337,6 +338,21 @@ def test_numbers_that_json_cannot_hold_become_null(tmp_path):
         "b": [None, 3, None],
         "c": [None, "text", True],
     }
+
+
+@pytest.mark.parametrize("command", ["evaluate", "predict"])
+def test_the_network_in_a_models_folder_is_named_as_well(run, tiny_folder, faces_folder, tmp_path, command):
+    arguments = ["--faces", "crop", faces_folder]
+    if command == "evaluate":
+        arguments = ["--dataset", "rendered", "--data", faces_folder]
+    written = []
+    for model in (tiny_folder, tiny_folder / "model.keras"):
+        assert run(command, model, *arguments, "--json", tmp_path / "out.json")[0] == 0
+        written.append((tmp_path / "out.json").read_text())
+    assert written[0] == written[1] and "age" in written[0]
+    (tiny_folder / "model.json").unlink()
+    code, _, said = run(command, tiny_folder / "model.keras", *arguments)
+    assert code == 2 and "with its model.json beside it" in said and said.count("\n") == 1
 
 
 # === predict ===

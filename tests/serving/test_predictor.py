@@ -212,6 +212,59 @@ def test_landmarks_that_make_no_crop_are_an_error_of_that_image(tiny_model, phot
     assert result["people"] == [] and "in one point" in result["error"]
 
 
+# === Images that are in memory ===
+
+
+def test_arrays_and_pictures_are_answered_as_their_files(tiny_model, faces, tmp_path):
+    paths = []
+    for number, path in enumerate(faces["path"][:3]):
+        Image.open(path).resize((40, 40)).save(tmp_path / f"{number}.png")
+        paths.append(tmp_path / f"{number}.png")
+    crops = Predictor(tiny_model, faces="crop")
+    expected = [{**result, "path": None} for result in crops.predict(paths)]
+    arrays = np.stack([read_image(path) for path in paths])
+    assert len({json.dumps(result) for result in expected}) == 3
+    pictures = [Image.open(path) for path in paths]
+    for images in (arrays, arrays.astype("float32"), list(arrays), arrays.astype("int64"), pictures):
+        assert crops.predict(images) == expected
+    for one in (arrays[0], pictures[0]):
+        assert crops.predict(one) == expected[:1]
+    assert crops.predict(paths[0])[0]["path"] == str(paths[0])
+    mixed = crops.predict([paths[0], arrays[1], pictures[2]])
+    assert [result["people"] for result in mixed] == [result["people"] for result in expected]
+    gray = crops.predict(arrays[0, :, :, 0])
+    assert gray == crops.predict(np.repeat(arrays[0, :, :, :1], 3, axis=2)) == crops.predict(arrays[0, :, :, :1])
+    assert crops.predict([]) == []
+
+
+def test_a_picture_is_turned_upright_and_a_photo_searched_for_faces(tiny_model, photo):
+    turned = Image.open(photo).rotate(90, expand=True)
+    turned.getexif()[0x0112] = 6  # to be turned clockwise
+    expected = Predictor(tiny_model).predict([photo])[0]["people"]
+    assert len(expected) == 2
+    assert Predictor(tiny_model).predict(turned)[0]["people"] == expected
+    assert Predictor(tiny_model).predict(np.asarray(Image.open(photo)))[0]["people"] == expected
+
+
+@pytest.mark.parametrize(
+    ("image", "says"),
+    [
+        (np.ones((4, 4, 3)), "image 1: holds numbers of 0 to 1; .* multiply them by 255"),
+        (np.full((4, 4, 3), 256.0), "numbers from 256 to 256; expected 0 to 255"),
+        (np.full((4, 4, 3), -1), "numbers from -1 to -1"),
+        (np.full((4, 4, 3), np.nan), "numbers from nan"),
+        (np.zeros((4, 4, 5)), r"image 1: got a uint8 array \(4, 4, 5\)"),
+        (np.zeros((2, 4, 4, 3)), r"float64 of shape \(2, 4, 4, 3\); expected a path"),
+        (np.zeros((0, 4, 3)), r"shape \(0, 4, 3\)"),
+        (None, "image 1: got object"),
+        (np.array(["a"]), "image 1: got <U1"),
+    ],
+)
+def test_what_is_no_image_is_one_line(tiny_model, image, says, one_line):
+    with one_line(says):
+        Predictor(tiny_model, faces="crop").predict([np.zeros((4, 4, 3), "uint8"), image])
+
+
 # === Wrong use ===
 
 

@@ -5,10 +5,13 @@ import sys
 from dataclasses import fields, replace
 from pathlib import Path
 
+import keras
+import pandas as pd
 import pytest
 
 import mtl_keras
 from mtl_keras.errors import UserError
+from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.studies.settings import (
     Data,
     Experiment,
@@ -22,6 +25,9 @@ from mtl_keras.studies.settings import (
     whole_stage,
     with_tasks,
 )
+from mtl_keras.studies.stages import Stage
+from mtl_keras.studies.study import Study
+from mtl_keras.tasks import Task
 
 
 @pytest.mark.parametrize(
@@ -51,6 +57,10 @@ from mtl_keras.studies.settings import (
         ({"crop": "fairface"}, "crop 'fairface': expected one of utkface, celeba"),
         ({"weighting": "best"}, "unknown weighting 'best'; expected one of equal"),
         ({"sharing": "none"}, "unknown way of sharing 'none'; expected one of hard"),
+        ({"backbone": "keras_applications/ResNet5"}, "did you mean keras_applications/ResNet50"),
+        ({"backbone": "bknet", "image_size": 8}, "image size 8 is too small"),
+        ({"backbone": "bknet", "border": 24}, "border 24"),
+        ({"backbone": "bknet", "sharing": "cross_stitch"}, "no stage with a frozen trunk: set frozen_epochs to 0"),
     ],
 )
 def test_impossible_settings_are_one_line(change, says):
@@ -135,8 +145,41 @@ sys.exit(" ".join({{"tensorflow", "keras"}} & {{*sys.modules}}) or 0)
 
 @pytest.mark.parametrize(
     ("tasks", "says"),
-    [("age", "expected several, such as"), ([mtl_keras.AGE_ARGMAX], "set `age` to another form")],
+    [("age", "expected several, in a list or tuple, such as"), ([mtl_keras.AGE_ARGMAX], "set `age` to another form")],
 )
 def test_tasks_that_are_meant_otherwise_are_refused(tasks, says):
     with pytest.raises(UserError, match=says):
         Experiment(tasks=tasks)
+
+
+def test_a_name_of_many_tasks_or_of_keras_applications_is_that_of_a_folder(no_new_tasks):
+    several = [Task(f"symbol_{number}", "categorical", classes=("0", "1")) for number in range(30)]
+    many = Experiment(tasks=several, backbone="keras_applications/MobileNetV3Small")
+    assert name_of(many, Stage.TRAINED) == "keras_applications-MobileNetV3Small-30-tasks-trained"
+    ten = replace(many, tasks=many.tasks[:10], backbone="bknet")
+    assert name_of(ten, Stage.TRAINED) == f"bknet-{'-'.join(many.tasks[:10])}-trained"
+
+
+def test_a_keras_model_is_a_backbone_under_its_own_name(monkeypatch):
+    def own(width):
+        inputs = keras.Input((8, 8, 3))
+        return keras.Model(inputs, keras.layers.Conv2D(width, 3)(inputs), name="own")
+
+    monkeypatch.setitem(BACKBONES, "own", None)  # so that it is removed afterwards
+    del BACKBONES["own"]
+    trunk = own(2)
+    experiment = Experiment(tasks=("age",), backbone=trunk, frozen_epochs=0)
+    assert experiment.backbone == "own" and replace(experiment, backbone=trunk) == experiment
+    check(experiment)
+    study = Study((pd.DataFrame(),) * 3, "nowhere")
+    first = study.weights_of(experiment)
+    with pytest.raises(UserError, match="'own': another one is called so already"):
+        Experiment(backbone=own(2))
+    del BACKBONES["own"]
+    Experiment(backbone=own(2))
+    # The same layers with other random weights are another trunk.
+    assert len(first) == 64 and Study((pd.DataFrame(),) * 3, "nowhere").weights_of(experiment) != first
+    with pytest.raises(UserError, match="another one is called so already"):
+        Experiment(backbone=keras.Model(trunk.inputs, trunk.outputs, name="bknet"))
+    with pytest.raises(UserError, match="backbone 3: expected a name"):
+        Experiment(backbone=3)

@@ -173,8 +173,8 @@ def weights(base, fitted, parts, tmp_path, monkeypatch):
     def load(trunk, path):
         trunk.set_weights([np.full_like(weight, path) for weight in trunk.get_weights()])
 
-    monkeypatch.setattr(network, "find_weights", {"sevens.h5": 7}.get)
-    monkeypatch.setattr(network, "load_facenet_weights", load)
+    ours = replace(BACKBONES[base.backbone], find_weights={"sevens.h5": 7}.get, load_weights=load)
+    monkeypatch.setitem(BACKBONES, base.backbone, ours)
     (found,) = fitted(replace(base, weights="sevens.h5"))
     assert all((weight == 7).all() for weight in found.model.trunks[0].get_weights())
     # Without any, they are random, by the seed.
@@ -301,9 +301,8 @@ def trunk_rate(base, fitted):
 
 def freeze_stem(base, fitted, monkeypatch):
     stem = replace(BACKBONES[base.backbone], stages=("convolution",))
+    stem = replace(stem, find_weights=lambda name: name, load_weights=lambda trunk, path: None)
     monkeypatch.setitem(BACKBONES, base.backbone, stem)
-    monkeypatch.setattr(network, "find_weights", lambda name: name)
-    monkeypatch.setattr(network, "load_facenet_weights", lambda trunk, path: None)
     for frozen, given, learns in ((True, "file.h5", False), (False, "file.h5", True), (True, None, True)):
         (found,) = fitted(replace(base, freeze_stem=frozen, weights=given))
         layer = found.model.trunks[0].get_layer("convolution")

@@ -8,6 +8,7 @@ import pytest
 
 from mtl_keras.datasets.rendered import rendered
 from mtl_keras.errors import UserError
+from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.portraits.writer import UTKFACE, write_faces
 from mtl_keras.studies import study as study_module
 from mtl_keras.studies.network import build
@@ -94,7 +95,8 @@ def test_what_is_the_same_for_all_runs_is_computed_once(tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr(study_module, "data_fingerprint", lambda part: seen.append("data") or "0")
     monkeypatch.setattr(study_module, "sha256", lambda path: seen.append("weights") or "1")
-    monkeypatch.setattr(study_module, "find_weights", lambda name: name)
+    facenet = replace(BACKBONES["facenet"], find_weights=lambda name: name)
+    monkeypatch.setitem(BACKBONES, "facenet", facenet)
     study = Study((ROWS, ROWS, ROWS), tmp_path)
     for epochs in range(1, 5):
         settings = replace(GENDER_ALONE, epochs=epochs, weights="file.h5")

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 
+import mtl_keras
 from mtl_keras import files
 from mtl_keras.errors import UserError
 from mtl_keras.faces.geometry import CELEBA_CROP, UTKFACE_CROP
@@ -153,6 +154,31 @@ def test_a_missing_file_is_named(tiny_folder, missing):
     (tiny_folder / missing).unlink()
     with pytest.raises(UserError, match=f"no {missing} in it"):
         model_folder.load(tiny_folder)
+
+
+def test_the_network_in_a_folder_stands_for_the_folder(tiny_model, tiny_folder):
+    assert mtl_keras.load(tiny_folder / "model.keras").get_config() == tiny_model.get_config()
+    assert model_folder.read_sidecar(tiny_folder / "model.keras") == model_folder.read_sidecar(tiny_folder)
+
+
+def test_a_network_without_its_sidecar_is_one_line(tiny_model, tmp_path, one_line):
+    for name in ("model.keras", "other.keras"):
+        tiny_model.save(tmp_path / name)
+        with one_line("expected the model.keras of a model's folder, with its model.json beside it", tmp_path / name):
+            mtl_keras.load(tmp_path / name)
+    with one_line("no such file", tmp_path / "nowhere.keras"):
+        mtl_keras.load(tmp_path / "nowhere.keras")
+
+
+def test_a_folder_of_other_files_is_left_alone(tiny_model, tmp_path, one_line):
+    (tmp_path / "thesis.txt").write_text("three years")
+    with one_line("holds other files than a model's", tmp_path):
+        mtl_keras.save(tiny_model, tmp_path)
+    assert (tmp_path / "thesis.txt").read_text() == "three years"
+    with one_line("a Sequential cannot be saved"):
+        mtl_keras.save(keras.Sequential(), tmp_path / "new")
+    (tmp_path / "empty").mkdir()
+    assert mtl_keras.save(tiny_model, tmp_path / "empty") == mtl_keras.save(tiny_model, tmp_path / "empty")
 
 
 def test_a_missing_folder_is_named(tmp_path):

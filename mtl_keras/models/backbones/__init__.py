@@ -9,7 +9,8 @@ BACKBONES = Table(
         "facenet_small": "mtl_keras.models.backbones.facenet:FACENET_SMALL",
         "bknet": "mtl_keras.models.backbones.bknet:BKNET",
         "gender_eyeglasses": "mtl_keras.models.backbones.gender_eyeglasses:GENDER_EYEGLASSES",
-        "mobilenet_v3_small": "mtl_keras.models.backbones.mobilenet:MOBILENET_V3_SMALL",
+        "mobilenet_v3_small": "mtl_keras.models.backbones.keras_applications:MOBILENET_V3_SMALL",
         "features": "mtl_keras.models.backbones.features:FEATURES",
     },
+    {"keras_applications/": "mtl_keras.models.backbones.keras_applications:keras_application"},
 )

@@ -14,6 +14,7 @@ from keras import layers
 from mtl_keras.errors import UserError
 from mtl_keras.models.backbones.backbone import Backbone
 from mtl_keras.models.layers import FusedBatchNormalization, Scale
+from mtl_keras.models.weights import find_weights, load_facenet_weights
 
 # Below this side the unpadded strided layers leave no pixel for the last of them.
 SMALLEST_IMAGE = 75
@@ -161,5 +162,14 @@ def facenet_small(image_size: int = 160) -> keras.Model:
 
 # The published weights were trained with (pixel - 127.5) / 128, "fixed image standardization":
 # https://github.com/davidsandberg/facenet, src/facenet.py.
-FACENET = Backbone(facenet, image_size=160, channels=3, mean=127.5, scale=128.0, stages=STAGES)
+FACENET = Backbone(
+    facenet,
+    image_size=160,
+    channels=3,
+    mean=127.5,
+    scale=128.0,
+    stages=STAGES,
+    find_weights=find_weights,
+    load_weights=load_facenet_weights,
+)
 FACENET_SMALL = replace(FACENET, build=facenet_small)

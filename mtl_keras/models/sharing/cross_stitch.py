@@ -42,13 +42,14 @@ def cross_stitch(trunk: Trunk, tasks: list[str], settings: Settings) -> Shared:
     Of the settings it takes none: behind the last stage the tasks share nothing.
     """
     networks = [trunk.build() for _ in tasks]
-    parts = [cut(network, trunk.backbone.stages, task) for network, task in zip(networks, tasks, strict=True)]
+    stages = trunk.backbone.cuts(networks[0])
+    parts = [cut(network, stages, task) for network, task in zip(networks, tasks, strict=True)]
 
     def by_task(image) -> dict:
         features = [image for _ in tasks]
-        for number, stages in enumerate(zip(*parts, strict=True), 1):
-            features = [stage(x) for stage, x in zip(stages, features, strict=True)]
-            if number <= len(trunk.backbone.stages):
+        for number, level in enumerate(zip(*parts, strict=True), 1):
+            features = [part(x) for part, x in zip(level, features, strict=True)]
+            if number <= len(stages):
                 features = CrossStitch(name=f"cross_stitch_{number}")(features)
         return dict(zip(tasks, features, strict=True))
 
