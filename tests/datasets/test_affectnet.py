@@ -105,6 +105,24 @@ def test_lists_are_read(tmp_path):
     assert len(affectnet(tmp_path, strict=True)) == 12
 
 
+@pytest.mark.parametrize("number", ["inf", "nan", "-inf", "NULL"])
+def test_a_box_with_what_is_no_number_is_blank(tmp_path, number):
+    rows = [
+        row(f"{place}/a.jpg", 1, box=[*(1, 2, 30, 40)[:place], number, *(1, 2, 30, 40)[place + 1 :]])
+        for place in range(4)
+    ]
+    write_lists(tmp_path, HEADER + "".join(rows), row("4/b.jpg", 1))
+    boxes = affectnet(tmp_path).filter(like="box.")
+    assert boxes.isna().all(axis=1).tolist() == [True] * 4 + [False]
+
+
+def test_a_header_with_capitals_is_no_image(tmp_path):
+    write_lists(tmp_path, HEADER.upper() + row("1/a.jpg", 3), row("1/b.jpg", 4))
+    table = affectnet(tmp_path)
+    assert table["expression"].tolist() == ["surprise", "fear"]
+    assert "'SUBDIRECTORY_FILEPATH' as subDirectory_filePath" in table.attrs["deviations"][0]["reason"]
+
+
 @pytest.mark.parametrize("place", ["", "Manually_Annotated"])
 def test_lists_are_found_where_they_may_lie(tmp_path, place):
     write_lists(tmp_path / place, HEADER + row("1/a.jpg", 3), HEADER + row("1/b.jpg", 4))

@@ -213,8 +213,8 @@ TINY = {
         header=("lagenda_annotation.csv", ",", 0),
         number=(
             "lagenda_annotation.csv",
-            lambda top: text(
-                LAGENDA_HEADER, f"x/a.jpg,31,M,10,{top},50,80,5,5,90,190", "x/b.jpg,4.5,F,0,0,33,44,-1,-1,-1,-1"
+            lambda right: text(
+                LAGENDA_HEADER, f"x/a.jpg,31,M,0,20,{right},80,5,5,90,190", "x/b.jpg,4.5,F,0,0,33,44,-1,-1,-1,-1"
             ),
         ),
     ),
