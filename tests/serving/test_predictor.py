@@ -225,8 +225,8 @@ def test_arrays_and_pictures_are_answered_as_their_files(tiny_model, faces, tmp_
     arrays = np.stack([read_image(path) for path in paths])
     assert len({json.dumps(result) for result in expected}) == 3
     pictures = [Image.open(path) for path in paths]
-    for images in (arrays, arrays.astype("float32"), list(arrays), arrays.astype("int64"), pictures):
-        assert crops.predict(images) == expected
+    for given in (arrays, arrays.astype("float32"), list(arrays), arrays.astype("int64"), pictures):
+        assert crops.predict(given) == expected
     for one in (arrays[0], pictures[0]):
         assert crops.predict(one) == expected[:1]
     assert crops.predict(paths[0])[0]["path"] == str(paths[0])
