@@ -14,6 +14,7 @@ from mtl_keras.data.split import split
 from mtl_keras.data.table import combine
 from mtl_keras.datasets.utkface import ParsedName, parse_name, utkface
 from mtl_keras.errors import UserError
+from mtl_keras.files import NO_IMAGE
 from mtl_keras.tasks import ETHNICITY, GENDER
 
 TIME = "20170116174525125"
@@ -109,6 +110,7 @@ def test_a_folder_says_what_its_names_say(names):
     paths = [os.path.join("/fäces", name) for name in [*names, f"5_0_1_{TIME}.jpg"]]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys.modules["mtl_keras.datasets.utkface"], "image_files", lambda folder: iter(paths))
+        patch.setattr(sys.modules["mtl_keras.datasets.utkface"], "other_files", lambda folder: [])
         table = utkface(os.curdir)
     answers = [(path, parse_name(os.path.basename(path))) for path in sorted(paths)]
     read = [(path, answer) for path, answer in answers if isinstance(answer, ParsedName)]
@@ -145,7 +147,11 @@ def test_folder_becomes_a_label_table_with_blanks(tmp_path):
     assert table["group"].tolist() == [0, 1] and table["group"].dtype == "int64"
     assert table["source"].unique().tolist() == ["utkface"] and table["split"].isna().all()
     reason = "age '200' is not a whole number from 0 to 116"
-    assert table.attrs["skipped"] == [{"path": str(tmp_path / names[2]), "reason": reason}]
+    expected = [
+        {"path": str(tmp_path / names[2]), "reason": reason},
+        {"path": str(tmp_path / names[3]), "reason": NO_IMAGE},
+    ]
+    assert table.attrs["skipped"] == expected
     assert table.attrs["deviations"] == [{"path": str(tmp_path / names[1]), "reason": "race is missing"}]
 
 

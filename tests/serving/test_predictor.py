@@ -112,7 +112,7 @@ def test_an_image_that_cannot_be_read_does_not_stop_the_others(tiny_model, faces
     assert [len(result["people"]) for result in results] == [1, 0, 0, 0, 0, 0, 1]
     errors = [result["error"] for result in results]
     assert errors[0] is errors[-1] is None
-    reasons = ("damaged", "empty", "not a JPEG", "No such file", "directory")
+    reasons = ("damaged", "empty", "not a JPEG", "No such file", "not a regular file")
     for error, expected in zip(errors[1:-1], reasons, strict=True):
         assert expected in error and "\n" not in error and str(tmp_path) not in error
     assert all(result["people"] == [] for result in Predictor(tiny_model, faces="crop").predict(bad))
@@ -296,7 +296,7 @@ def test_folders_are_searched_at_any_depth(tmp_path):
 
 
 def test_nothing_to_find_is_named(tmp_path):
-    with pytest.raises(UserError, match="holds no images; expected files that end in jpg"):
+    with pytest.raises(UserError, match="holds no images; expected files that end in .jpg"):
         find_images([tmp_path])
     with pytest.raises(UserError, match="nowhere: no such file or folder"):
         find_images([tmp_path / "nowhere"])
