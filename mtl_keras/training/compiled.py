@@ -13,6 +13,33 @@ from mtl_keras.tasks import Task
 from mtl_keras.training.labels import by_task
 
 
+@keras.saving.register_keras_serializable("mtl_keras")
+class TaskLosses(keras.losses.Loss):
+    """How a network makes one loss of those of its tasks, as its saved configuration holds it in the place of a loss.
+
+    So that `keras.models.clone_model` can read it too. That makes a plain Keras network, without tasks and masks: it
+    answers, and says what to do when it is to be trained.
+    """
+
+    def __init__(self, loss=None, weighting="equal", loss_mean="labelled", l2=0.0):
+        super().__init__(name="task_losses")
+        self.choices = {"loss": loss, "weighting": weighting, "loss_mean": loss_mean, "l2": l2}
+
+    def call(self, y_true, y_pred):
+        """Refuse to be the loss of a plain network."""
+        raise UserError(
+            "a copy by clone_model is a plain Keras network: compile it with losses of its own, or take "
+            "MultiTaskModel.from_config(model.get_config()) in its place"
+        )
+
+    def get_config(self):
+        return keras.saving.serialize_keras_object(self.choices)
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**keras.saving.deserialize_keras_object(config))
+
+
 def task_losses(tasks: list[Task], loss) -> dict[str, Callable]:
     """Return {task: function of labels and outputs (B, K) to losses (B,)}, those of the kinds where `loss` has none.
 

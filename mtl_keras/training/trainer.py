@@ -9,7 +9,7 @@ from mtl_keras.errors import UserError
 from mtl_keras.kinds import kind_of
 from mtl_keras.tasks import Task
 from mtl_keras.training import weightings
-from mtl_keras.training.compiled import MaskedMetrics, task_losses
+from mtl_keras.training.compiled import MaskedMetrics, TaskLosses, task_losses
 from mtl_keras.training.epoch_loss import EpochLoss
 from mtl_keras.training.fitting import Fitting
 from mtl_keras.training.labels import by_task, class_weights_of, labels_and_masks, weighed_by_class
@@ -88,16 +88,20 @@ class Trainer(Fitting):
         super().compile(
             optimizer, loss, loss_weights, metrics, weighted_metrics, run_eagerly, steps_per_execution, jit_compile
         )
-        self._choices = {"weighting": weighting, "loss_mean": loss_mean, "l2": l2}
+        self._choices = {"loss": loss, "weighting": weighting, "loss_mean": loss_mean, "l2": l2}
 
     def get_compile_config(self):
         # A weighting of the user's own has no name by which it could be found again.
         if not self.compiled or isinstance(self._choices["weighting"], Weighting):
-            return None
-        return {**super().get_compile_config(), **self._choices}
+            return {}
+        losses = keras.saving.serialize_keras_object(TaskLosses(**self._choices))
+        return {**super().get_compile_config(), "loss": losses}
 
     def compile_from_config(self, config):
-        self.compile(**keras.saving.deserialize_keras_object(config))
+        config = keras.saving.deserialize_keras_object(config)
+        if isinstance(config.get("loss"), TaskLosses):
+            config |= config["loss"].choices
+        self.compile(**config)
         self.optimizer.build(self.trainable_variables)
 
     @property

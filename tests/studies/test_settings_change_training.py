@@ -207,7 +207,7 @@ def weighting(base, fitted, monkeypatch):
     monkeypatch.setitem(WEIGHTINGS, "other", WEIGHTINGS["equal"])
     for name in ("equal", "other"):
         (found,) = fitted(replace(base, weighting=name))
-        assert found.model.get_compile_config()["weighting"] == name
+        assert found.model.get_compile_config()["loss"]["config"]["weighting"] == name
 
 
 def loss_weights(base, fitted):

@@ -55,7 +55,7 @@ def test_one_loss_is_that_of_all_tasks_and_no_weighting():
     ours.compile("sgd")
     given = FEATURES, LABELS["gender"], MASKS["gender"]
     assert model.test_on_batch(*given) == pytest.approx(ours.test_on_batch(*given), rel=1e-5)
-    assert model.get_compile_config()["weighting"] == "equal"
+    assert model.get_compile_config()["loss"]["config"]["weighting"] == "equal"
 
 
 @pytest.mark.parametrize("task", [AGE, GENDER, HEAD_POSE], ids=lambda task: task.name)
@@ -121,6 +121,28 @@ def test_what_was_compiled_is_compiled_after_reloading(tmp_path):
     again = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
     assert logged(again) == pytest.approx(logs, rel=1e-5) and {"gender_top", "age_mse"} <= logs.keys()
     assert again.get_compile_config() == model.get_compile_config() and again.steps_per_execution == 2
+
+
+def test_what_an_older_version_has_compiled_is_compiled(tmp_path):
+    model = network()
+    model.compile("adam")
+    older = {"weighting": "uncertainty", "loss_mean": "batch", "l2": 0.1, "jit_compile": False}
+    model.compile_from_config({"optimizer": model.get_compile_config()["optimizer"], **older})
+    found = model.get_compile_config()["loss"]["config"]
+    assert found == {"loss": None, "weighting": "uncertainty", "loss_mean": "batch", "l2": 0.1}
+
+
+@pytest.mark.parametrize("choices", [{}, {"weighting": "uncertainty", "metrics": {"gender": ["accuracy"]}}])
+def test_a_clone_answers_and_says_how_to_train_it(choices):
+    model = network()
+    model.compile("adam", **choices)
+    clone = keras.models.clone_model(model)
+    assert list(clone(FEATURES)) == list(model(FEATURES))
+    with pytest.raises(UserError, match=r"MultiTaskModel.from_config\(model.get_config\(\)\)"):
+        clone.fit(FEATURES, LABELS, verbose=0)
+    clone.set_weights(model.get_weights())
+    for name, answers in clone(FEATURES).items():
+        np.testing.assert_array_equal(answers, model(FEATURES)[name])
 
 
 # === Refusals ===
