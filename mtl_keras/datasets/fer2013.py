@@ -27,8 +27,8 @@ from mtl_keras.tasks import EXPRESSION
 
 LISTS, IMAGES, SIDE = ("fer2013.csv", "icml_face_data.csv"), "fer2013_images", 48
 COLUMNS = ("emotion", "pixels", "Usage")
-# In the folder of images: which file they were written from, and what was odd in it.
-WRITTEN_FROM = "written_from.json"
+# A hidden file in the folder of images: which list they were written from, and what was odd in it.
+WRITTEN_FROM = ".written_from.json"
 ROWS_AT_ONCE = 2000
 
 

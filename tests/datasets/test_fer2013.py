@@ -56,9 +56,9 @@ def test_images_that_are_not_whole_are_written_anew(tmp_path, damage):
     if damage == "image":
         os.remove(whole["path"][0])
     elif damage == "note":
-        (images / "written_from.json").write_text("[1]")
+        (images / ".written_from.json").write_text("[1]")
     else:
-        (images / "written_from.json").unlink()
+        (images / ".written_from.json").unlink()
     assert fer2013(tmp_path).equals(whole) and os.path.isfile(whole["path"][0])
 
 
