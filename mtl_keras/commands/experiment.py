@@ -58,7 +58,7 @@ def run(
     if arguments.check:
         table = resolve_conflicts(table, arguments.conflicts)
     table = without_leaks(table, out, arguments.leaks)
-    elsewhere = tested(labels(arguments.test_data), experiment.seed) if arguments.test_data else None
+    elsewhere = rows_to_test_on(labels(arguments.test_data), experiment.seed) if arguments.test_data else None
     print(compare(experiment, arguments.comparison, (table, elsewhere), out, arguments.resume, reported, variants))
     print(f"tables and figures: {out}")
     # Finished runs of another machine came without their models.
@@ -118,7 +118,7 @@ def without_leaks(table: pd.DataFrame, out: Path, how: str) -> pd.DataFrame:
     return settled
 
 
-def tested(table: pd.DataFrame, seed: int) -> pd.DataFrame:
+def rows_to_test_on(table: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Return the rows of other sets to test on: copies of one photo must not part, so the test part of their split."""
     # A set may come with nothing to train on.
     return table if table["split"].isin(["validation", "test"]).all() else split(table, seed=seed)[2]
