@@ -85,7 +85,7 @@ def read_and_check(
     if arguments.check:
         table = resolve_conflicts(table, arguments.conflicts)
     table = without_leaks(table, out, arguments.leaks)
-    elsewhere = tested(labels(arguments.test_data), experiment.seed) if arguments.test_data else None
+    elsewhere = rows_to_test_on(labels(arguments.test_data), experiment.seed) if arguments.test_data else None
     return experiment, arguments.comparison, (table, elsewhere)
 
 
@@ -143,7 +143,7 @@ def without_leaks(table: pd.DataFrame, out: Path, how: str) -> pd.DataFrame:
     return settled
 
 
-def tested(table: pd.DataFrame, seed: int) -> pd.DataFrame:
+def rows_to_test_on(table: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Return the rows of other sets to test on: copies of one photo must not part, so the test part of their split."""
     # A set may come with nothing to train on.
     return table if table["split"].isin(["validation", "test"]).all() else split(table, seed=seed)[2]

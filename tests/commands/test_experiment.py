@@ -14,7 +14,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from mtl_keras.commands.arguments import Arguments, has_data, parse, run_experiment
-from mtl_keras.commands.experiment import crops_of, cut_out, read_folder, tested
+from mtl_keras.commands.experiment import crops_of, cut_out, read_folder, rows_to_test_on
 from mtl_keras.data.packing import pack_shards
 from mtl_keras.data.shards import read_shards
 from mtl_keras.data.split import split
@@ -336,6 +336,6 @@ def test_copies_across_the_parts_of_a_set_are_told_of_and_dropped(tmp_path, caps
 
 def test_other_sets_are_tested_on_their_test_rows_or_on_all_where_none_is_for_training():
     table = pd.DataFrame({"path": [f"{row}.jpg" for row in range(40)], "source": "x", "split": "validation"})
-    assert len(tested(table, 0)) == 40
-    assert len(tested(table.assign(split=["train"] * 30 + ["validation"] * 10), 0)) == 10
-    assert len(tested(table.assign(split=None), 0)) == 4
+    assert len(rows_to_test_on(table, 0)) == 40
+    assert len(rows_to_test_on(table.assign(split=["train"] * 30 + ["validation"] * 10), 0)) == 10
+    assert len(rows_to_test_on(table.assign(split=None), 0)) == 4
