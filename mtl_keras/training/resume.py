@@ -82,29 +82,11 @@ def fit(
     where the optimizer keeps a moving average of the weights, they are its averages. `training` gives the batches from
     a certain epoch on. Training that diverges is a `Diverged` error, and would start from the first epoch again.
     """
-    history, best, backup = folder / "history.csv", folder / "best.weights.h5", folder / "backup"
+    backup = folder / "backup"
     finished, curve = epochs_done(backup), curve_before(folder)
     if finished:
         # A run that was killed between the two files may have logged an epoch that it has to repeat.
-        write_table(curve, history)
-    losses = curve["val_loss"].tolist() if "val_loss" in curve else []
-    callbacks = [
-        StopWhenDiverged(backup),  # first, so that nothing of an epoch that diverged is kept
-        *([keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if model.optimizer.use_ema else []),
-        # After the averages have made way for the weights that training goes on with.
-        Backup(backup),
-        TimeTraining(),
-        keras.callbacks.ModelCheckpoint(
-            str(best),
-            "val_loss",
-            save_best_only=validation is not None,
-            save_weights_only=True,
-            initial_value_threshold=min(losses, default=None),
-        ),
-        keras.callbacks.CSVLogger(str(history), append=finished > 0),
-        *([StopWhenFlat(patience, losses)] if validation is not None else []),
-        *logs_of(folder),
-    ]
+        write_table(curve, folder / "history.csv")
     model.optimizer.build(model.trainable_variables)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -115,10 +97,10 @@ def fit(
             validation_data=validation,
             initial_epoch=finished,
             epochs=epochs,
-            callbacks=callbacks,
+            callbacks=_callbacks(model, folder, None if validation is None else patience),
             shuffle=False,
         )
-        model.load_weights(best)
+        model.load_weights(folder / "best.weights.h5")
     except OSError as error:
         reason = " ".join(str(error.strerror or error).split())
         raise UserError(
@@ -129,6 +111,29 @@ def fit(
         raise UserError(
             f"an image went missing during training ({reason}); start anew with the images that are there"
         ) from None
+
+
+def _callbacks(model: MultiTaskModel, folder: Path, patience: int | None) -> list[keras.callbacks.Callback]:
+    """Return the callbacks of the run in this folder; `patience` is None where nothing is validated."""
+    backup, validated = folder / "backup", patience is not None
+    losses = curve_before(folder)["val_loss"].tolist() if validated else []
+    return [
+        StopWhenDiverged(backup),  # first, so that nothing of an epoch that diverged is kept
+        *([keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if model.optimizer.use_ema else []),
+        # After the averages have made way for the weights that training goes on with.
+        Backup(backup),
+        TimeTraining(),
+        keras.callbacks.ModelCheckpoint(
+            str(folder / "best.weights.h5"),
+            "val_loss",
+            save_best_only=validated,
+            save_weights_only=True,
+            initial_value_threshold=min(losses, default=None),
+        ),
+        keras.callbacks.CSVLogger(str(folder / "history.csv"), append=epochs_done(backup) > 0),
+        *([StopWhenFlat(patience, losses)] if validated else []),
+        *logs_of(folder),
+    ]
 
 
 def epochs_done(backup: Path) -> int:
