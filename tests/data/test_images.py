@@ -311,3 +311,9 @@ def test_sharp_resizing_keeps_thin_lines_and_skips_no_pixel():
 def test_resize_to_the_same_size_changes_nothing(method):
     square = scene()[:40, :40]
     assert (resize(square, 40, method) == square).all()
+
+
+def test_both_methods_enlarge_alike():
+    pixels = np.random.default_rng(0).integers(0, 256, (30, 37, 3), np.uint8)
+    difference = resize(pixels, 48, "sharp").astype(int) - resize(pixels, 48)
+    assert np.abs(difference).max() <= 1 and abs(difference.mean()) < 0.1
