@@ -228,7 +228,11 @@ def test_features_and_rows_must_be_as_many(table):
 
 def test_a_task_that_no_row_labels_is_an_error(table):
     with pytest.raises(UserError, match="'age_group'"):
-        batches(table, asks([AGE, AGE_GROUP]))
+        batches(table, asks([AGE, AGE_GROUP]), shuffle=True)
+    with pytest.raises(UserError, match="'age_group'"):
+        batches(table, asks([AGE_GROUP]))
+    # Of many tasks, few rows to validate on may lack some.
+    assert not any(masks["age_group"].numpy().any() for _, _, masks in batches(table, asks([AGE, AGE_GROUP])))
     with pytest.raises(UserError, match="'gender'"):
         feature_batches(np.zeros((2, 2), "float32"), table.iloc[[0, 3]], [GENDER])
 

@@ -156,10 +156,10 @@ def unknown_class(error: Exception) -> str:
 
 
 def _without_ids(config: object) -> object:
-    """Return what Keras has serialized without the numbers that it gives objects while it loads, other each time."""
+    """Return what Keras has serialized as JSON gives it back, and without the numbers of objects that loading adds."""
     if isinstance(config, dict):
         return {name: _without_ids(value) for name, value in config.items() if name != "shared_object_id"}
-    return type(config)(map(_without_ids, config)) if isinstance(config, list | tuple) else config
+    return [*map(_without_ids, config)] if isinstance(config, list | tuple) else config
 
 
 def _cuts(trunk: keras.Model) -> tuple[str, ...]:
