@@ -12,6 +12,7 @@ graph, outweighs the rest. Nothing looks at the images beforehand, so no audit i
 
 import os
 import re
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -31,8 +32,8 @@ from mtl_keras.data.sampling import balanced
 from mtl_keras.data.split import split
 from mtl_keras.data.table import combine, write_table
 from mtl_keras.datasets import csv_file, utkface
-from mtl_keras.errors import UserError, guarded
-from mtl_keras.files import replacing
+from mtl_keras.errors import UserError, guarded, kept_if_interrupted
+from mtl_keras.files import check_writable, replacing
 from mtl_keras.studies.markdown import table_lines
 from mtl_keras.studies.plots.style import canvas, panels
 from mtl_keras.studies.provenance import write_run_json
@@ -134,14 +135,15 @@ def main(rows: tuple[int, ...] = (10_000, 100_000, 1_000_000), out: Path = Path(
         raise UserError(f"{CLEAR}: no such file; measuring peak memory takes Linux")
     if len(set(rows)) < 2 or min(rows) < WARM_UP:
         raise UserError(f"rows {rows}: expected at least two numbers, each {WARM_UP} or more")
+    check_writable(out, folder=True)
     start, runs = time.perf_counter(), []
-    with tempfile.TemporaryDirectory() as temporary:
+    with kept_if_interrupted("nothing was written"), tempfile.TemporaryDirectory() as temporary:
         small = make_faces(Path(temporary, "small"), WARM_UP)
         for count in sorted(set(rows)):
             folder = make_faces(Path(temporary, str(count)), count)
             with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as fresh:
                 runs += [{"rows": count, **row} for row in fresh.submit(measure, folder, small).result()]
-            print(f"{count:,} rows: {runs[-1]['seconds']:.1f} s, peak {runs[-1]['peak_mib']:,.0f} MiB", flush=True)
+            print(f"{count:,} rows: {runs[-1]['seconds']:.1f} s, peak {runs[-1]['peak_mib']:,.0f} MiB", file=sys.stderr)
     runs = pd.DataFrame(runs)
     write_table(runs.assign(rows_per_second=runs["rows"] / runs["seconds"]), out / "runs.csv")
     write_markdown(runs, out / "table.md")

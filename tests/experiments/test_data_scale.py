@@ -26,7 +26,7 @@ def data_scale(monkeypatch):
 
 def test_every_step_is_measured_at_every_size(data_scale, tmp_path, capsys):
     data_scale.main((200, 100), tmp_path)
-    assert "100 rows" in capsys.readouterr().out
+    assert "100 rows" in capsys.readouterr().err
     runs = pd.read_csv(tmp_path / "runs.csv")
     assert runs["rows"].tolist() == [100] * 7 + [200] * 7 and runs["step"].nunique() == 7
     assert (runs["seconds"] > 0).all() and (runs["peak_mib"] > 0).all()
