@@ -17,6 +17,8 @@ from PIL.ImageFile import ImageFile
 from mtl_keras.data.image_formats import START, format_of
 from mtl_keras.errors import UserError
 
+# Raised when the pixels that are read of a file change: features and trained networks of before are others then.
+READING = 2
 # An image of more pixels is halved until it has no more.
 MOST_KEPT = 50_000_000
 # Of a JPEG image the decoder itself leaves out pixels; where all must be decoded first, fewer fit into memory.

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from mtl_keras import __version__
 from mtl_keras.data.augment import view
+from mtl_keras.data.images import READING
 from mtl_keras.data.pipeline import InputSpec, batches
 from mtl_keras.files import replacing
 from mtl_keras.training.model import MultiTaskModel
@@ -30,7 +31,7 @@ def features_path(model: MultiTaskModel, table: pd.DataFrame, cache: Path, weigh
 
     `weights` tells apart trunks of one name: the sha256 of a weights file, or how the trunk was initialized.
     The file's name hashes that, the backbone, its precision, the crop, every file's path, size and time of change, and
-    the versions of what computes features and decodes images.
+    the versions of what computes features and reads images.
     """
     files = [(path, Path(path).stat()) for path in table["path"]]
     settings = model.get_config()
@@ -42,6 +43,7 @@ def features_path(model: MultiTaskModel, table: pd.DataFrame, cache: Path, weigh
         "precision": model.dtype_policy.name,
         "weights": weights,
         "flip": flip,
+        "reading": READING,
         "versions": [__version__, keras.__version__, tf.__version__, PIL.__version__],
         "files": [(str(Path(path).resolve()), stat.st_size, stat.st_mtime_ns) for path, stat in files],
     }

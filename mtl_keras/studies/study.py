@@ -12,6 +12,7 @@ import pandas as pd
 from mtl_keras.data.audit import tell
 from mtl_keras.data.augment import augmentation
 from mtl_keras.data.derive import derived
+from mtl_keras.data.images import READING
 from mtl_keras.data.sampling import length, times_of
 from mtl_keras.data.split import split
 from mtl_keras.errors import UserError
@@ -41,8 +42,8 @@ UNUSED_BY_FROZEN = {
     "batch_size": FROZEN_BATCH, "composition": "", "learning_rate": 3e-4, "schedule": "cosine",
 }  # fmt: skip
 
-# Raised when the same settings train, choose or read something else than before: earlier runs are other ones then.
-# 2: the epoch's loss counts every example alike; training, evaluation and prediction read the same pixels.
+# Raised when the same settings train or choose something else than before: earlier runs are other ones then.
+# 2: the epoch's loss, which says when to stop and which weights are best, counts every example alike.
 METHOD = 2
 
 
@@ -160,14 +161,8 @@ class Study:
     def noted(self, settings: Experiment) -> dict:
         """Return what tells a run apart from others of its name: settings, initial weights and data."""
         weights, data = self.weights_of(settings), self.data_of(settings)
-        noted = {
-            **asdict(settings),
-            "weights": weights,
-            "data": data,
-            "method": METHOD,
-            "strategy": "",
-            "precision": "",
-        }
+        noted = {**asdict(settings), "weights": weights, "data": data, "method": METHOD, "reading": READING}
+        noted |= {"strategy": "", "precision": ""}
         if own := [asdict(task) for task in settings.chosen_tasks() if task.name not in BUILT_IN]:
             noted["own_tasks"] = own
         how = augmentation(settings.augment, settings.chosen_tasks())

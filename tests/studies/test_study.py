@@ -105,11 +105,12 @@ def test_what_is_the_same_for_all_runs_is_computed_once(tmp_path, monkeypatch):
     assert seen == ["weights", "data", "data", "data"]
 
 
-def test_a_run_of_an_earlier_method_is_another_one(tmp_path, monkeypatch):
+@pytest.mark.parametrize("number", ["METHOD", "READING"])
+def test_a_run_of_an_earlier_method_or_reading_is_another_one(number, tmp_path, monkeypatch):
     finished(Study((ROWS, ROWS, ROWS), tmp_path))
     study = Study((ROWS, ROWS, ROWS), tmp_path, resume=True)
     assert study.find_run(GENDER_ALONE)
-    monkeypatch.setattr(study_module, "METHOD", study_module.METHOD + 1)
+    monkeypatch.setattr(study_module, number, 0)
     assert study.find_run(GENDER_ALONE) is None
 
 
