@@ -80,6 +80,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
 # How the names of images end; what they are their first bytes tell (`mtl_keras.data.image_formats`).
 EXTENSIONS = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".avif", ".heic",
               ".heif")  # fmt: skip
+# Labels lie beside images, and nobody misses them among these.
+LABEL_FILES = (".csv", ".tsv", ".json", ".mat", ".parquet")
 NO_IMAGE = f"its name ends in none of {', '.join(EXTENSIONS)}"
 
 
@@ -89,8 +91,8 @@ def image_files(folder: str | Path) -> Iterator[str]:
 
 
 def other_files(folder: str | Path) -> list[str]:
-    """Return the files that are not hidden and that `image_files` leaves out, each for the reason `NO_IMAGE`."""
-    return sorted(path for path in _files(folder) if not path.lower().endswith(EXTENSIONS))
+    """Return the files that `image_files` leaves out for the reason `NO_IMAGE`, but none hidden or of labels."""
+    return sorted(path for path in _files(folder) if not path.lower().endswith(EXTENSIONS + LABEL_FILES))
 
 
 def _files(folder: str | Path) -> Iterator[str]:

@@ -141,11 +141,11 @@ def own_csv(faces, tmp_path) -> Path:
 
 def test_a_task_of_ones_own_is_read_balanced_audited_and_packed(own_csv, tmp_path, no_new_tasks, capsys):
     unread = mtl_keras.datasets.csv_file(own_csv)
-    assert "mood" not in unread and "shoe_size, mood, haircut" in unread.attrs["deviations"][0]["reason"]
+    assert "mood" not in unread and "'shoe_size', 'mood', 'haircut'" in unread.attrs["deviations"][0]["reason"]
     for task in (MOOD, HAIRCUT):
         add_task(task)
     read = mtl_keras.datasets.csv_file(own_csv)
-    assert "left out, since no task names them: shoe_size" in read.attrs["deviations"][0]["reason"]
+    assert "(mtl_keras.add_task adds one's own): 'shoe_size'" in read.attrs["deviations"][0]["reason"]
     expected = pd.read_csv(own_csv)
     table = mtl_keras.combine([read], balance="haircut")
     for column in ("mood", "haircut"):

@@ -85,9 +85,10 @@ def decode(contents: bytes, smallest: int | None = None) -> Picture:
         try:
             if image.format == "JPEG":
                 image.draft(None, (image.width // factor, image.height // factor))
-            _turn_upright(image)
-            reduced = image if image.format == "JPEG" or factor == 1 else image.reduce(factor)
-            return Picture(_as_rgb(reduced), size if image.format == "JPEG" else image.size, factor)
+            image.load()
+            upright = _upright(image, in_place=True)
+            reduced = upright if image.format == "JPEG" or factor == 1 else upright.reduce(factor)
+            return Picture(_as_rgb(reduced), size if image.format == "JPEG" else upright.size, factor)
         except UserError:
             raise
         except Exception as error:  # Damaged data makes Pillow's decoders raise nearly anything.
@@ -97,8 +98,8 @@ def decode(contents: bytes, smallest: int | None = None) -> Picture:
 def picture_of(image: Image.Image) -> Picture:
     """Return an image that Pillow has opened as it is read from a file, and leave it as it is."""
     try:
-        image = image.copy()
-        _turn_upright(image)
+        image.load()
+        image = _upright(image)
         return Picture(_as_rgb(image), image.size, 1)
     except UserError:
         raise
@@ -180,13 +181,12 @@ def _upright_size(image: ImageFile) -> tuple[int, int]:
     return (height, width) if turned else (width, height)
 
 
-def _turn_upright(image: ImageFile) -> None:
-    """Decode an image and turn it as its EXIF orientation says."""
-    image.load()
+def _upright(image: Image.Image, in_place: bool = False) -> Image.Image:
+    """Return a decoded image turned as its EXIF orientation says: this one, or another."""
     try:
-        ImageOps.exif_transpose(image, in_place=True)
+        return ImageOps.exif_transpose(image, in_place=in_place) or image
     except Exception:  # A damaged orientation tag is no reason to refuse the pixels.
-        return
+        return image
 
 
 def _as_rgb(image: Image.Image) -> np.ndarray:

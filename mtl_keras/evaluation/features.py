@@ -15,6 +15,7 @@ from mtl_keras.data.augment import view
 from mtl_keras.data.images import READING
 from mtl_keras.data.pipeline import InputSpec, batches
 from mtl_keras.files import replacing
+from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.training.model import MultiTaskModel
 
 
@@ -36,7 +37,8 @@ def features_path(model: MultiTaskModel, table: pd.DataFrame, cache: Path, weigh
     files = [(path, Path(path).stat()) for path in table["path"]]
     settings = model.get_config()
     key = {
-        "backbone": settings["backbone"],
+        # By its name where it has one: that of the user's own holds names of layers, which differ from call to call.
+        "backbone": model.backbone if model.backbone in BACKBONES else settings["backbone"],
         "image_size": model.image_size,
         "border": settings["border"],
         "resize_method": model.resize_method,

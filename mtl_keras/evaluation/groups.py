@@ -56,7 +56,7 @@ def _large(table: pd.DataFrame, keys: list[str], at_least: int) -> tuple[list[st
         if (joined >= at_least).mean() >= 0.5:
             edges.append(high)
             joined = 0
-    if len(edges) == 1 and people:
+    if len(edges) == 1 and people and len(keys) > 1:
         return _large(table, [key for key in keys if key != people[-1]], at_least)
     # What is left over joins the band before it.
     return keys, [*edges[:-1], AGE_BANDS[-1]] if len(edges) > 1 else [AGE_BANDS[0], AGE_BANDS[-1]]

@@ -313,9 +313,7 @@ def test_what_is_odd_in_a_set_is_said(tmp_path, capsys):
 
 def test_copies_across_the_parts_of_a_set_are_told_of_and_dropped(tmp_path, capsys, monkeypatch):
     seen = {}
-    monkeypatch.setattr(
-        "mtl_keras.commands.experiment.compare", lambda *given: seen.update(parts=split(given[2][0])) or "the table"
-    )
+    note_table(monkeypatch, seen)
     folder = write_faces(tmp_path / "FER2013", LAYOUTS["fer2013"], 40, seed=3)
     images = sorted(folder.glob("test/*/*.png"))
     for path in images:
@@ -323,15 +321,15 @@ def test_copies_across_the_parts_of_a_set_are_told_of_and_dropped(tmp_path, caps
             ImageOps.mirror(image).save(folder / "train" / path.parent.name / f"again-{path.name}")
     arguments = Arguments(data=(folder,), out=tmp_path / "out", experiment=Experiment(tasks=("expression",)))
     run_experiment(arguments, fer2013)
+    kept = split(seen["table"])
     assert f"in several parts (train, test) of fer2013: {len(images)} photos" in capsys.readouterr().out
     listed = pd.read_csv(tmp_path / "out" / "leaks.csv")
     assert sorted(listed["path"]) == sorted([path.name for path in images] + [f"again-{path.name}" for path in images])
-    kept = seen["parts"]
     run_experiment(replace(arguments, leaks="drop"), fer2013)
-    printed = capsys.readouterr().out
-    assert f"{len(images)} images dropped" in printed and "in several parts" not in printed
-    assert len(kept[0]) - len(seen["parts"][0]) == len(images) == len(seen["parts"][2])
-    assert not any("again-" in path for part in seen["parts"] for path in part["path"])
+    parts, printed = split(seen["table"]), capsys.readouterr()
+    assert f"{len(images)} images dropped" in printed.err and "in several parts" not in printed.out
+    assert len(kept[0]) - len(parts[0]) == len(images) == len(parts[2])
+    assert not any("again-" in path for part in parts for path in part["path"])
 
 
 def test_other_sets_are_tested_on_their_test_rows_or_on_all_where_none_is_for_training():

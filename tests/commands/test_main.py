@@ -408,7 +408,7 @@ def test_predict_tells_mistakes(run, tiny_folder, faces_folder, tmp_path):
     assert run("predict", tiny_folder, faces_folder, "--faces", "whole")[0] == 2
     file = tmp_path / "people.json"
     alone = run("predict", tiny_folder, broken, "--json", file, "--faces", "crop")
-    assert_mistake(alone, f"{broken}: not a JPEG, PNG or BMP image")
+    assert_mistake(alone, f"{broken}: not a JPEG, PNG, BMP, GIF, TIFF, WebP, AVIF or HEIC image")
     assert json.loads(file.read_text())[0]["error"], "the file is written all the same"
     for place in (tmp_path, broken / "people.json", tmp_path / ("x" * 300)):
         outcome = run("predict", tiny_folder, broken, "--json", place, "--faces", "crop")

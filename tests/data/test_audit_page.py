@@ -86,7 +86,7 @@ def test_the_report_tells_of_everything_and_its_page_is_escaped(checked, tmp_pat
     assert (tmp_path / "report" / "report.txt").read_text() == text + "\n"
     page = (tmp_path / "report" / "report.html").read_text()
     assert page.count("data:image/jpeg;base64,") == 4 and "copy &lt;b&gt;.jpg" in page and "<b>" not in page
-    assert "not a JPEG, PNG or BMP image" in page
+    assert "not a JPEG, PNG, BMP, GIF, TIFF, WebP, AVIF or HEIC image" in page
     assert len(pd.read_csv(tmp_path / "report" / "conflicts.csv")) == 2
     assert pd.read_csv(tmp_path / "report" / "skipped.csv")["path"].tolist() == ["broken.jpg"]
 

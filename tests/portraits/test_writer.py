@@ -268,7 +268,7 @@ def test_a_folder_that_cannot_be_read_is_an_error(tmp_path):
     (tmp_path / "here.jpg").touch()
     for text, message in (
         ("", "cannot be read"),
-        ("file,age\nx.jpg,3\n", "no column 'gender'"),
+        ("file,age\nx.jpg,3\n", "starts with 'file, age'; expected the columns .*gender"),
         (_attributes_of("gone.jpg", "male"), "none of its 1 images"),
         (_attributes_of("here.jpg", "man"), "gender 'man'"),
     ):

@@ -99,7 +99,7 @@ def test_a_broken_off_run_costs_only_the_epochs_that_are_left(tmp_path, capsys, 
 
 def test_heads_alone_do_not_tell_how_long_a_whole_network_takes(tmp_path, capsys, clock):
     study = Study((ROWS, ROWS, ROWS), tmp_path)
-    small = replace(BOTH, backbone="small", frozen_epochs=20)
+    small = replace(BOTH, backbone="facenet_small", frozen_epochs=20)
     study.plan([replace(BOTH, frozen_epochs=20), small])
     for settings in study.progress.planned:
         stage = settings.epochs and "whole" or "heads"

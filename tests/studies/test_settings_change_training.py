@@ -465,7 +465,7 @@ def test_every_setting_tells_runs_apart_but_those_that_change_no_result(base, pa
     other = {
         "tasks": ("gender", "age"), "loss_weights": (1.0, 2.0), "image_size": 40, "weights": None, "variant": "x",
         "age": "argmax", "loss_mean": "batch", "schedule": "cosine", "precision": "mixed_bfloat16",
-        "strategy": "mirrored", "crop": "celeba",
+        "strategy": "mirrored", "crop": "celeba", "backbone": "bknet", "sharing": "cross_stitch",
     }  # fmt: skip
     same = []
     for field in fields(Experiment):

@@ -31,7 +31,7 @@ def asked(monkeypatch) -> list[bool]:
         found.append(arguments[4])
         return trunk_features(*arguments)
 
-    clock = SimpleNamespace(time=lambda: 100.0 * len(found))
+    clock = SimpleNamespace(time=lambda: 100.0 * len(found), perf_counter=lambda: 0.0)
     for each in (module, study_module):
         monkeypatch.setattr(each, "time", clock)
     monkeypatch.setattr(module, "trunk_features", computed)

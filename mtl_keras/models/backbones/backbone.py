@@ -90,7 +90,7 @@ class Backbone:
         """Return what `from_config` makes this backbone of again; its `build` must be a Keras model."""
         plain = ("image_size", "channels", "mean", "scale", "resize_method", "maps")
         settings = {name: value for name, value in vars(self).items() if name in plain}
-        network = _without_ids(keras.saving.serialize_keras_object(self.build))
+        network = _plain(keras.saving.serialize_keras_object(self.build), self.build.dtype_policy.name)
         return {"network": network, "stages": list(self.stages), **settings}
 
     @classmethod
@@ -130,7 +130,8 @@ def _input_shape(model: keras.Model) -> tuple:
 def _copy(model: keras.Model) -> keras.Model:
     """Return a copy with the same weights, by way of what a file would hold of it: so it can be saved and read."""
     try:
-        copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(model))
+        config = _plain(keras.saving.serialize_keras_object(model), model.dtype_policy.name)
+        copy = keras.saving.deserialize_keras_object(config)
     except Exception as error:  # Keras raises nearly anything for a layer that it cannot make again.
         raise UserError(f"backbone {model.name!r} {_why_no_copy(error)}") from None
     copy.set_weights(model.get_weights())
@@ -155,11 +156,17 @@ def unknown_class(error: Exception) -> str:
     return found[1] if found else ""
 
 
-def _without_ids(config: object) -> object:
-    """Return what Keras has serialized as JSON gives it back, and without the numbers of objects that loading adds."""
+def _plain(config: object, policy: str) -> object:
+    """Return what Keras has serialized as JSON gives it back, without what depends on where it was made.
+
+    That are the numbers of objects that loading adds, and the dtype policy that was usual there: a layer of that one
+    computes as is usual where it is made again.
+    """
     if isinstance(config, dict):
-        return {name: _without_ids(value) for name, value in config.items() if name != "shared_object_id"}
-    return [*map(_without_ids, config)] if isinstance(config, list | tuple) else config
+        if config.get("class_name") == "DTypePolicy" and config["config"]["name"] == policy:
+            return None
+        return {name: _plain(value, policy) for name, value in config.items() if name != "shared_object_id"}
+    return [_plain(value, policy) for value in config] if isinstance(config, list | tuple) else config
 
 
 def _cuts(trunk: keras.Model) -> tuple[str, ...]:
