@@ -7,7 +7,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from mtl_keras.errors import UserError
@@ -42,7 +41,7 @@ class Logs(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         for name, value in (logs or {}).items():
             with self.writers[name.startswith("val_")].as_default():
-                tf.summary.scalar(name.removeprefix("val_"), float(np.squeeze(value)), epoch)
+                tf.summary.scalar(name.removeprefix("val_"), value, epoch)
         for writer in self.writers:
             writer.flush()
 

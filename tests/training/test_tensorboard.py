@@ -14,7 +14,7 @@ from mtl_keras.training.resume import fit
 
 def test_each_run_has_logs_of_its_own(tiny_model, faces, tmp_path):
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    tiny_model.compile("adam", "equal")
+    tiny_model.compile("adam", weighting="equal")
     data = batches(faces, tiny_model)
     for run, place in (("checkpoints/bknet-1a2b", "bknet-1a2b"), ("checkpoints/bknet-1a2b/refit", "bknet-1a2b/refit")):
         with tensorboard.logging_to(tmp_path / "logs"):
