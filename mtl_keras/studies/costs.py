@@ -36,7 +36,9 @@ def milliseconds(sides: list[list[MultiTaskModel]], batch_size: int, rounds: int
         for model in models:
             side = model.image_size
             images = tf.constant(random.integers(0, 256, (batch_size, side, side, 3)), tf.uint8)
-            calls.append((tf.function(lambda images, model=model: model(images, training=False)), images))
+            answer = tf.function(lambda images, model=model: model(images, training=False))
+            # Of a function that is called TensorFlow would complain that it is traced anew for each model.
+            calls.append((answer.get_concrete_function(images), images))
         asked.append(calls)
     times = np.zeros((rounds + 2, len(sides)))
     for row in times:
@@ -45,7 +47,7 @@ def milliseconds(sides: list[list[MultiTaskModel]], batch_size: int, rounds: int
             for call, images in calls:
                 tf.nest.map_structure(lambda answer: answer.numpy(), call(images))
             row[number] = time.perf_counter() - started
-    # The first rounds trace the functions and warm up.
+    # The first rounds warm up.
     return (1000 * np.median(times[2:], axis=0) / batch_size).tolist()
 
 
