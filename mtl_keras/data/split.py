@@ -1,6 +1,7 @@
 """Cut a label table into training, validation and test rows."""
 
 import os
+import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -40,7 +41,7 @@ def split(
     if stratify is not None and stratify not in {*label_columns(table), "age"}:
         raise UserError(f"stratify {stratify!r}: expected None or one of {', '.join(label_columns(table))}")
     if note := leak_note(table):
-        print(note)
+        print(note, file=sys.stderr)
     # By name, then source, then path; faster and in less memory than pandas' sort_values with three columns.
     keys = [table["path"], pd.factorize(table["source"], sort=True)[0], table["path"].map(os.path.basename)]
     table = table.iloc[np.lexsort([np.asarray(key) for key in keys])].reset_index(drop=True)

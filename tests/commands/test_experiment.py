@@ -322,12 +322,12 @@ def test_copies_across_the_parts_of_a_set_are_told_of_and_dropped(tmp_path, caps
     arguments = Arguments(data=(folder,), out=tmp_path / "out", experiment=Experiment(tasks=("expression",)))
     run_experiment(arguments, fer2013)
     kept = split(seen["table"])
-    assert f"in several parts (train, test) of fer2013: {len(images)} photos" in capsys.readouterr().out
+    assert f"in several parts (train, test) of fer2013: {len(images)} photos" in capsys.readouterr().err
     listed = pd.read_csv(tmp_path / "out" / "leaks.csv")
     assert sorted(listed["path"]) == sorted([path.name for path in images] + [f"again-{path.name}" for path in images])
     run_experiment(replace(arguments, leaks="drop"), fer2013)
     parts, printed = split(seen["table"]), capsys.readouterr()
-    assert f"{len(images)} images dropped" in printed.err and "in several parts" not in printed.out
+    assert f"{len(images)} images dropped" in printed.err and "in several parts" not in printed.err
     assert len(kept[0]) - len(parts[0]) == len(images) == len(parts[2])
     assert not any("again-" in path for part in parts for path in part["path"])
 
