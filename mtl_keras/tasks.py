@@ -1,7 +1,8 @@
 """What a network can learn about a face: each task's name, kind, classes and unit."""
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from mtl_keras.errors import UserError
@@ -204,3 +205,13 @@ def find(names: list[str] | tuple[str, ...]) -> list[Task]:
     if not names or len(set(names)) < len(names):
         raise UserError(f"tasks {list(names)}: expected at least one name, each only once")
     return [TASKS[name] for name in names]
+
+
+def name_before_class(task: Task, tasks: Iterable[Task]) -> str:
+    """Return what is to be said before a class of a task, among those of others: its name, or "" where that is clear.
+
+    "female" says it all; "no", "24-39" and classes that several tasks have do not.
+    """
+    everywhere = Counter(name for each in tasks for name in each.classes)
+    unclear = any(everywhere[name] > 1 or len(name) < 3 or not any(map(str.isalpha, name)) for name in task.classes)
+    return task.name if unclear else ""

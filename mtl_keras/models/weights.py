@@ -75,14 +75,28 @@ def load_keras_weights(model: keras.Model, path: Path | str) -> None:
     try:
         model.load_weights(path)
     except Exception as error:  # Keras and h5py raise nearly anything for what does not fit, or is damaged.
-        model.set_weights(before)
+        set_weights(model, before)
         raise UserError(
             f"{path}: does not fit {model.name!r} ({' '.join(str(error).split())[:200]}); give a file that Keras wrote "
             "of the same network without its top: `.weights.h5`, `.h5` or `.keras`"
         ) from None
     if not all(np.isfinite(weight).all() for weight in model.get_weights()):
-        model.set_weights(before)
+        set_weights(model, before)
         raise UserError(f"{path}: holds values that are not finite; download the file again, or give another one")
+
+
+def set_weights(model: keras.Model, weights: list[np.ndarray]) -> None:
+    """Give a model these weights as Keras does, which forgets that a `Normalization` keeps its statistics twice."""
+    model.set_weights(weights)
+    _finalize(model)
+
+
+def _finalize(model: keras.Model) -> None:
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()
+        elif isinstance(layer, keras.Model):
+            _finalize(layer)
 
 
 def weights_cache() -> Path:

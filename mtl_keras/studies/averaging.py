@@ -4,6 +4,7 @@ import time
 from dataclasses import replace
 
 from mtl_keras.evaluation.predictions import predictions
+from mtl_keras.models.weights import set_weights
 from mtl_keras.studies.runs import Run
 from mtl_keras.studies.settings import Experiment
 from mtl_keras.studies.study import Study
@@ -27,6 +28,6 @@ def average_weights(study: Study, experiment: Experiment, multi: list[Run], need
     folder, started = study.start_run(settings), time.time()
     before, after = (model_folder.load(run.model) for run in multi)
     pairs = zip(before.get_weights(), after.get_weights(), strict=True)
-    after.set_weights([(1 - TUNED_SHARE) * old + TUNED_SHARE * new for old, new in pairs])
+    set_weights(after, [(1 - TUNED_SHARE) * old + TUNED_SHARE * new for old, new in pairs])
     answers = predictions(after, study.parts[2])
     return study.save_and_measure(settings, after, answers, folder, started)

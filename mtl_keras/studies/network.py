@@ -8,6 +8,7 @@ import pandas as pd
 
 from mtl_keras.data import sampling
 from mtl_keras.data.pipeline import batches, feature_batches
+from mtl_keras.models.weights import set_weights
 from mtl_keras.studies.rows import labelled_rows, with_balance
 from mtl_keras.studies.settings import Data, Experiment, Training
 from mtl_keras.studies.shared_features import SharedFeatures
@@ -79,7 +80,7 @@ def train_network(
     """
     model = build(experiment)
     if start:
-        model.set_weights(start.get_weights())
+        set_weights(model, start.get_weights())
     if experiment.freeze_stem and experiment.weights:
         model.freeze_stem()
     # Balanced first: a task alone sees its rows as often as together with others, and an unknown source is an error.

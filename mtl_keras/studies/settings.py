@@ -164,8 +164,8 @@ def _entered(model: object) -> str:
 
     parts = as_backbone(model)
     name = parts.build.name if isinstance(parts.build, keras.Model) else parts.build.__name__
-    if name in BACKBONES and not (BACKBONES.is_own(name) and BACKBONES[name].build is parts.build):
-        raise UserError(f"backbone {name!r}: another one is called so already; give the model a name of its own")
+    if name in BACKBONES and not BACKBONES.is_own(name):
+        raise UserError(f"backbone {name!r}: one of the library is called so; give the model a name of its own")
     BACKBONES[name] = parts
     return name
 

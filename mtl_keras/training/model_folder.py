@@ -13,6 +13,7 @@ from mtl_keras.errors import UserError
 from mtl_keras.faces.geometry import UTKFACE_CROP, CropGeometry
 from mtl_keras.files import replacing_folder
 from mtl_keras.models.backbones.backbone import unknown_class
+from mtl_keras.models.weights import set_weights
 from mtl_keras.training.model import MultiTaskModel
 
 # The files of a model's folder: the network, and beside it what a reader of its answers must know.
@@ -59,7 +60,7 @@ def in_float32(model: MultiTaskModel) -> MultiTaskModel:
     """Return an uncompiled copy that computes in float32, so that a saved model answers alike on every machine."""
     with _computing_in_float32():
         copy = MultiTaskModel.from_config(model.get_config())
-    copy.set_weights(model.get_weights())
+    set_weights(copy, model.get_weights())
     return copy
 
 

@@ -25,7 +25,7 @@ def test_words_for_a_person():
     assert describe(PERSON) == [
         "age 31 ± 6",
         "female 98 %",
-        "24-39 50 %",
+        "age group 24-39 50 %",
         "not smiling ? %",
         "yaw 0, pitch 3, roll 12",
     ]

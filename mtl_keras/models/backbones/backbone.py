@@ -11,7 +11,7 @@ from pathlib import Path
 import keras
 
 from mtl_keras.errors import UserError
-from mtl_keras.models.weights import load_keras_weights, weights_file
+from mtl_keras.models.weights import load_keras_weights, set_weights, weights_file
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def _copy(model: keras.Model) -> keras.Model:
         copy = keras.saving.deserialize_keras_object(config)
     except Exception as error:  # Keras raises nearly anything for a layer that it cannot make again.
         raise UserError(f"backbone {model.name!r} {_why_no_copy(error)}") from None
-    copy.set_weights(model.get_weights())
+    set_weights(copy, model.get_weights())
     return copy
 
 

@@ -1,7 +1,6 @@
 """Faces over what a model answers about them, and what its first layer sees in them."""
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pandas as pd
 from mtl_keras.colors import INK, VERMILION
 from mtl_keras.kinds import kind_of
 from mtl_keras.studies.plots.style import LETTER, canvas, panels
-from mtl_keras.tasks import Task
+from mtl_keras.tasks import Task, name_before_class
 
 Caption = list[tuple[str, bool | None]]  # an answer a line, and whether it is right (None: it has no label)
 
@@ -51,9 +50,7 @@ def _names(task: Task, tasks: Sequence[Task]) -> dict[str, str]:
     """Return what is written before the answers in each of a task's columns: nothing where a class says it all."""
     if not task.classes:
         return {column: column.rpartition(".")[2] for column in task.columns}
-    everywhere = Counter(name for each in tasks for name in each.classes)
-    unclear = any(everywhere[name] > 1 or len(name) < 3 or not any(map(str.isalpha, name)) for name in task.classes)
-    return {task.name: task.name if unclear else ""}
+    return {task.name: name_before_class(task, tasks)}
 
 
 def _words(task: Task, answer: str | float) -> str:

@@ -218,3 +218,19 @@ def test_weights_of_a_file_are_those_of_every_trunk(tmp_path, one_line):
         MultiTaskModel([GENDER], maps(), weights=tmp_path / "nan.weights.h5")
     with one_line("no such file", "weights '20180402-114759'"):
         MultiTaskModel([GENDER], "bknet", weights="20180402-114759")
+
+
+def test_an_adapted_normalization_is_copied_saved_and_read(tmp_path):
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (8, 8, 8, 3)).astype("uint8")
+    normalization = keras.layers.Normalization()
+    normalization.adapt(images.astype("float32"))
+    inner = keras.Sequential([keras.Input((8, 8, 3)), normalization])
+    trunk = keras.Sequential([keras.Input((8, 8, 3)), inner, keras.layers.Conv2D(4, 3), keras.layers.ReLU()])
+    model = MultiTaskModel([GENDER], trunk)
+    expected = trunk.predict(images, verbose=0).mean(axis=(1, 2))
+    np.testing.assert_allclose(model.trunks[0].predict(images, verbose=0), expected, atol=1e-4)
+    answers = model.predict(images, verbose=0)["gender"]
+    model_folder.save(model, tmp_path / "model")
+    again = model_folder.load(tmp_path / "model").predict(images, verbose=0)["gender"]
+    np.testing.assert_allclose(again, answers, atol=1e-5)
