@@ -34,6 +34,7 @@ _NAMES = Table(
         "SMILE": "mtl_keras.tasks:SMILE",
         "Predictor": "mtl_keras.serving.predictor:Predictor",
         "Task": "mtl_keras.tasks:Task",
+        "UserError": "mtl_keras.errors:UserError",
         "add_task": "mtl_keras.kinds:add_task",
         "batches": "mtl_keras.data.pipeline:batches",
         "check_images": "mtl_keras.data.audit:check_images",

@@ -54,7 +54,8 @@ def guarded(main: Callable[[], None]) -> None:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt as stopped:
-        print(": ".join(["interrupted", *map(str, stopped.args)]), file=sys.stderr)
+        # Below the line of a progress bar.
+        print("\n" + ": ".join(["interrupted", *map(str, stopped.args)]), file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:
         # Python writes out at its end what it holds back: to nowhere, or that would fail again.

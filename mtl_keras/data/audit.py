@@ -78,7 +78,7 @@ def oddities(table: pd.DataFrame) -> list[str]:
             if len(cells) > 1 and cells.nunique() == 1:
                 where = f"{source}: " if source else ""
                 only = f"all {len(cells):,} labels of {column} are {cells.iloc[0]}"
-                lines.append(f"{where}{only}: there is nothing to learn")
+                lines.append(f"{where}{only}: there is nothing to tell apart")
     return lines
 
 

@@ -2,8 +2,11 @@
 
 import atexit
 import os
+import re
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 import numpy as np
@@ -32,9 +35,8 @@ def with_images(rows: tf.data.Dataset, size: int, method: str) -> tf.data.Datase
                     raise RuntimeError("Python ends")
                 pixels[number] = images.resize(images.decode(contents).pixels, size, method)
         except UserError as error:
-            raise UserError(
-                f"{printable(os.fsdecode(paths[number]))}: {error}; run check_images to drop such rows"
-            ) from None
+            name = printable(os.fsdecode(paths[number]))
+            raise UserError(f"{name}: {error}; check_images, or leaving out --no-check, drops it") from None
         finally:
             _calling.discard(threading.get_ident())
         return pixels
@@ -45,6 +47,18 @@ def with_images(rows: tf.data.Dataset, size: int, method: str) -> tf.data.Datase
 
     _stop_calls_at_exit()
     return rows.batch(FILES_AT_ONCE).map(load, num_parallel_calls=tf.data.AUTOTUNE).unbatch()
+
+
+@contextmanager
+def naming_images() -> Iterator[None]:
+    """Let a file that a pass over images could not read be the one line that names it, as everywhere."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        said = re.search(r"UserError: (.*)", str(error.message))
+        if said is None:
+            raise
+        raise UserError(said[1]) from None
 
 
 @cache

@@ -100,11 +100,18 @@ def picture_of(image: Image.Image) -> Picture:
     try:
         image.load()
         image = _upright(image)
+        check_side(*image.size)
         return Picture(_as_rgb(image), image.size, 1)
     except UserError:
         raise
     except Exception as error:  # as above
         raise UserError(f"a PIL image is truncated or damaged ({_one_line(error)})") from None
+
+
+def check_side(width: int, height: int) -> None:
+    """Refuse an image of so few pixels that no face can be told on it."""
+    if min(width, height) < SMALLEST_SIDE:
+        raise UserError(f"{width} x {height} pixels are too few; expected at least {SMALLEST_SIDE} a side")
 
 
 def resize(pixels: np.ndarray, size: int, method: str = "bilinear") -> np.ndarray:
@@ -155,8 +162,7 @@ def _opened(file: BinaryIO) -> ImageFile:
     if width * height > most:
         limits = f"at most {MOST_IN_JPEG // 10**6} million of a JPEG image, {MOST_DECODED // 10**6} million of others"
         raise UserError(f"{width} x {height} pixels are too many; {limits} are read")
-    if min(width, height) < SMALLEST_SIDE:
-        raise UserError(f"{width} x {height} pixels are too few; expected at least {SMALLEST_SIDE} a side")
+    check_side(width, height)
     return image
 
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from mtl_keras.data import sampling
 from mtl_keras.data.augment import Augmentation, augment, augmentation
-from mtl_keras.data.decoding import with_images
+from mtl_keras.data.decoding import naming_images, with_images
 from mtl_keras.data.table import encode
 from mtl_keras.errors import UserError
 from mtl_keras.tasks import Task
@@ -92,7 +92,7 @@ def decoded(paths: tuple[str, ...], modified_at: tuple[int, ...], size: int, met
     files = files.map(lambda path: (path, tf.io.read_file(path)), num_parallel_calls=tf.data.AUTOTUNE)
     pixels = with_images(files, size, method).batch(256)
     # An accelerator's memory is for the network.
-    with tf.device("CPU"):
+    with tf.device("CPU"), naming_images():
         return tf.concat([batch for (batch,) in pixels], axis=0)
 
 

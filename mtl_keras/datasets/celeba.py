@@ -56,7 +56,8 @@ def celeba(folder: str | Path, strict: bool = False) -> pd.DataFrame:
     for task, (attribute, classes) in TASKS.items():
         labels[task] = table[attribute].map(classes)
         wrong |= labels[task].isna()
-    deviations = [*unread, *deviations, *notes(table["path"][wrong], f"an attribute in {path.name} is not 1 or -1")]
+    blank = f"an attribute in {path.name} is neither 1 nor -1, and left blank (0 is no only where none is -1)"
+    deviations = [*unread, *deviations, *notes(table["path"][wrong], blank)]
     part, without_part = numbers_of(folder, PARTITION, table, SPLITS)
     person, without_person = numbers_of(folder, IDENTITY, table)
     deviations += without_part + without_person

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from mtl_keras import __version__
 from mtl_keras.data.augment import view
+from mtl_keras.data.decoding import naming_images
 from mtl_keras.data.images import READING
 from mtl_keras.data.pipeline import InputSpec, batches
 from mtl_keras.files import replacing
@@ -64,7 +65,8 @@ def trunk_features(
         return np.load(path, allow_pickle=False)
     # Only the trunk runs: the heads may not be trained yet.
     images = image_batches(model, table, flip=flip)
-    features = model.feature_network().predict(images, verbose="auto").astype(np.float32)
+    with naming_images():
+        features = model.feature_network().predict(images, verbose="auto").astype(np.float32)
     with replacing(path) as temporary, open(temporary, "wb") as file:
         np.save(file, features, allow_pickle=False)
     return features

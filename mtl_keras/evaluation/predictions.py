@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
+from mtl_keras.data.decoding import naming_images
 from mtl_keras.data.table import encode
 from mtl_keras.errors import UserError
 from mtl_keras.evaluation.features import image_batches
@@ -22,10 +23,11 @@ def predictions(model: MultiTaskModel, table: pd.DataFrame, batch_size: int = 64
     """
     if views not in VIEWS:
         raise UserError(f"unknown views {views!r}; expected one of {', '.join(VIEWS)}")
-    seen = [
-        model.predict(image_batches(model, table, batch_size, flip, zoom), verbose="auto")
-        for flip, zoom in VIEWS[views]
-    ]
+    with naming_images():
+        seen = [
+            model.predict(image_batches(model, table, batch_size, flip, zoom), verbose="auto")
+            for flip, zoom in VIEWS[views]
+        ]
     outputs = {}
     for task in model.tasks:
         # A label of an oriented task does not hold for the mirrored image.

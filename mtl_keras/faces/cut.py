@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from mtl_keras.data.images import read_picture
+from mtl_keras.data.images import SMALLEST_SIDE, read_picture
 from mtl_keras.errors import UserError
 from mtl_keras.faces.geometry import LANDMARKS, UTKFACE_CROP, CropGeometry, Face, align
 from mtl_keras.faces.mtcnn import FaceDetector
@@ -40,8 +40,9 @@ class CropSettings:
         if self.faces not in FACES:
             raise UserError(f"faces {self.faces!r}: expected one of {', '.join(FACES)}")
         # At -0.3 the eyes of UTKFace's crops come to lie on the border.
-        if not 1 <= self.size <= 4096 or not -0.3 <= self.margin <= 5:
-            raise UserError(f"size {self.size}, margin {self.margin}: expected size 1 to 4096, margin -0.3 to 5")
+        if not SMALLEST_SIDE <= self.size <= 4096 or not -0.3 <= self.margin <= 5:
+            expected = f"expected size {SMALLEST_SIDE} to 4096, margin -0.3 to 5"
+            raise UserError(f"size {self.size}, margin {self.margin}: {expected}")
 
     @property
     def widened(self) -> CropGeometry:

@@ -9,6 +9,7 @@ import keras
 import pandas as pd
 import tensorflow as tf
 
+from mtl_keras.data.decoding import naming_images
 from mtl_keras.data.table import write_table
 from mtl_keras.errors import UserError
 from mtl_keras.training.divergence import StopWhenDiverged
@@ -92,14 +93,15 @@ def fit(
         folder.mkdir(parents=True, exist_ok=True)
         if finished:
             model.load_weights(backed_up(backup, finished))
-        model.fit(
-            training(finished),
-            validation_data=validation,
-            initial_epoch=finished,
-            epochs=epochs,
-            callbacks=_callbacks(model, folder, None if validation is None else patience),
-            shuffle=False,
-        )
+        with naming_images():
+            model.fit(
+                training(finished),
+                validation_data=validation,
+                initial_epoch=finished,
+                epochs=epochs,
+                callbacks=_callbacks(model, folder, None if validation is None else patience),
+                shuffle=False,
+            )
         model.load_weights(folder / "best.weights.h5")
     except OSError as error:
         reason = " ".join(str(error.strerror or error).split())

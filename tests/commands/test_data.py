@@ -69,7 +69,7 @@ def test_what_is_odd_in_a_set_is_said_once(run, faces_folder, tiny_folder, tmp_p
     for said in (
         f"{tmp_path / 'faces.csv'}: columns read as they are meant: ' Age' as age",
         "columns left out, since no task names them (mtl_keras.add_task adds one's own): 'cars'",
-        "csv_file: all 4 labels of gender are male: there is nothing to learn",
+        "csv_file: all 4 labels of gender are male: there is nothing to tell apart",
     ):
         assert errors.count(said) == 1
 

@@ -121,8 +121,8 @@ def test_a_label_of_which_a_set_has_one_class_or_none_is_said():
     table = pd.DataFrame({**rows, "gender": ["male"] * 3 + ["male", "female", None], "smile": [None] * 6})
     table["age"] = [7.0, 7.0, np.nan, np.nan, np.nan, 7.0]
     assert oddities(table) == [
-        "one: all 2 labels of age are 7.0: there is nothing to learn",
-        "one: all 3 labels of gender are male: there is nothing to learn",
+        "one: all 2 labels of age are 7.0: there is nothing to tell apart",
+        "one: all 3 labels of gender are male: there is nothing to tell apart",
         "smile: no image has this label",
     ]
-    assert oddities(table.drop(columns="source"))[0] == "all 3 labels of age are 7.0: there is nothing to learn"
+    assert oddities(table.drop(columns="source"))[0] == "all 3 labels of age are 7.0: there is nothing to tell apart"

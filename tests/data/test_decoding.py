@@ -5,8 +5,14 @@ import sys
 
 import pytest
 import tensorflow as tf
+from PIL import Image
 
-from mtl_keras.data.decoding import with_images
+from mtl_keras.data.decoding import naming_images, with_images
+from mtl_keras.data.pipeline import batches
+from mtl_keras.errors import UserError
+from mtl_keras.evaluation.features import trunk_features
+from mtl_keras.evaluation.metrics import evaluate
+from mtl_keras.training.resume import fit
 
 PROGRAM = """
 import sys
@@ -23,8 +29,29 @@ print(next(iterator)[0].shape)
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
     path = str(tmp_path / "cut.jpg")
     rows = tf.data.Dataset.from_tensors((path, b"\xff\xd8\xff"))
-    with pytest.raises(tf.errors.OpError, match=f"{path}: the header is damaged .*; run check_images"):
+    with pytest.raises(UserError, match=f"{path}: the header is damaged .*; check_images, or leaving"), naming_images():
         list(with_images(rows, 8, "bilinear"))
+
+
+def test_other_errors_of_a_pass_stay_what_they_are():
+    with pytest.raises(tf.errors.NotFoundError), naming_images():
+        tf.io.read_file("nowhere")
+
+
+def test_a_damaged_file_ends_evaluation_training_and_features_in_one_line(tiny_model, faces, tmp_path, one_line):
+    path = tmp_path / "cut.png"
+    Image.open(faces["path"][0]).save(path)
+    path.write_bytes(path.read_bytes()[:-5])
+    table = faces.iloc[:4].assign(path=[str(path), *faces["path"][1:4]])
+    with one_line("the end of the PNG image is missing", path):
+        evaluate(tiny_model, table)
+    with one_line("the end of the PNG image is missing", path):
+        trunk_features(tiny_model, table, tmp_path / "cache", "random")
+    tiny_model.compile("adam")
+    with one_line("the end of the PNG image is missing", path):
+        batches(table, tiny_model, shuffle=True)  # kept in memory
+    with one_line("the end of the PNG image is missing", path):
+        fit(tiny_model, lambda epoch: batches(table, tiny_model), None, tmp_path / "run", 1, 1)
 
 
 def test_an_iterator_that_is_left_does_not_keep_python_from_ending(faces):

@@ -54,7 +54,7 @@ def test_odd_attributes_are_empty_cells(tmp_path, one_line):
     table = celeba(folder)
     assert table["eyeglasses"].isna().tolist() == [False, True, False] and table.loc[1, "gender"] == "male"
     assert [Path(item["path"]).name for item in table.attrs["deviations"]] == ["000002.jpg"]
-    with one_line("000002.jpg: an attribute in list_attr_celeba.txt is not 1 or -1"):
+    with one_line("000002.jpg: an attribute in list_attr_celeba.txt is neither 1 nor -1, and left blank"):
         celeba(folder, strict=True)
 
 

@@ -256,13 +256,15 @@ def test_a_picture_is_turned_upright_and_a_photo_searched_for_faces(tiny_model, 
         (np.zeros((4, 4, 5)), r"image 1: got a uint8 array \(4, 4, 5\)"),
         (np.zeros((2, 4, 4, 3)), r"float64 of shape \(2, 4, 4, 3\); expected a path"),
         (np.zeros((0, 4, 3)), r"shape \(0, 4, 3\)"),
+        (np.zeros((1, 1, 3)), "image 1: 1 x 1 pixels are too few"),
+        (Image.new("RGB", (7, 9)), "7 x 9 pixels are too few"),
         (None, "image 1: got object"),
         (np.array(["a"]), "image 1: got <U1"),
     ],
 )
 def test_what_is_no_image_is_one_line(tiny_model, image, says, one_line):
     with one_line(says):
-        Predictor(tiny_model, faces="crop").predict([np.zeros((4, 4, 3), "uint8"), image])
+        Predictor(tiny_model, faces="crop").predict([np.zeros((8, 8, 3), "uint8"), image])
 
 
 # === Wrong use ===
