@@ -28,6 +28,15 @@ SMALLEST_SIDE = 8
 PNG_END = b"IEND\xaeB\x60\x82"
 
 
+def check_range(pixels: np.ndarray, what: str) -> None:
+    """Refuse pixels that are not of 0..255, or can only be of 0..1; the error says `what` they are."""
+    low, high = pixels.min(), pixels.max()
+    if not (low >= 0 and high <= 255):  # neither holds of NaN
+        raise UserError(f"{what}: holds numbers from {low:g} to {high:g}; expected 0 to 255")
+    if pixels.dtype.kind == "f" and 0 < high <= 1:
+        raise UserError(f"{what}: holds numbers of 0 to 1; expected 0 to 255: multiply them by 255")
+
+
 class Picture(NamedTuple):
     """An image file as it was read.
 

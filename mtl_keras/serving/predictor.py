@@ -9,7 +9,7 @@ import pandas as pd
 import PIL.Image
 from tqdm import tqdm
 
-from mtl_keras.data.images import Picture, check_side, picture_of, read_picture, resize
+from mtl_keras.data.images import Picture, check_range, check_side, picture_of, read_picture, resize
 from mtl_keras.errors import UserError
 from mtl_keras.evaluation.predictions import with_predictions
 from mtl_keras.faces.cut import settings_for
@@ -137,10 +137,7 @@ def as_pixels(image: np.ndarray, what: str) -> np.ndarray:
         raise UserError(
             f"{what}: got {image.dtype} of shape {image.shape}; expected a path, a PIL image, or numbers (H, W, 3)"
         )
-    if not (image.min() >= 0 and image.max() <= 255):  # neither holds of NaN
-        raise UserError(f"{what}: holds numbers from {image.min():g} to {image.max():g}; expected 0 to 255")
-    if image.dtype.kind == "f" and 0 < image.max() <= 1:
-        raise UserError(f"{what}: holds numbers of 0 to 1; expected 0 to 255: multiply them by 255")
+    check_range(image, what)
     pixels = as_rgb(np.round(image).astype(np.uint8), what)
     try:
         check_side(pixels.shape[1], pixels.shape[0])

@@ -42,6 +42,10 @@ class EpochLoss(keras.metrics.Metric):
         sums, divisors, counts = ops.unstack(self._totals.value)
         self._of_tasks.assign(weighed(mean_of(sums, divisors), counts > 0))
 
+    def labelled(self):
+        """Return for each task whether any example since the last reset had a label of it, (T,) bool."""
+        return self._totals[2] > 0
+
     def result(self):
         """Return the loss, a scalar; 0 before the first step."""
         # A sum of its own: the variable itself would change in an epoch's logs while its validation runs.

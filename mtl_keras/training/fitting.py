@@ -1,9 +1,12 @@
 """`fit`, `evaluate` and the like with Keras' arguments, for several tasks."""
 
+import math
+
 import keras
 import tensorflow as tf
 
-from mtl_keras.training.labels import class_weights_of, completed
+from mtl_keras.training.arrays import check_images, labels_and_weights
+from mtl_keras.training.labels import class_weights_of
 
 
 class Fitting(keras.Model):
@@ -32,15 +35,17 @@ class Fitting(keras.Model):
 
         A task that is missing takes no part, nor does a label that is NaN, or negative for a task of classes.
         `sample_weight` is {task: weights (N,)} or one array for all tasks, `class_weight` {task: {class: weight}}; the
-        mean over the labelled examples is then a weighted one. Batches of data sets are `(x, y)` or `(x, y, weights)`.
+        mean over the labelled examples is then a weighted one.
+        Tables of pandas have a column for each task. Batches of data sets are `(x, y)` or `(x, y, weights)`.
         """
         if isinstance(validation_data, (list, tuple)):
             images, labels, weights = keras.utils.unpack_x_y_sample_weight(validation_data)
-            validation_data = images, labels, completed(self.tasks, labels, weights)
+            validation_data = images, *self._checked(images, labels, weights)
+        labels, weights = self._checked(x, y, sample_weight)
         self._weigh_classes(class_weight)
         return super().fit(
             x,
-            y,
+            labels,
             batch_size,
             epochs,
             verbose,
@@ -49,7 +54,7 @@ class Fitting(keras.Model):
             validation_data,
             # Nothing else can be shuffled by Keras, which would warn of it at each call.
             shuffle=shuffle and (y is not None or isinstance(x, keras.utils.PyDataset)),
-            sample_weight=completed(self.tasks, y, sample_weight),
+            sample_weight=weights,
             initial_epoch=initial_epoch,
             steps_per_epoch=steps_per_epoch,
             validation_steps=validation_steps,
@@ -69,27 +74,52 @@ class Fitting(keras.Model):
         return_dict=False,
         _use_cached_eval_dataset=False,
     ):
-        """Return the losses and metrics, as `keras.Model.evaluate` does, of data as `fit` takes it."""
-        return super().evaluate(
+        """Return the losses and metrics, as `keras.Model.evaluate` does, of data as `fit` takes it.
+
+        A task without any label has none: they are left out of a dictionary, and NaN in a list. `fit` comes here too.
+        """
+        labels, weights = self._checked(x, y, sample_weight)
+        logs = super().evaluate(
             x,
-            y,
+            labels,
             batch_size,
             verbose,
-            completed(self.tasks, y, sample_weight),
+            weights,
             steps,
             callbacks,
-            return_dict,
+            return_dict=True,
             _use_cached_eval_dataset=_use_cached_eval_dataset,
         )
+        # They would be 0: of a loss the best there is.
+        unlabelled = self.logs_without_labels()
+        if return_dict:
+            return {name: value for name, value in logs.items() if name not in unlabelled}
+        logs = {name: math.nan if name in unlabelled else value for name, value in logs.items()}
+        return self._flatten_metrics_in_order(logs)
 
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
         """Take one step, as `keras.Model.train_on_batch` does, on data as `fit` takes it."""
         self._weigh_classes(class_weight)
-        return super().train_on_batch(x, y, completed(self.tasks, y, sample_weight), return_dict=return_dict)
+        return super().train_on_batch(x, *self._checked(x, y, sample_weight), return_dict=return_dict)
 
     def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
         """Return the losses and metrics, as `keras.Model.test_on_batch` does, of data as `fit` takes it."""
-        return super().test_on_batch(x, y, completed(self.tasks, y, sample_weight), return_dict=return_dict)
+        return super().test_on_batch(x, *self._checked(x, y, sample_weight), return_dict=return_dict)
+
+    def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
+        """Return {task: (N, K)}, as `keras.Model.predict` does."""
+        check_images(x, self.input_shape)
+        return super().predict(x, batch_size, verbose, steps, callbacks)
+
+    def predict_on_batch(self, x):
+        """Return {task: (B, K)}, as `keras.Model.predict_on_batch` does."""
+        check_images(x, self.input_shape)
+        return super().predict_on_batch(x)
+
+    def _checked(self, images, labels, weights) -> tuple:
+        """Return labels and weights by task, once they and the images have been found to be such."""
+        check_images(images, self.input_shape)
+        return labels_and_weights(self.tasks, labels, weights)
 
     def _weigh_classes(self, class_weight):
         """Let the next training steps weigh classes; those that are compiled already hold other weights."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-import numpy as np
 import tensorflow as tf
 
 from mtl_keras.errors import UserError
@@ -68,42 +67,30 @@ def encoded(task: Task, labels):
     if kind.names and not labels.dtype.is_bool and not labels.dtype.is_unsigned:
         blank |= labels < 0
     labels = tf.cast(tf.where(blank, tf.zeros_like(labels), labels), kind.dtype)
+    if task.classes:
+        last = len(task.classes) - 1
+        expected = f"expected indices 0 to {last} of {', '.join(task.classes)}, or -1 or NaN where there is none"
+        # Without it the loss of such a label would be 0.
+        check = tf.debugging.assert_less_equal(labels, last, message=f"labels of {task.name}: {expected}")
+        with tf.control_dependencies([check] if check is not None else []):
+            labels = tf.identity(labels)
     return (labels[:, 0] if width == 1 else labels), ~tf.reduce_any(blank, axis=-1)
-
-
-def completed(tasks: list[Task], labels, weights):
-    """Check arrays of {task: labels}, and return their sample weights with 1 for each labelled task that they lack.
-
-    Keras wants the same tasks in both. What is no dictionary is returned as it is; data sets are checked in a step.
-    """
-    if not isinstance(labels, Mapping):
-        return weights
-    given = by_task(tasks, labels, "labels")
-    for task in tasks:
-        if given.get(task.name) is not None and task.classes:
-            _check_classes(task, np.asarray(given[task.name]))
-    if not isinstance(weights, Mapping):
-        return weights
-    weights = by_task(tasks, weights, "sample_weight")
-    return {name: weights.get(name, np.ones(len(values), np.float32)) for name, values in labels.items()}
-
-
-def _check_classes(task: Task, labels: np.ndarray) -> None:
-    """Refuse labels of a task of classes that are no index of one; a loss would be 0 there without a word."""
-    last = len(task.classes) - 1
-    if labels.dtype.kind not in "biuf" or (labels > last).any():
-        came = f"{labels.dtype} array" if labels.dtype.kind not in "biuf" else f"{labels[labels > last].flat[0]:g}"
-        raise UserError(
-            f"labels of {task.name!r}: got {came}; expected indices 0 to {last} of {', '.join(task.classes)}, "
-            "or -1 or NaN where there is none"
-        )
 
 
 def class_weights_of(tasks: list[Task], class_weight: Mapping | None) -> dict[str, tuple[float, ...]]:
     """Return {task: weights of its classes (K,)} of {task: {class: weight}}, or of the task's own `class_weights`.
 
     A class is given by its index or by its name; one that is missing weighs 1. Tasks without such weights are left out.
+    Of the only task {class: weight} is enough.
     """
+    if isinstance(class_weight, Mapping) and not any(isinstance(each, Mapping) for each in class_weight.values()):
+        if len(tasks) == 1:
+            class_weight = {tasks[0].name: class_weight}
+        elif not {task.name for task in tasks}.issuperset(class_weight):
+            names = ", ".join(task.name for task in tasks)
+            raise UserError(
+                f"class_weight: got {class_weight}; expected {{task: {{class: weight}}}} of some of the tasks {names}"
+            )
     given = {} if class_weight is None else by_task(tasks, class_weight, "class_weight")
     found = {}
     for task in tasks:

@@ -58,7 +58,8 @@ class Trainer(Fitting):
 
         `weighting` is a name of WEIGHTINGS, {task: weight}, or a `Weighting` (a model compiled with one is saved
         uncompiled); `loss_weights` is another name for {task: weight}. `loss_mean` "labelled" divides a task's summed
-        loss by the number of its labelled examples, "batch" by the number of all examples, counted over all replicas.
+        loss by the number of its labelled examples, "batch" by the number of all examples, counted over all replicas;
+        the logged losses of the tasks are means over their labelled examples either way.
         `l2` times half the squared norm of all trained kernels is minimized as well; the log shows it as `l2`, beside
         the `loss` of the tasks. What layers add by `add_loss` is minimized too.
 
@@ -120,14 +121,14 @@ class Trainer(Fitting):
 
     def train_step(self, data):
         images, labels, masks = self._unpacked(data)
-        masks = weighed_by_class(labels, masks, self._class_weights)
+        examples = weighed_by_class(labels, masks, self._class_weights)
         weighting, variables = self._weighting, self.trainable_variables
         before = [tf.identity(variable.value) for variable in weighting.variables()]
         with tf.GradientTape(persistent=weighting.needs != "losses") as tape:
             outputs = self(images, training=True)
             # At once: as soon as replicas exchange numbers, another one's forward pass has replaced them.
             added = self.losses
-            each, counts = self._sums(outputs, labels, masks)
+            each, counts = self._sums(outputs, labels, examples)
             sums = tf.stack(each)
             # The only numbers that replicas exchange before the gradients: (T,) sums and (T,) counts.
             labelled, divisors = self._divisors(counts, images)
@@ -158,7 +159,7 @@ class Trainer(Fitting):
         weighting.follow(means, present, before)
         if self._l2:
             self._means["l2"].update_state(penalty)
-        return self._log(outputs, labels, masks, sums, counts)
+        return self._log(outputs, labels, (masks, examples), sums, counts)
 
     def test_step(self, data):
         images, labels, masks = self._unpacked(data)
@@ -170,12 +171,17 @@ class Trainer(Fitting):
         self._means["loss"].update_state(self._over_replicas(sums), divisors, labelled, added, self._weighed)
         if self._l2:
             self._means["l2"].update_state(self._penalty())
-        return self._log(outputs, labels, masks, sums, counts)
+        return self._log(outputs, labels, (masks, masks), sums, counts)
 
     def _unpacked(self, data):
         """Return images (B, ...), {task: labels} and {task: masks (B,)} of a batch as Keras gives it."""
         images, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
-        return images, *labels_and_masks(self.tasks, labels, weights, tf.shape(images)[0])
+        return images, *labels_and_masks(self.tasks, labels, weights, self._rows(images))
+
+    @staticmethod
+    def _rows(images):
+        """Return the number of examples of images, which Keras also takes as {name of the input: images}."""
+        return tf.shape(tf.nest.flatten(images)[0])[0]
 
     def _weights(self, means, present):
         """Return the weights (T,) of the losses and what the weighting adds to them.
@@ -238,7 +244,7 @@ class Trainer(Fitting):
         """Return each task's number of labelled examples on all replicas (T,) and what its sum is divided by (T,)."""
         labelled = divisors = self._over_replicas(counts)
         if self._loss_mean == "batch":
-            divisors = self._over_replicas(tf.fill(tf.shape(counts), tf.cast(tf.shape(images)[0], tf.float32)))
+            divisors = self._over_replicas(tf.fill(tf.shape(counts), tf.cast(self._rows(images), tf.float32)))
         return labelled, divisors
 
     def _over_replicas(self, values):
@@ -261,14 +267,33 @@ class Trainer(Fitting):
         first = tf.equal(tf.distribute.get_replica_context().replica_id_in_sync_group, 0)
         return [gradient * tf.cast(first, gradient.dtype) for gradient in gradients]
 
-    def _log(self, outputs, labels, masks, sums, counts):
-        """Count this batch in the epoch's masked means, each over a task's labelled examples, and return them."""
+    def logs_without_labels(self) -> list[str]:
+        """Return the names of the logs of tasks that have had no label since the logs began; if none had, fail."""
+        labelled = keras.ops.convert_to_numpy(self._means["loss"].labelled())
+        if not labelled.any():
+            names = ", ".join(task.name for task in self.tasks)
+            raise UserError(
+                f"no example has a label of any of the tasks {names}; expected some to evaluate the model on"
+            )
+        found = []
+        for task in (task for task, has_labels in zip(self.tasks, labelled, strict=True) if not has_labels):
+            found += [f"{task.name}_loss", self._score(task)]
+            found += self._means["compiled"].names_of(task) if "compiled" in self._means else []
+        return found
+
+    def _log(self, outputs, labels, weights, sums, counts):
+        """Count this batch in the epoch's masked means, each over a task's labelled examples, and return them.
+
+        `weights` are the {task: masks (B,)} that were given, and these times the weights of the classes. As everywhere
+        in Keras only losses and `weighted_metrics` are weighed; what weighs 0 as given has no label.
+        """
+        masks, weighed = weights
+        labelled = {name: tf.cast(mask > 0, tf.float32) for name, mask in masks.items()}
         means = mean_of(sums, counts)
         for index, task in enumerate(self.tasks):
-            mask = masks[task.name]
             self._means[f"{task.name}_loss"].update_state(means[index], sample_weight=counts[index])
             scores = kind_of(task).score(labels[task.name], outputs[task.name])
-            self._means[self._score(task)].update_state(scores, sample_weight=mask)
+            self._means[self._score(task)].update_state(scores, sample_weight=labelled[task.name])
         if "compiled" in self._means:
-            self._means["compiled"].update_state(labels, outputs, masks)
+            self._means["compiled"].update_state(labels, outputs, weighed, labelled)
         return self.get_metrics_result()

@@ -6,7 +6,7 @@ import pytest
 
 from mtl_keras.errors import UserError
 from mtl_keras.kinds import kind_of
-from mtl_keras.tasks import AGE, AGE_REGRESSION, GENDER, HEAD_POSE
+from mtl_keras.tasks import AGE, AGE_REGRESSION, GENDER, HEAD_POSE, Task
 from mtl_keras.training.compiled import task_losses
 from mtl_keras.training.model import MultiTaskModel
 
@@ -147,6 +147,22 @@ def test_a_clone_answers_and_says_how_to_train_it(choices):
 
 # === Refusals ===
 
+METRIC = r"{} of 'gender': fails for labels \(4,\) and outputs \(4, 2\); a task of classes answers the probabilities"
+
+
+@pytest.mark.parametrize("classes", range(2, 8))
+def test_a_loss_of_numbers_is_none_of_classes_however_many_there_are(classes):
+    task = Task("color", "categorical", classes=tuple("abcdefg"[:classes]))
+    for choices in ({"loss": "mse"}, {"metrics": {"color": ["mse"]}}):
+        with pytest.raises(UserError, match="of 'color': fails for"):
+            network([task]).compile("sgd", **choices)
+
+
+def test_a_loss_of_classes_is_none_of_numbers():
+    expected = "of 'age': the same whatever number is answered; expected a loss of numbers, such as 'mse'"
+    with pytest.raises(UserError, match=expected):
+        network([GENDER, AGE_REGRESSION]).compile("sgd", loss="sparse_categorical_crossentropy")
+
 
 @pytest.mark.parametrize(
     ("choices", "message"),
@@ -154,8 +170,14 @@ def test_a_clone_answers_and_says_how_to_train_it(choices):
         ({"loss": "pcgrad"}, "loss 'pcgrad' is a way of weighting; expected weighting='pcgrad'"),
         ({"loss": "msee"}, "loss 'msee' of 'age': .*Could not interpret"),
         ({"loss": {"smile": "mse"}}, "loss: unknown task 'smile'; expected some of age, gender, head_pose"),
-        ({"loss": {"gender": "mse"}}, r"loss 'mse' of 'gender': fails for labels \(3,\) and outputs \(3, 2\)"),
-        ({"loss": {"age": lambda y, p: keras.ops.mean(p)}}, r"of 'age': \(\) for 3 examples; expected a loss for each"),
+        ({"loss": {"gender": "mse"}}, r"loss 'mse' of 'gender': fails for labels \(4,\) and outputs \(4, 2\)"),
+        (
+            {"loss": {"age": lambda y, p: keras.ops.mean(p)}},
+            r"of 'age': \(\) for 3 examples; expected a loss for each",
+        ),
+        ({"loss_weights": {"age": "a", "gender": 1.0, "head_pose": 1.0}}, "one weight of at least 0 for each"),
+        ({"metrics": {"gender": ["binary_accuracy"]}}, METRIC.format("metrics 'binary_accuracy'")),
+        ({"weighted_metrics": {"gender": [keras.metrics.AUC(name="auc")]}}, METRIC.format("weighted_metrics 'auc'")),
         ({"loss_weights": {"age": 1.0}}, "one weight of at least 0 for each of the tasks age, gender, head_pose"),
         ({"loss_weights": {"smile": 1.0}}, "loss_weights: unknown task 'smile'"),
         ({"loss_weights": [1.0, 1.0, 1.0], "weighting": "pcgrad"}, "give only one"),

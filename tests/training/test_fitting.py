@@ -174,7 +174,82 @@ def test_arrays_are_still_shuffled():
     assert np.abs(seen[0] - seen[1]).max() > 1e-3
 
 
+@pytest.mark.parametrize("kind", ["data set", "PyDataset", "generator"])
+def test_a_label_above_the_last_class_ends_training_on_every_kind_of_data(kind):
+    labels = {"gender": np.full(ROWS, 2)}
+    data = {
+        "data set": lambda: sliced(FEATURES, labels),
+        "PyDataset": lambda: Wrong(),
+        "generator": lambda: ((FEATURES, labels) for _ in range(2)),
+    }[kind]()
+    with pytest.raises(tf.errors.InvalidArgumentError, match="labels of gender: expected indices 0 to 1 of male"):
+        network(run_eagerly=False).fit(data, verbose=0)
+
+
+class Wrong(Batches):
+    """Batches with a class that there is not."""
+
+    def __getitem__(self, index):
+        return FEATURES, {"gender": np.full(ROWS, 2)}
+
+
+def test_labels_of_validation_are_checked_too():
+    with pytest.raises(UserError, match="labels of 'gender': got 2"):
+        network().fit(FEATURES, LABELS, validation_data=(FEATURES, [LABELS["age"], np.full(ROWS, 2)]))
+
+
+def test_images_can_be_given_by_the_name_of_the_input():
+    model, expected = network(loss_mean="batch"), network(loss_mean="batch")
+    named = {model.inputs[0].name: FEATURES}
+    model.fit(named, LABELS, batch_size=ROWS, verbose=0)
+    expected.fit(FEATURES, LABELS, batch_size=ROWS, verbose=0)
+    assert_same(model, expected)
+    assert model.evaluate(named, LABELS, verbose=0) == pytest.approx(expected.evaluate(FEATURES, LABELS, verbose=0))
+
+
+@pytest.mark.parametrize("call", ["fit", "evaluate", "predict", "predict_on_batch", "train_on_batch", "test_on_batch"])
+def test_images_of_0_to_1_are_one_line(call):
+    model = MultiTaskModel([GENDER], "bknet")
+    model.compile("sgd")
+    labels = () if call.startswith("predict") else (np.zeros(2),)
+    with pytest.raises(UserError, match="images: holds numbers of 0 to 1; expected 0 to 255: multiply them by 255"):
+        getattr(model, call)(np.full((2, 48, 48, 3), 0.5), *labels)
+
+
 # === Steps and logs ===
+
+
+def test_a_task_without_labels_has_no_logs_of_validation():
+    model = network(
+        metrics={"gender": ["accuracy"], "age": "sparse_categorical_crossentropy"},
+        weighted_metrics={"gender": ["accuracy"]},
+    )
+    age = {"age": LABELS["age"]}
+    history = model.fit(FEATURES, LABELS, validation_data=(FEATURES, age), verbose=0).history
+    assert not [name for name in history if name.startswith("val_gender")]
+    assert history["val_loss"] == history["val_age_loss"] and "val_age_mae" in history
+    values = model.evaluate(FEATURES, age, verbose=0)
+    whole = model.evaluate(FEATURES, LABELS, verbose=0)
+    assert len(values) == len(whole) and np.isnan(values).sum() == 3 and not np.isnan(whole).any()
+
+
+def test_validation_without_any_label_is_one_line():
+    blank = {"age": np.full(ROWS, np.nan), "gender": np.full(ROWS, -1)}
+    with pytest.raises(UserError, match="no example has a label of any of the tasks age, gender"):
+        network().fit(FEATURES, LABELS, validation_data=(FEATURES, blank), verbose=0)
+
+
+@pytest.mark.parametrize("weight", [3.0, 0.0])
+def test_weights_of_examples_and_classes_change_losses_and_weighted_metrics_alone(weight):
+    choices = {"metrics": {"gender": ["accuracy"]}, "weighted_metrics": {"gender": ["accuracy"]}}
+    data, by_class = {"batch_size": ROWS, "verbose": 0}, {"gender": {"male": weight}}
+    plain = network(**choices).fit(FEATURES, LABELS, **data).history
+    weighed = network(**choices).fit(FEATURES, LABELS, class_weight=by_class, **data).history
+    other = network(**choices).fit(FEATURES, LABELS, sample_weight=WEIGHTS, **data).history
+    for name in ("gender_accuracy", "age_mae"):
+        assert plain[name] == pytest.approx(weighed[name]) and plain[name] == pytest.approx(other[name])
+    for name in ("gender_weighted_accuracy", "gender_loss"):
+        assert abs(plain[name][0] - weighed[name][0]) > 1e-3 and abs(plain[name][0] - other[name][0]) > 1e-3
 
 
 def test_steps_are_the_same_eagerly_and_several_at_once():

@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 
 from mtl_keras.errors import UserError
-from mtl_keras.tasks import AGE, GENDER, HEAD_POSE, Task
-from mtl_keras.training.labels import class_weights_of, completed, labels_and_masks, weighed_by_class
+from mtl_keras.tasks import AGE, GENDER, HEAD_POSE, SMILE, Task
+from mtl_keras.training.labels import class_weights_of, labels_and_masks, weighed_by_class
 
 TASKS = [AGE, GENDER, HEAD_POSE]
 POSES = np.arange(9, dtype="float32").reshape(3, 3)
@@ -81,22 +81,12 @@ def test_what_cannot_be_read_is_one_line(labels, weights, message):
     assert "\n" not in str(error.value)
 
 
-# === Before Keras sees them ===
-
-
-def test_weights_are_completed_with_1_for_the_tasks_that_they_lack():
-    labels = {"age": np.zeros(2), "gender": np.zeros(2)}
-    weights = completed(TASKS, labels, {"age": np.array([0.5, 2.0]), "head_pose": np.ones(2)})
-    assert {name: array.tolist() for name, array in weights.items()} == {"age": [0.5, 2.0], "gender": [1.0, 1.0]}
-    assert completed(TASKS, labels, None) is None and completed(TASKS, None, None) is None
-
-
-@pytest.mark.parametrize("labels", [np.array([0, 2]), np.array(["male", "female"]), np.array([np.nan, 7.0])])
-def test_what_is_no_class_is_one_line(labels):
-    expected = "expected indices 0 to 1 of male, female, or -1 or NaN where there is none"
-    with pytest.raises(UserError, match=expected) as error:
-        completed(TASKS, {"gender": labels}, None)
-    assert "\n" not in str(error.value)
+def test_a_label_above_the_last_class_fails_in_the_step_and_names_the_task():
+    step = tf.function(lambda labels: labels_and_masks([AGE, GENDER], {"gender": labels}, None, 2)[0]["gender"])
+    assert step(tf.constant([1, -1])).numpy().tolist() == [1, 0]
+    for call in (step, step.python_function):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="labels of gender: expected indices 0 to 1 of male"):
+            call(tf.constant([1, 2]))
 
 
 # === Weights of classes ===
@@ -110,6 +100,13 @@ def test_classes_are_weighed_by_index_or_name_and_a_missing_one_by_1():
     assert weighed["gender"].numpy().tolist() == [1.0, 3.0, 0.0] and weighed["age"].numpy().tolist() == [1.0] * 3
 
 
+def test_weights_of_the_only_tasks_classes_need_no_name():
+    for given in ({0: 1.0, 1: 2.0}, {"female": 2.0}, {"gender": {1: 2.0}}):
+        assert class_weights_of([GENDER], given) == {"gender": (1.0, 2.0)}
+    # Whose class may be called as the task is.
+    assert class_weights_of([SMILE], {SMILE.classes[1]: 2.0}) == {"smile": (1.0, 2.0)}
+
+
 def test_a_task_may_have_weights_of_its_own_in_whose_place_others_can_be_given():
     own = replace(GENDER, class_weights=[0.5, 2.0])
     assert class_weights_of([AGE, own], None) == {"gender": (0.5, 2.0)}
@@ -119,7 +116,8 @@ def test_a_task_may_have_weights_of_its_own_in_whose_place_others_can_be_given()
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({0: 1.0}, "class_weight: unknown task 0"),
+        ({0: 1.0}, "got {0: 1.0}; expected {task: {class: weight}} of some of the tasks age, gender, head_pose"),
+        ({"smile": {0: 1.0}}, "class_weight: unknown task 'smile'"),
         ({"age": {0: 1.0}}, "expected {class: weight} of a task that has classes"),
         ({"gender": {2: 1.0}}, "{2: 1.0}; expected {class: weight} of male, female"),
         ({"gender": [1.0, 2.0]}, "expected {class: weight} of male, female"),

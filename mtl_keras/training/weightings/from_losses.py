@@ -1,6 +1,7 @@
 """Weights of the tasks' losses that stay as they are."""
 
 import math
+from numbers import Real
 
 from keras import ops
 
@@ -17,9 +18,13 @@ def equal(tasks: list[str]) -> Weighting:
     return Weighting("losses", weigh)
 
 
+def _is_weight(value) -> bool:
+    return isinstance(value, Real) and 0 <= value < math.inf
+
+
 def fixed(tasks: list[str], by_task: dict[str, float]) -> Weighting:
     """Weigh every task as `by_task` says; a task that it leaves out, or does not know, is an error."""
-    if set(by_task) != set(tasks) or not all(0 <= weight < math.inf for weight in by_task.values()):
+    if set(by_task) != set(tasks) or not all(_is_weight(weight) for weight in by_task.values()):
         raise UserError(
             f"loss weights {by_task}: expected one weight of at least 0 for each of the tasks {', '.join(tasks)}"
         )
