@@ -120,14 +120,15 @@ def of_one_fold(study: Study, settings: Experiment) -> Run:
 
 def summed(runs: list[Run], tasks: list[str]) -> dict[str, float]:
     """Return one row's figures of the networks that together answer these tasks: means over tasks, sums of costs."""
+    # Without labels in its validation part a task has no figures there.
     found: dict[str, list[float]] = {name: [] for name in FIGURES}
     accuracies = {}
     for run in runs:
         best = run.history.loc[run.history["val_loss"].idxmin()]
         for task in (name for name in run.row["tasks"].split(", ") if name in tasks):
             for part, prefix in (("train", ""), ("validation", "val_")):
-                found[f"{part}_loss"].append(best[f"{prefix}{task}_loss"])
-                found[f"{part}_accuracy"].append(best[f"{prefix}{task}_accuracy"])
+                found[f"{part}_loss"].append(best.get(f"{prefix}{task}_loss", np.nan))
+                found[f"{part}_accuracy"].append(best.get(f"{prefix}{task}_accuracy", np.nan))
             accuracies[f"{task}.accuracy"] = run.row[f"{task}.accuracy"]
     means = {name: float(np.mean(values)) for name, values in found.items()}
     costs = {name: sum(run.row[name] for run in runs) for name in ("parameters", "seconds")}

@@ -193,6 +193,13 @@ class Wrong(Batches):
         return FEATURES, {"gender": np.full(ROWS, 2)}
 
 
+def test_a_label_above_the_last_class_ends_training_on_several_replicas():
+    with distribute.strategy("mirrored").scope():
+        model = network(run_eagerly=False)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="labels of gender: expected indices 0 to 1 of male"):
+        model.fit(sliced(FEATURES, {"gender": np.full(ROWS, 2)}), verbose=0)
+
+
 def test_labels_of_validation_are_checked_too():
     with pytest.raises(UserError, match="labels of 'gender': got 2"):
         network().fit(FEATURES, LABELS, validation_data=(FEATURES, [LABELS["age"], np.full(ROWS, 2)]))
