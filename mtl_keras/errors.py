@@ -54,8 +54,9 @@ def guarded(main: Callable[[], None]) -> None:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt as stopped:
-        # Below the line of a progress bar.
-        print("\n" + ": ".join(["interrupted", *map(str, stopped.args)]), file=sys.stderr)
+        if sys.stderr.isatty():
+            print(file=sys.stderr)  # below the line of a progress bar
+        print(": ".join(["interrupted", *map(str, stopped.args)]), file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:
         # Python writes out at its end what it holds back: to nowhere, or that would fail again.
