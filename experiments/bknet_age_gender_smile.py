@@ -2,7 +2,7 @@
 
 python experiments/bknet_age_gender_smile.py
 
-    renders 3 x 800 cartoon faces laid out as UTKFace, GENKI-4K and FER2013: about 6 minutes on two cores.
+    renders 3 x 800 cartoon faces laid out as UTKFace, GENKI-4K and FER2013: about 4 minutes on two cores.
 
 python experiments/bknet_age_gender_smile.py --data UTKFace GENKI-4K FER2013
 
