@@ -117,10 +117,10 @@ def picture_of(image: Image.Image) -> Picture:
         raise UserError(f"a PIL image is truncated or damaged ({_one_line(error)})") from None
 
 
-def check_side(width: int, height: int) -> None:
-    """Refuse an image of so few pixels that no face can be told on it."""
+def check_side(width: int, height: int, before: str = "") -> None:
+    """Refuse an image of so few pixels that no face can be told on it; the error begins with `before`."""
     if min(width, height) < SMALLEST_SIDE:
-        raise UserError(f"{width} x {height} pixels are too few; expected at least {SMALLEST_SIDE} a side")
+        raise UserError(f"{before}{width} x {height} pixels are too few; expected at least {SMALLEST_SIDE} a side")
 
 
 def resize(pixels: np.ndarray, size: int, method: str = "bilinear") -> np.ndarray:

@@ -139,10 +139,7 @@ def as_pixels(image: np.ndarray, what: str) -> np.ndarray:
         )
     check_range(image, what)
     pixels = as_rgb(np.round(image).astype(np.uint8), what)
-    try:
-        check_side(pixels.shape[1], pixels.shape[0])
-    except UserError as error:
-        raise UserError(f"{what}: {error}") from None
+    check_side(pixels.shape[1], pixels.shape[0], f"{what}: ")
     return pixels
 
 

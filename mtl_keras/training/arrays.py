@@ -14,7 +14,7 @@ from mtl_keras.training.labels import by_task
 LOOKED_AT = 4
 
 
-def check_images(images, input_shape: tuple) -> None:
+def check_pixels(images, input_shape: tuple) -> None:
     """Refuse NumPy images whose numbers are not of 0..255; whatever is no array, or no image, passes."""
     for values in images.values() if isinstance(images, Mapping) else [images]:
         some = isinstance(values, np.ndarray) and values.dtype.kind in "if" and values.size > 0

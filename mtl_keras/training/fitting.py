@@ -5,7 +5,7 @@ import math
 import keras
 import tensorflow as tf
 
-from mtl_keras.training.arrays import check_images, labels_and_weights
+from mtl_keras.training.arrays import check_pixels, labels_and_weights
 from mtl_keras.training.labels import class_weights_of
 
 
@@ -108,17 +108,17 @@ class Fitting(keras.Model):
 
     def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
         """Return {task: (N, K)}, as `keras.Model.predict` does."""
-        check_images(x, self.input_shape)
+        check_pixels(x, self.input_shape)
         return super().predict(x, batch_size, verbose, steps, callbacks)
 
     def predict_on_batch(self, x):
         """Return {task: (B, K)}, as `keras.Model.predict_on_batch` does."""
-        check_images(x, self.input_shape)
+        check_pixels(x, self.input_shape)
         return super().predict_on_batch(x)
 
     def _checked(self, images, labels, weights) -> tuple:
         """Return labels and weights by task, once they and the images have been found to be such."""
-        check_images(images, self.input_shape)
+        check_pixels(images, self.input_shape)
         return labels_and_weights(self.tasks, labels, weights)
 
     def _weigh_classes(self, class_weight):

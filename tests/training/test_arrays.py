@@ -6,7 +6,7 @@ import pytest
 
 from mtl_keras.errors import UserError
 from mtl_keras.tasks import AGE, GENDER, HEAD_POSE
-from mtl_keras.training.arrays import check_images, labels_and_weights
+from mtl_keras.training.arrays import check_pixels, labels_and_weights
 
 TASKS = [AGE, GENDER, HEAD_POSE]
 TWO = np.zeros(2)
@@ -85,11 +85,11 @@ IMAGES = np.full((2, 4, 4, 3), 128.0)
 def test_images_of_other_numbers_are_one_line(factor, message):
     for images in (IMAGES * factor, {"image": IMAGES * factor}):
         with pytest.raises(UserError, match=message):
-            check_images(images, (None, 4, 4, 3))
+            check_pixels(images, (None, 4, 4, 3))
 
 
 def test_what_is_no_image_is_not_looked_at():
     for shape in ((None, 4), (None, 4, 4, 64)):
-        check_images(IMAGES / 255, shape)
+        check_pixels(IMAGES / 255, shape)
     for images in (IMAGES, IMAGES.astype("uint8"), IMAGES * 0, None, iter([]), IMAGES[:0]):
-        check_images(images, (None, 4, 4, 3))
+        check_pixels(images, (None, 4, 4, 3))
