@@ -36,6 +36,7 @@ _NAMES = Table(
         "Task": "mtl_keras.tasks:Task",
         "UserError": "mtl_keras.errors:UserError",
         "add_task": "mtl_keras.kinds:add_task",
+        "aggregate": "mtl_keras.training.weightings.aggregate:aggregate",
         "batches": "mtl_keras.data.pipeline:batches",
         "check_images": "mtl_keras.data.audit:check_images",
         "combine": "mtl_keras.data.table:combine",

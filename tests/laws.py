@@ -27,6 +27,7 @@ from mtl_keras.training.masked import masked_sum
 from mtl_keras.training.model import MultiTaskModel
 from mtl_keras.training.optimizers import LayerwiseAdamW
 from mtl_keras.training.weightings import WEIGHTINGS
+from mtl_keras.training.weightings.weighting import Step
 
 ROOT = Path(__file__).parents[1]
 WIDTH, ROWS, BATCH = 6, 11, 5
@@ -50,6 +51,8 @@ PINNED = {
     "mgda": [0.4255733, 0.4306257, 0.1438010],
     "pcgrad": [-0.6214287, 2.0761907, 4.2476192, 2.2690477],
 }
+# Those whose weights may be negative, by their definition.
+SIGNED: set[str] = set()
 # The smallest sides that the trunks can take; a trunk that is not here is built at its usual one.
 SMALLEST = {"mobilenet_v3_small": 32, "facenet": 75, "facenet_small": 75, "features": WIDTH}
 # Ways of sharing that need a trunk with stages.
@@ -521,43 +524,56 @@ NAMES = ["age", "gender", "head_pose"]
 EVERYONE = np.ones(3, bool)
 
 
-def needed(weighting, losses=LOSSES, gradients=GRADIENTS) -> np.ndarray:
-    """What a weighting needs: losses (T,), the Gramian (T, T) of gradients, or these (T, P)."""
-    return {"losses": losses, "gramian": gradients @ gradients.T, "gradients": gradients}[weighting.needs]
+def step_of(weighting, losses=LOSSES, gradients=GRADIENTS, present=EVERYONE) -> Step:
+    """What a weighting is told of a step: losses (T,), and the Gramian or the gradients, if it needs them."""
+    if weighting.halves:
+        gradients = np.concatenate([0.4 * gradients, 0.6 * gradients])
+    known = {"gramian": gradients @ gradients.T, "gradients": gradients}
+    known = {name: keras.ops.convert_to_tensor(x) for name, x in known.items() if name == weighting.needs}
+    return Step(keras.ops.convert_to_tensor(losses), keras.ops.convert_to_tensor(present), **known)
 
 
-def weighed(weighting, x, present=EVERYONE) -> np.ndarray:
-    return np.asarray(weighting.weigh(keras.ops.convert_to_tensor(x), keras.ops.convert_to_tensor(present)))
+def weighed(weighting, losses=LOSSES, gradients=GRADIENTS, present=EVERYONE) -> np.ndarray:
+    return np.asarray(weighting.weigh(step_of(weighting, losses, gradients, present)))
+
+
+def found_of(weighting, names=NAMES):
+    return weightings.find(weighting, names, lambda: GRADIENTS.shape[1])
 
 
 @every_weighting
 @pytest.mark.parametrize("factor", [1.0, 0.0, 1e6], ids=["usual", "zero", "huge"])
 def test_weights_are_finite_one_a_task_and_not_negative(weighting, factor):
-    found = weightings.find(weighting, NAMES)
-    weights = weighed(found, factor * needed(found))
+    found = found_of(weighting)
+    gradients = np.sqrt(factor) * GRADIENTS if found.needs == "gramian" else factor * GRADIENTS
+    weights = weighed(found, factor * LOSSES, gradients.astype("float32"))
     assert weights.dtype == "float32" and np.isfinite(weights).all()
-    assert weights.shape == ((4,) if found.needs == "gradients" else (3,))
-    assert found.needs == "gradients" or (weights >= 0).all()
+    assert weights.shape == ((4,) if found.needs == "gradients" else (6,) if found.halves else (3,))
+    assert found.needs == "gradients" or str(weighting) in SIGNED or (weights >= 0).all()
 
 
 @every_weighting
 def test_weights_permute_with_the_tasks(weighting):
     order = [2, 0, 1]
-    found, other = weightings.find(weighting, NAMES), weightings.find(weighting, [NAMES[index] for index in order])
-    weights = weighed(found, needed(found))
-    permuted = weighed(other, needed(other, LOSSES[order], GRADIENTS[order]))
-    np.testing.assert_allclose(permuted, weights if found.needs == "gradients" else weights[order], rtol=1e-5)
+    found, other = found_of(weighting), found_of(weighting, [NAMES[index] for index in order])
+    weights = weighed(found)
+    permuted = weighed(other, LOSSES[order], GRADIENTS[order])
+    if found.needs != "gradients":
+        weights = weights.reshape(-1, 3)[:, order].ravel()
+    np.testing.assert_allclose(permuted, weights, rtol=1e-4)
 
 
 @every_weighting
 def test_a_task_without_a_label_takes_no_part_in_the_weights(weighting):
     if isinstance(weighting, dict):
         return  # given by the user for all tasks
-    found, fewer = weightings.find(weighting, NAMES), weightings.find(weighting, NAMES[:2])
-    weights = weighed(found, needed(found), np.array([True, True, False]))
-    without = weighed(fewer, needed(fewer, LOSSES[:2], GRADIENTS[:2]), EVERYONE[:2])
-    np.testing.assert_allclose(weights if found.needs == "gradients" else weights[:2], without, rtol=1e-5)
-    assert np.isfinite(weighed(found, 0 * needed(found), np.zeros(3, bool))).all()
+    found, fewer = found_of(weighting), found_of(weighting, NAMES[:2])
+    weights = weighed(found, present=np.array([True, True, False]))
+    without = weighed(fewer, LOSSES[:2], GRADIENTS[:2], EVERYONE[:2])
+    if found.needs != "gradients":
+        weights = weights.reshape(-1, 3)[:, :2].ravel()
+    np.testing.assert_allclose(weights, without, rtol=1e-4)
+    assert np.isfinite(weighed(found, 0 * LOSSES, 0 * GRADIENTS, np.zeros(3, bool))).all()
 
 
 @every_weighting
@@ -588,8 +604,7 @@ def test_every_weighting_has_a_pinned_value():
 
 @pytest.mark.parametrize("name", PINNED)
 def test_weights_are_the_pinned_ones(name):
-    found = weightings.find(name, NAMES)
-    np.testing.assert_allclose(weighed(found, needed(found)), PINNED[name], rtol=1e-4)
+    np.testing.assert_allclose(weighed(found_of(name)), PINNED[name], rtol=1e-4)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import keras
 
+from mtl_keras.choices import configured
 from mtl_keras.errors import UserError
 from mtl_keras.kinds import kind_of
 from mtl_keras.models.backbones.backbone import Backbone
@@ -68,7 +69,7 @@ def build_network(tasks: list[Task], backbone: Backbone, sharing: str, sizes: Si
     size, border, shared_units, head_units, dropout = sizes
     names = [task.name for task in tasks]
     trunk = Trunk(backbone, size + 2 * border)
-    shared = SHARING[sharing](trunk, names, Settings(shared_units, dropout))
+    shared = configured(SHARING, sharing)(trunk, names, Settings(shared_units, dropout))
     inputs, normalized = _preprocessed(backbone, size, border)
     common = None if shared.common is None else shared.common(normalized)
     features = shared.by_task(normalized if common is None else common)

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, get_args, get_origin
 
 import tyro
 
+from mtl_keras import choices
 from mtl_keras.data.sampling import parse_balance, parse_composition
 from mtl_keras.errors import UserError
 from mtl_keras.studies.stages import Stage
@@ -187,7 +188,7 @@ def check(experiment: Experiment) -> None:
     parse_balance(experiment.balance)
     parse_composition(experiment.composition)
     BACKBONES.check(experiment.backbone)
-    SHARING.check(experiment.sharing)
+    choices.check(SHARING, experiment.sharing)
     values = asdict(experiment)
     for field in fields(experiment):
         value = values[field.name]

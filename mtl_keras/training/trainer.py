@@ -15,7 +15,7 @@ from mtl_keras.training.fitting import Fitting
 from mtl_keras.training.labels import by_task, class_weights_of, labels_and_masks, weighed_by_class
 from mtl_keras.training.masked import masked_sum, mean_of
 from mtl_keras.training.task_gradients import filled, pieces, rows, shared_positions
-from mtl_keras.training.weightings.weighting import Weighting
+from mtl_keras.training.weightings.weighting import Step, Weighting
 
 LOSS_MEANS = ("labelled", "batch")
 
@@ -123,7 +123,7 @@ class Trainer(Fitting):
         images, labels, masks = self._unpacked(data)
         examples = weighed_by_class(labels, masks, self._class_weights)
         weighting, variables = self._weighting, self.trainable_variables
-        before = [tf.identity(variable.value) for variable in weighting.variables()]
+        before = [tf.identity(variable.value) for variable in (weighting.state.rows if weighting.state else ())]
         with tf.GradientTape(persistent=weighting.needs != "losses") as tape:
             outputs = self(images, training=True)
             # At once: as soon as replicas exchange numbers, another one's forward pass has replaced them.
@@ -154,9 +154,9 @@ class Trainer(Fitting):
         if weighting.needs == "losses":
             gradients = self._over_replicas(filled(gradients[0], variables))
         else:
-            gradients = self._combined(gradients, present, scale(1.0))
+            gradients = self._combined(gradients, means, present, scale(1.0))
         self.optimizer.apply_gradients(zip(self._on_first_replica(gradients), variables, strict=True))
-        weighting.follow(means, present, before)
+        weighting.follow(Step(means, present), before)
         if self._l2:
             self._means["l2"].update_state(penalty)
         return self._log(outputs, labels, (masks, examples), sums, counts)
@@ -190,14 +190,13 @@ class Trainer(Fitting):
         """
         if self._weighting.needs != "losses":
             return tf.ones_like(means), 0.0
-        return self._weighting.weigh(means, present), self._weighting.regularizer(present)
+        return self._weighting.weigh(Step(means, present)), self._weighting.regularizer(present)
 
     def _weighed(self, means, present):
         """Return the loss, a scalar, that these means (T,) of the tasks' losses are worth together."""
-        weights, regularizer = self._weights(means, present)
-        return tf.reduce_sum(weights * means) + regularizer
+        return self._weighting.worth(means, present)
 
-    def _combined(self, by_task, present, scale):
+    def _combined(self, by_task, means, present, scale):
         """Return the whole gradient of every variable from that of each task, and of the rest if it is there.
 
         What is weighed are the gradients at the shared variables, over all replicas; those at a task's own variables
@@ -214,10 +213,12 @@ class Trainer(Fitting):
         if shared:
             jacobian = self._over_replicas(rows(by_task[:tasks], variables, shared)) / scale  # (T, P)
             if self._weighting.needs == "gramian":
-                weights = self._weighting.weigh(tf.matmul(jacobian, jacobian, transpose_b=True), present)
+                weights = self._weighting.weigh(
+                    Step(means, present, gramian=tf.matmul(jacobian, jacobian, transpose_b=True))
+                )
                 combined = tf.linalg.matvec(jacobian, weights, transpose_a=True)
             else:
-                combined = self._weighting.weigh(jacobian, present)
+                combined = self._weighting.weigh(Step(means, present, gradients=jacobian))
             for position, gradient in pieces(combined * scale, variables, shared).items():
                 gradients[position] += gradient
         return gradients

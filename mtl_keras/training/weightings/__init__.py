@@ -1,8 +1,13 @@
 """How the tasks are weighed against each other, one function each."""
 
+import inspect
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from mtl_keras.choices import configured
 from mtl_keras.tables import Table
 
-# name -> function(task names) -> Weighting
+# name -> function(task names, settings) -> Weighting
 WEIGHTINGS = Table(
     "weighting",
     {
@@ -15,11 +20,28 @@ WEIGHTINGS = Table(
 )
 
 
-def find(weighting, tasks: list[str]):
-    """Return the `Weighting` of these tasks: a name of WEIGHTINGS, {task: weight} for fixed ones, or one itself."""
+def find(
+    weighting,
+    tasks: list[str],
+    size: Callable[[], int] = lambda: 0,
+    numbers: tuple[str, ...] = (),
+    settings: Mapping = MappingProxyType({}),
+):
+    """Return the `Weighting` of these tasks.
+
+    It is chosen by a name of WEIGHTINGS, with settings of its own behind a colon ("cagrad:c=0.4"), by {task: weight}
+    for fixed ones, or is one itself. A function of the table that takes `size` is given the number of values in all
+    variables that the tasks share, of which `size()` is asked only then; one that takes `numbers` those of the tasks
+    that answer numbers. `settings` come on top of those behind the colon.
+    """
     # A list of names needs no Keras.
     from mtl_keras.training.weightings.from_losses import fixed
 
-    if isinstance(weighting, str):
-        return WEIGHTINGS[weighting](tasks)
-    return fixed(tasks, weighting) if isinstance(weighting, dict) else weighting
+    if isinstance(weighting, dict):
+        return fixed(tasks, weighting)
+    if not isinstance(weighting, str):
+        return weighting
+    make = configured(WEIGHTINGS, weighting, **settings)
+    taken = inspect.signature(make).parameters
+    given = {"size": size() if "size" in taken else 0, "numbers": numbers}
+    return make(tasks, **{name: value for name, value in given.items() if name in taken})

@@ -12,8 +12,8 @@ from mtl_keras.training.weightings.weighting import Weighting
 def equal(tasks: list[str]) -> Weighting:
     """Weigh every task 1."""
 
-    def weigh(losses, present):  # (T,) -> (T,)
-        return ops.ones_like(losses)
+    def weigh(step):  # -> (T,)
+        return ops.ones_like(step.losses)
 
     return Weighting("losses", weigh)
 
@@ -30,7 +30,7 @@ def fixed(tasks: list[str], by_task: dict[str, float]) -> Weighting:
         )
     constant = [float(by_task[task]) for task in tasks]
 
-    def weigh(losses, present):  # (T,) -> (T,)
-        return ops.convert_to_tensor(constant, losses.dtype)
+    def weigh(step):  # -> (T,)
+        return ops.convert_to_tensor(constant, step.losses.dtype)
 
     return Weighting("losses", weigh)

@@ -18,9 +18,9 @@ def geometric_mean(tasks: list[str]) -> Weighting:
     To treat these weights as constants gives the gradient of G itself.
     """
 
-    def weigh(losses, present):  # (T,) -> (T,)
-        losses = ops.maximum(losses, SMALLEST_LOSS)
-        rows = ops.cast(present, losses.dtype)
+    def weigh(step):  # -> (T,)
+        losses = ops.maximum(step.losses, SMALLEST_LOSS)
+        rows = ops.cast(step.present, losses.dtype)
         count = ops.maximum(ops.sum(rows), 1.0)
         mean = ops.exp(ops.sum(rows * ops.log(losses)) / count)
         return rows * mean / (count * losses)

@@ -16,7 +16,7 @@ STEPS = 100
 def mgda(tasks: list[str]) -> Weighting:
     """Weigh the gradients by the convex combination of smallest norm; a task's own variables learn as ever."""
 
-    return Weighting("gramian", smallest_combination)
+    return Weighting("gramian", lambda step: smallest_combination(step.gramian, step.present))
 
 
 def smallest_combination(gramian, present, steps: int = STEPS):

@@ -16,8 +16,8 @@ def pcgrad(tasks: list[str]) -> Weighting:
     """
     order = sorted(range(len(tasks)), key=lambda index: tasks[index])
 
-    def weigh(gradients, present):  # (T, P) -> (P,)
-        gradients = ops.where(ops.expand_dims(present, -1), gradients, 0.0)
+    def weigh(step):  # -> (P,)
+        gradients = ops.where(ops.expand_dims(step.present, -1), step.gradients, 0.0)
         squares = ops.sum(ops.square(gradients), axis=-1)  # (T,)
         combined = ops.zeros_like(gradients[0])
         for task in order:

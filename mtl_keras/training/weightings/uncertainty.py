@@ -6,7 +6,7 @@ semantics, 2018, https://arxiv.org/abs/1705.07115.
 
 from keras import ops
 
-from mtl_keras.training.weightings.weighting import State, Weighting, per_task
+from mtl_keras.training.weightings.weighting import State, Weighting, variable
 
 
 def uncertainty(tasks: list[str]) -> Weighting:
@@ -15,9 +15,9 @@ def uncertainty(tasks: list[str]) -> Weighting:
     That is the paper's form for classification, taken for every task. Its form for regression, exp(-s) / 2, has its
     lowest point where s is smaller by log(2), with the same weight there, 1 / (2 loss). Losses of 0.5 start there.
     """
-    log_variances = per_task([0.0] * len(tasks), "log_variances", trained=True)
+    log_variances = variable([0.0] * len(tasks), "log_variances", trained=True)
 
-    def weigh(losses, present):  # (T,) -> (T,)
+    def weigh(step):  # -> (T,)
         return ops.exp(-log_variances)
 
     def penalty(present):

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from mtl_keras.training.weightings.pcgrad import pcgrad
+from mtl_keras.training.weightings.weighting import Step
 
 
 def combined(gradients, names="abc", present=None) -> np.ndarray:
     gradients = np.asarray(gradients, "float32")
     present = np.ones(len(gradients), bool) if present is None else present
-    return np.asarray(pcgrad(list(names[: len(gradients)])).weigh(gradients, present))
+    return np.asarray(pcgrad(list(names[: len(gradients)])).weigh(Step(None, present, gradients=gradients)))
 
 
 def test_gradients_that_agree_are_added():

@@ -8,7 +8,7 @@ import tensorflow as tf
 from mtl_keras.tasks import EYEGLASSES, GENDER, SMILE
 from mtl_keras.training import distribute
 from mtl_keras.training.model import MultiTaskModel
-from mtl_keras.training.weightings.weighting import State, Weighting, per_task
+from mtl_keras.training.weightings.weighting import State, Weighting, variable
 
 NAMES = ["gender", "smile", "eyeglasses"]
 FEATURES = np.random.default_rng(0).normal(size=(4, 5)).astype("float32")
@@ -18,12 +18,12 @@ MASKS = {name: np.full(4, float(name != "smile"), "float32") for name in NAMES}
 
 def counting() -> Weighting:
     """Weighs a task by how often it was seen, and counts every task, also one without a label."""
-    seen = per_task([1.0, 1.0, 1.0], "seen", trained=False)
+    seen = variable([1.0, 1.0, 1.0], "seen")
 
-    def weigh(losses, present):
+    def weigh(step):
         return seen.value
 
-    def update(losses, present):
+    def update(step):
         seen.assign(seen + 1)
 
     return Weighting("losses", weigh, State([seen]), update=update)

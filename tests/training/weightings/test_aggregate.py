@@ -1,0 +1,30 @@
+"""The gradient that weightings make of a matrix of gradients."""
+
+import numpy as np
+import pytest
+
+import mtl_keras as mtl
+from mtl_keras.errors import UserError
+
+JACOBIAN = np.array([[1.0, 2.0, 0.0], [-2.0, 0.5, 1.0]])
+
+
+def test_it_is_the_weighted_sum_of_the_rows():
+    shortest = (6.25 * JACOBIAN[0] + 6 * JACOBIAN[1]) / 12.25
+    np.testing.assert_allclose(mtl.aggregate("mgda", JACOBIAN), shortest, rtol=1e-5)
+    np.testing.assert_allclose(mtl.aggregate("equal", JACOBIAN, losses=[3.0, 4.0]), JACOBIAN.sum(0))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("mgda", [1.0, 2.0]), r"shape \(2,\).*\(tasks, parameters\)"),
+        (("mgda", [[np.nan]]), "finite"),
+        (("equal", JACOBIAN), "weighs losses: give `losses`, one for each of the 2 rows"),
+        (("equal", JACOBIAN, [1.0]), r"losses of shape \(1,\).*\(2,\)"),
+        (("mgdaa", JACOBIAN), "mgda"),
+    ],
+)
+def test_what_it_cannot_combine_is_refused(arguments, said):
+    with pytest.raises(UserError, match=said):
+        mtl.aggregate(*arguments)
