@@ -29,13 +29,15 @@ class Sizes(NamedTuple):
 class Network:
     """The symbolic tensors and trunks of a built network: `inputs` to {task name: answers (B, K)}.
 
-    `normalized` (B, S, S, channels) is what the trunks see, `common` the features that every task reads, or None
-    where there are none such. `stem` and `maps` are names of the trunks' layers, or "".
+    `normalized` (B, S, S, channels) is what the trunks see, `common` what the trunk makes of it for every task, and
+    `read_by_all` the last features that every task reads; None where there are none such. `stem` and `maps` are names
+    of the trunks' layers, or "".
     """
 
     inputs: keras.KerasTensor
     normalized: keras.KerasTensor
     common: keras.KerasTensor | None
+    read_by_all: keras.KerasTensor | None
     outputs: dict[str, keras.KerasTensor]
     trunks: list[keras.Model]
     stem: str
@@ -73,6 +75,8 @@ def build_network(tasks: list[Task], backbone: Backbone, sharing: str, sizes: Si
     inputs, normalized = _preprocessed(backbone, size, border)
     common = None if shared.common is None else shared.common(normalized)
     features = shared.by_task(normalized if common is None else common)
+    first, *others = features.values()
+    read_by_all = first if all(other is first for other in others) else None
     if backbone.branch:
         features = {name: backbone.branch(features[name], name, dropout) for name in names}
     outputs = {
@@ -80,7 +84,7 @@ def build_network(tasks: list[Task], backbone: Backbone, sharing: str, sizes: Si
         for task in tasks
     }
     stem = next(iter(backbone.cuts(shared.trunks[0])), "")
-    return Network(inputs, normalized, common, outputs, shared.trunks, stem, backbone.maps)
+    return Network(inputs, normalized, common, read_by_all, outputs, shared.trunks, stem, backbone.maps)
 
 
 def _preprocessed(backbone: Backbone, size: int, border: int):

@@ -22,9 +22,9 @@ class TaskLosses(keras.losses.Loss):
     answers, and says what to do when it is to be trained.
     """
 
-    def __init__(self, loss=None, weighting="equal", loss_mean="labelled", l2=0.0):
+    def __init__(self, choices: dict):
         super().__init__(name="task_losses")
-        self.choices = {"loss": loss, "weighting": weighting, "loss_mean": loss_mean, "l2": l2}
+        self.choices = choices
 
     def call(self, y_true, y_pred):
         """Refuse to be the loss of a plain network."""
@@ -38,7 +38,7 @@ class TaskLosses(keras.losses.Loss):
 
     @classmethod
     def from_config(cls, config):
-        return cls(**keras.saving.deserialize_keras_object(config))
+        return cls(keras.saving.deserialize_keras_object(config))
 
 
 def task_losses(tasks: list[Task], loss) -> dict[str, Callable]:

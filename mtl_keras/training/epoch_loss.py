@@ -46,6 +46,11 @@ class EpochLoss(keras.metrics.Metric):
         """Return for each task whether any example since the last reset had a label of it, (T,) bool."""
         return self._totals[2] > 0
 
+    def means(self) -> tuple:
+        """Return the tasks' mean losses since the last reset (T,), and which of them had a label, (T,) bool."""
+        sums, divisors, counts = ops.unstack(self._totals.value)
+        return mean_of(sums, divisors), counts > 0
+
     def result(self):
         """Return the loss, a scalar; 0 before the first step."""
         # A sum of its own: the variable itself would change in an epoch's logs while its validation runs.
@@ -53,3 +58,21 @@ class EpochLoss(keras.metrics.Metric):
 
     def get_config(self):
         return {**super().get_config(), "tasks": self._tasks}
+
+
+class EndWeightingEpoch(keras.callbacks.Callback):
+    """Let a weighting that goes by epochs know the tasks' mean losses of each, before it is validated."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._told = False
+
+    def on_test_begin(self, logs=None):
+        self._tell()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._tell()
+
+    def _tell(self) -> None:
+        if not self._told:
+            self._told = True
+            self.model.end_weighting_epoch()

@@ -6,6 +6,8 @@ import keras
 import tensorflow as tf
 
 from mtl_keras.training.arrays import check_pixels, labels_and_weights
+from mtl_keras.training.divergence import StopWhenDiverged
+from mtl_keras.training.epoch_loss import EndWeightingEpoch
 from mtl_keras.training.labels import class_weights_of
 
 
@@ -49,7 +51,7 @@ class Fitting(keras.Model):
             batch_size,
             epochs,
             verbose,
-            callbacks,
+            self._with_own(callbacks),
             validation_split,
             validation_data,
             # Nothing else can be shuffled by Keras, which would warn of it at each call.
@@ -120,6 +122,16 @@ class Fitting(keras.Model):
         """Return labels and weights by task, once they and the images have been found to be such."""
         check_pixels(images, self.input_shape)
         return labels_and_weights(self.tasks, labels, weights)
+
+    @staticmethod
+    def _with_own(callbacks):
+        """Return the callbacks of a training, with those that each has: a list that Keras made is complete."""
+        if isinstance(callbacks, keras.callbacks.CallbackList):
+            return callbacks
+        given = [callbacks] if isinstance(callbacks, keras.callbacks.Callback) else list(callbacks or ())
+        stops = [] if any(isinstance(each, StopWhenDiverged) for each in given) else [StopWhenDiverged()]
+        # First, so that nothing of an epoch that diverged is kept, and the state is that of the epoch's end for all.
+        return [*stops, EndWeightingEpoch(), *given]
 
     def _weigh_classes(self, class_weight):
         """Let the next training steps weigh classes; those that are compiled already hold other weights."""

@@ -58,7 +58,7 @@ class MultiTaskModel(Trainer):
             for trunk in network.trunks:
                 parts.load_weights(trunk, file)
         try:
-            super().__init__(tasks, network.inputs, network.outputs, "multi_task_model")
+            super().__init__(tasks, network.inputs, network.outputs, "multi_task_model", network.read_by_all)
         except ValueError as error:  # two layers of one name
             names = ", ".join(task.name for task in tasks)
             raise UserError(f"tasks {names}, backbone {network.trunks[0].name!r}: {error} Rename one of them") from None
@@ -101,7 +101,7 @@ class MultiTaskModel(Trainer):
 
         To train it is to train everything of this model but the trunk.
         """
-        return Trainer(self.tasks, self._network.common, self._network.outputs, "heads")
+        return Trainer(self.tasks, self._network.common, self._network.outputs, "heads", self._network.read_by_all)
 
     def first_maps(self, images):
         """Return the pixels (B, S, S, C) that reach the first trunk of images, and the first maps (B, H, W, F) of them.

@@ -11,6 +11,17 @@ def filled(gradients: list, variables: list[keras.Variable]) -> list:
     return [tf.zeros_like(v.value) if g is None else g for g, v in zip(gradients, variables, strict=True)]
 
 
+def weighted(by_loss: list[list], weights: list, variables: list[keras.Variable]) -> list:
+    """Return the weighted sum of several losses' gradients at each variable, None in a row standing for zeros."""
+    found = []
+    for column, variable in zip(zip(*by_loss, strict=True), variables, strict=True):
+        # A factor of 1 is no work: most losses have it.
+        given = [(g, w) for g, w in zip(column, weights, strict=True) if g is not None]
+        parts = [g if isinstance(w, float) and w == 1 else g * w for g, w in given]
+        found.append(tf.add_n(parts or [tf.zeros_like(variable.value)]))
+    return found
+
+
 def shared_positions(by_task: list[list]) -> list[int]:
     """Return the positions of the variables that the losses of at least two tasks reach.
 

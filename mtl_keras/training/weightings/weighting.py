@@ -65,6 +65,8 @@ class Weighting:
     epoch. Rows of tasks without a label are put back in any case. With `looks_again`, the losses after the step are
     computed too, which takes another forward pass.
 
+    `reads_losses` False says that `weigh` does not look at the losses of this step.
+
     `objective(losses, present)` is the scalar by which epochs are compared, in training and validation; without it
     that is the weighted sum of the losses and the penalty where weights are of losses, else their plain sum. A
     weighting whose weights change for another reason than what the model learns should give `total`.
@@ -79,6 +81,7 @@ class Weighting:
     objective: Callable | None = None
     halves: bool = False
     looks_again: bool = False
+    reads_losses: bool = True
 
     def variables(self, trained: bool = False) -> list[keras.Variable]:
         """Return the variables of the state, all or those that the optimizer trains."""
@@ -97,17 +100,23 @@ class Weighting:
             return total(losses, present)
         return ops.sum(self.weigh(Step(losses, present)) * losses) + self.regularizer(present)
 
-    def follow(self, step: Step, before: list) -> None:
-        """Let the state follow a step, after which the tasks without a label have what stood `before`."""
-        if self.update:
-            self.update(step)
-        self.put_back(step.present, before)
+    def follow(self, step: Step, taken, before: list) -> None:
+        """Let the state follow a step; what must not move has again what stood `before`, a value for each variable.
 
-    def put_back(self, present, before: list) -> None:
-        """Give the rows of tasks that are not present, (T,) bool, what stood `before`."""
-        for each, old in zip(self.state.rows if self.state else (), before, strict=True):
-            rows = ops.reshape(present, (-1, *[1] * (len(each.shape) - 1)))
-            each.assign(ops.where(rows, each.value, old))
+        Rows of tasks without a label do not move, and nothing does where the step was not `taken`, () bool.
+        """
+        # Where the tasks share nothing, no gradients were combined.
+        if self.update and step.answer is not None:
+            self.update(step)
+        self.put_back(step.present, taken, before)
+
+    def put_back(self, present, taken, before: list) -> None:
+        """Give what must not move what stood `before`: rows of tasks not present, and all where a step is not taken."""
+        for each, old in zip(self.variables(), before, strict=True):
+            moves = taken
+            if any(each is row for row in self.state.rows):
+                moves = ops.reshape(present & taken, (-1, *[1] * (len(each.shape) - 1)))
+            each.assign(ops.where(moves, each.value, old))
 
 
 def total(losses, present):

@@ -1,0 +1,159 @@
+"""How a network of several tasks is compiled: with a weighting, and where and how its gradients are taken."""
+
+import math
+
+import keras
+import tensorflow as tf
+
+from mtl_keras.choices import name_of
+from mtl_keras.errors import UserError
+from mtl_keras.training import weightings
+from mtl_keras.training.compiled import MaskedMetrics, TaskLosses, task_losses
+from mtl_keras.training.gradients import GRADIENTS_AT, TaskGradients
+from mtl_keras.training.labels import by_task
+from mtl_keras.training.skipped import SkippedSteps
+from mtl_keras.training.task_gradients import shared_positions
+from mtl_keras.training.weightings.weighting import Weighting
+
+LOSS_MEANS = ("labelled", "batch")
+
+
+class Compiling(TaskGradients):
+    """A network of several tasks that is compiled as Keras' models are, and saved with what it was compiled with."""
+
+    def compile(
+        self,
+        optimizer="adamw",
+        loss=None,
+        loss_weights: dict[str, float] | list[float] | None = None,
+        metrics: dict | None = None,
+        weighted_metrics: dict | None = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile=False,
+        *,
+        weighting: str | dict[str, float] | Weighting = "equal",
+        loss_mean: str = "labelled",
+        l2: float = 0.0,
+        gradients_at: str = "parameters",
+        accumulate: int = 1,
+    ):
+        """Choose the optimizer, the weighting of the tasks, and what a task's loss is averaged over.
+
+        `weighting` is a name of WEIGHTINGS, {task: weight}, or a `Weighting` (a model compiled with one is saved
+        uncompiled); `loss_weights` is another name for {task: weight}. `loss_mean` "labelled" divides a task's summed
+        loss by the number of its labelled examples, "batch" by the number of all examples, counted over all replicas;
+        the logged losses of the tasks are means over their labelled examples either way.
+        `l2` times half the squared norm of all trained kernels is minimized as well; the log shows it as `l2`, beside
+        the `loss` of the tasks. What layers add by `add_loss` is minimized too.
+        `gradients_at` "parameters" lets a weighting of gradients see those at all variables that tasks share, with one
+        backward pass a task; "features" those at the features that all tasks read, with one pass through the trunk
+        (Sener and Koltun, 2018, https://arxiv.org/abs/1810.04650). `accumulate` takes each batch in so many parts, one
+        after the other, which needs less memory and gives the same step, but for batch norms, which see a part.
+
+        All others are as in `keras.Model.compile`: a `loss` of Keras, for all tasks or {task: loss}, takes the place of
+        those that the tasks' kinds have; `metrics` and `weighted_metrics` are {task: metrics}. They, too, are of
+        labelled examples alone.
+        """
+        _check(loss_mean, l2, gradients_at, accumulate)
+        if loss_weights is not None and weighting != "equal":
+            raise UserError("got loss_weights and weighting: loss_weights are a weighting themselves; give only one")
+        if isinstance(loss, str) and name_of(loss) in weightings.WEIGHTINGS:
+            raise UserError(f"loss {loss!r} is a way of weighting; expected weighting={loss!r}")
+        chosen = weighting if loss_weights is None else by_task(self.tasks, loss_weights, "loss_weights")
+        self._task_losses = task_losses(self.tasks, loss)
+        with self.distribute_strategy.scope():
+            self._gradients_at, self._accumulate = gradients_at, accumulate
+            self._weighting = self._found(chosen)
+            self._skipped = (SkippedSteps(len(self.tasks)),)
+            asked = MaskedMetrics(self.tasks, metrics, weighted_metrics) if metrics or weighted_metrics else None
+        self._loss_mean, self._l2 = loss_mean, l2
+        self._means = {name: mean for name, mean in self._means.items() if name not in ("l2", "compiled")}
+        if l2:
+            self._means["l2"] = keras.metrics.Mean("l2")
+        if asked:
+            self._means["compiled"] = asked
+        super().compile(
+            optimizer, loss, loss_weights, metrics, weighted_metrics, run_eagerly, steps_per_execution, jit_compile
+        )
+        self._choices = {"loss": loss, "weighting": weighting, "loss_mean": loss_mean, "l2": l2}
+        self._choices |= {"gradients_at": gradients_at, "accumulate": accumulate}
+
+    def _found(self, chosen) -> Weighting:
+        """Return the weighting that is chosen, checked against where gradients are taken."""
+        names = [task.name for task in self.tasks]
+        numbers = tuple(task.name for task in self.tasks if not task.classes and not task.values)
+        if self._gradients_at == "parameters":
+            return weightings.find(chosen, names, self.shared_size, numbers)
+
+        def no_size() -> int:
+            raise UserError(
+                f"weighting {chosen!r} keeps a state of the shared parameters: take gradients_at='parameters'"
+            )
+
+        found = weightings.find(chosen, names, no_size, numbers)
+        reason = None
+        if found.needs == "losses":
+            reason = f"weighting {chosen!r} needs no gradients"
+        elif self._read_by_all[0] is None:
+            reason = "the tasks of this way of sharing do not all read the same features"
+        elif self._accumulate > 1:
+            reason = "a batch in parts has its features in parts too"
+        if reason:
+            raise UserError(f"gradients_at 'features': {reason}; take 'parameters'")
+        return found
+
+    def front_and_back(self) -> tuple[keras.Model, keras.Model]:
+        """Return the network up to the features that all tasks read, and what makes their answers of these."""
+        (features,) = self._read_by_all
+        return keras.Model(self.inputs, features), keras.Model(features, self.output)
+
+    def shared_size(self) -> int:
+        """Return the number of values in all variables that at least two tasks' answers depend on."""
+        with tf.GradientTape(persistent=True) as tape:
+            outputs = self(tf.zeros((1, *self.inputs[0].shape[1:])))
+            sums = [tf.reduce_sum(outputs[task.name]) for task in self.tasks]
+        variables = super().trainable_variables
+        shared = shared_positions([tape.gradient(each, variables) for each in sums])
+        return sum(math.prod(variables[position].shape) for position in shared)
+
+    @property
+    def skipped_steps(self) -> SkippedSteps:
+        """Return the count of training steps that were skipped, since their loss or gradients were no numbers."""
+        return self._skipped[0]
+
+    def get_compile_config(self):
+        # A weighting of the user's own has no name by which it could be found again.
+        if not self.compiled or isinstance(self._choices["weighting"], Weighting):
+            return {}
+        losses = keras.saving.serialize_keras_object(TaskLosses(self._choices))
+        return {**super().get_compile_config(), "loss": losses}
+
+    def compile_from_config(self, config):
+        config = keras.saving.deserialize_keras_object(config)
+        if isinstance(config.get("loss"), TaskLosses):
+            config |= config["loss"].choices
+        self.compile(**config)
+        self.optimizer.build(self.trainable_variables)
+
+    @property
+    def trainable_variables(self):
+        """Return the network's variables that are trained, and those of its weighting."""
+        return [*super().trainable_variables, *(self._weighting.variables(trained=True) if self._weighting else ())]
+
+    @property
+    def weighting_state(self) -> keras.layers.Layer | None:
+        """Return the weighting's state. Keras saves what a model's properties hold; its weights are the network's."""
+        return self._weighting.state if self._weighting else None
+
+
+def _check(loss_mean: str, l2: float, gradients_at: str, accumulate: int) -> None:
+    """Refuse what none of the choices can be."""
+    if loss_mean not in LOSS_MEANS:
+        raise UserError(f"unknown loss_mean {loss_mean!r}; expected one of {', '.join(LOSS_MEANS)}")
+    if not 0 <= l2 < math.inf:
+        raise UserError(f"l2 {l2!r}: expected a number of at least 0")
+    if gradients_at not in GRADIENTS_AT:
+        raise UserError(f"unknown gradients_at {gradients_at!r}; expected one of {', '.join(GRADIENTS_AT)}")
+    if not isinstance(accumulate, int) or accumulate < 1:
+        raise UserError(f"accumulate {accumulate!r}: expected the number of parts of a batch, at least 1")

@@ -1,0 +1,191 @@
+"""Gradients of several tasks' losses, together or each apart, at variables or at features: the only gradient tape."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from mtl_keras.training.fitting import Fitting
+from mtl_keras.training.masked import masked_sum, mean_of
+from mtl_keras.training.parts import Examples, in_parts
+from mtl_keras.training.replicas import before_this_replica, over_replicas, replicas
+from mtl_keras.training.task_gradients import pieces, rows, shared_positions, weighted
+from mtl_keras.training.weightings.weighting import Step
+
+GRADIENTS_AT = ("parameters", "features")
+
+
+class Passed(NamedTuple):
+    """What came of the examples of a step: `sums` (T,) of losses on this replica, and gradients of all replicas.
+
+    `added` is what layers add to the loss on this replica, a scalar, and `step` what the weighting was told.
+    """
+
+    outputs: dict
+    sums: object
+    added: object
+    gradients: list
+    step: Step
+
+
+class TaskGradients(Fitting):
+    """A network of several tasks whose losses are differentiated as its weighting needs it."""
+
+    def differentiated(self, examples: Examples, divisors, present) -> Passed:
+        """Return what comes of these examples, given what the tasks' sums are divided by (T,) and who is present (T,).
+
+        The gradients, one a variable, are of the weighed losses and of what layers add, each times the optimizer's
+        scale of losses.
+        """
+        if self._weighting.needs == "losses":
+            afterwards = self._weighting.reads_losses and self._accumulate > 1
+            return (self._weighed_afterwards if afterwards else self._weighed_at_once)(examples, divisors, present)
+        if self._weighting.halves:
+            examples = examples._replace(weights=self._halves(examples.weights[0]))
+            counts = [[tf.reduce_sum(half[task.name]) for task in self.tasks] for half in examples.weights]
+            present = tf.reduce_all(over_replicas(tf.stack(counts)) > 0, axis=0)
+        weighed = self._weighed_at_features if self._gradients_at == "features" else self._weighed_at_parameters
+        return weighed(examples, divisors, present)
+
+    # === Losses are weighed ===
+
+    def _weighed_at_once(self, examples: Examples, divisors, present) -> Passed:
+        """Take the gradient of the weighted sum of the losses."""
+        told = []
+
+        def losses_of(sums, added):
+            sums = tf.stack(sums)
+            # In parts, the losses of all of them are not known yet: then the weighting does not look at them.
+            seen = over_replicas(tf.stop_gradient(sums)) if self._accumulate == 1 else tf.zeros_like(sums)
+            step = Step(mean_of(seen, divisors), present)
+            told.append(step._replace(answer=self._weighting.weigh(step)))
+            # Each replica's part of the weighted means over all: their gradients add up to the whole gradient.
+            parts = mean_of(tf.stop_gradient(told[-1].answer) * sums, divisors)
+            return [tf.reduce_sum(parts) + added / replicas()]
+
+        outputs, (sums, added, by_loss) = self._passed(examples, losses_of)
+        step = told[-1]
+        if self._accumulate > 1:
+            step = step._replace(losses=mean_of(over_replicas(tf.stack(sums)), divisors))
+        gradients = over_replicas(weighted(by_loss, [1.0], self.trainable_variables))
+        return Passed(outputs, tf.stack(sums), added, gradients, step)
+
+    def _weighed_afterwards(self, examples: Examples, divisors, present) -> Passed:
+        """Take the gradient of each loss apart, for weights that only the losses of all parts tell."""
+        outputs, (sums, added, by_loss) = self._passed(examples, self._apart(divisors))
+        sums = tf.stack(sums)
+        step = Step(mean_of(over_replicas(sums), divisors), present)
+        step = step._replace(answer=self._weighting.weigh(step))
+        gradients = weighted(by_loss, [*tf.unstack(step.answer), 1.0], self.trainable_variables)
+        return Passed(outputs, sums, added, over_replicas(gradients), step)
+
+    # === Gradients are weighed ===
+
+    def _weighed_at_parameters(self, examples: Examples, divisors, present) -> Passed:
+        """Weigh the gradients at the variables that tasks share; those at a task's own variables stay as they are."""
+        outputs, (sums, added, by_loss) = self._passed(examples, self._apart(divisors))
+        variables, by_task = self.trainable_variables, by_loss[:-1]
+        step = Step(mean_of(over_replicas(self._whole(sums)), divisors), present)
+        shared = shared_positions(by_task[: len(self.tasks)])
+        own = [[None if n in shared else g for n, g in enumerate(row)] for row in by_task]
+        gradients = over_replicas(weighted([*own, by_loss[-1]], [1.0] * len(by_loss), variables))
+        if shared:
+            scale = self.optimizer.scale_loss(1.0)
+            jacobian = over_replicas(rows(by_task, variables, shared)) / scale  # (T, P)
+            gramian = tf.matmul(jacobian, jacobian, transpose_b=True) if self._weighting.needs == "gramian" else None
+            step, combined = self._combined(step, jacobian, gramian)
+            for position, gradient in pieces(combined * scale, variables, shared).items():
+                gradients[position] += gradient
+        return Passed(outputs, self._whole(sums), added, gradients, step)
+
+    def _weighed_at_features(self, examples: Examples, divisors, present) -> Passed:
+        """Weigh the gradients at the features that all tasks read, and go back through what makes them only once."""
+        front, back = self.front_and_back()
+        variables, scale = self.trainable_variables, self.optimizer.scale_loss(1.0)
+        behind = {id(variable) for variable in back.trainable_variables}
+        own = [variable for variable in variables if id(variable) in behind]
+        with tf.GradientTape(persistent=True) as tape:
+            features = front(examples.images, training=True)
+            outputs = back(features, training=True)
+            added, sums = tf.add_n([tf.zeros(()), *self.losses]), self._sums(outputs, examples)
+            *of_tasks, rest = [scale * loss for loss in self._apart(divisors)(sums, added)]
+        by_task = [tape.gradient(loss, [features, *own]) for loss in of_tasks]
+        at_features = [tf.zeros_like(features) if row[0] is None else row[0] for row in by_task]
+        # (T, B D): each replica's features are its own, so that the dot products add up.
+        jacobian = tf.stack([tf.cast(tf.reshape(gradient, (-1,)), "float32") for gradient in at_features]) / scale
+        gramian = None
+        if self._weighting.needs == "gramian":
+            gramian = over_replicas(tf.matmul(jacobian, jacobian, transpose_b=True))
+        sums = self._whole(sums)
+        step, combined = self._combined(Step(mean_of(over_replicas(sums), divisors), present), jacobian, gramian)
+        combined = tf.cast(tf.reshape(combined * scale, tf.shape(features)), features.dtype)
+        through = tape.gradient(features, variables, output_gradients=combined)
+        found = weighted([through, tape.gradient(rest, variables)], [1.0, 1.0], variables)
+        of_own = weighted([row[1:] for row in by_task], [1.0] * len(by_task), own)
+        by_variable = {id(variable): gradient for variable, gradient in zip(own, of_own, strict=True)}
+        gradients = [
+            gradient + by_variable[id(variable)] if id(variable) in by_variable else gradient
+            for variable, gradient in zip(variables, found, strict=True)
+        ]
+        return Passed(outputs, sums, added, over_replicas(gradients), step)
+
+    def _combined(self, step: Step, jacobian, gramian) -> tuple:
+        """Return the step with what the weighting needs and answers, and what it makes of gradients (T, P): (P,)."""
+        if gramian is None:
+            step = step._replace(gradients=jacobian)
+            step = step._replace(answer=self._weighting.weigh(step))
+            return step, step.answer
+        step = step._replace(gramian=gramian)
+        step = step._replace(answer=self._weighting.weigh(step))
+        return step, tf.linalg.matvec(jacobian, step.answer, transpose_a=True)
+
+    # === One pass forward and back ===
+
+    def _passed(self, examples: Examples, losses_of: Callable) -> tuple:
+        """Return the outputs, and in a tuple sums, what layers add, and the gradients of each of the losses.
+
+        `losses_of(sums, added)` are what is differentiated.
+        """
+
+        def function(part):
+            with tf.GradientTape(persistent=True) as tape:
+                outputs = self(part.images, training=True)
+                # At once: as soon as replicas exchange numbers, another one's forward pass has replaced them.
+                added = tf.add_n([tf.zeros(()), *self.losses]) / self._accumulate
+                sums = self._sums(outputs, part)
+                losses = [self.optimizer.scale_loss(loss) for loss in losses_of(sums, added)]
+            gradients = [tape.gradient(loss, self.trainable_variables) for loss in losses]
+            return outputs, (sums, added, gradients)
+
+        return in_parts(examples, self._accumulate, function)
+
+    def _apart(self, divisors) -> Callable:
+        """Return what makes of sums the tasks' parts of their means over all replicas, and then what layers add."""
+
+        def losses_of(sums, added):
+            # Not of a vector, through which every task would seem to reach every variable.
+            parts = [mean_of(each, divisors[n % len(self.tasks)]) for n, each in enumerate(sums)]
+            return [*parts, added / replicas()]
+
+        return losses_of
+
+    def _sums(self, outputs, examples: Examples) -> list:
+        """Return the tasks' summed losses on this replica, by one set of the examples' weights after the other."""
+        values = {
+            task.name: self._task_losses[task.name](examples.labels[task.name], outputs[task.name])  # (B,)
+            for task in self.tasks
+        }
+        return [masked_sum(values[name], weights[name])[0] for weights in examples.weights for name in values]
+
+    def _whole(self, sums: list):
+        """Return the tasks' sums (T,), of both halves where there are such."""
+        return tf.reduce_sum(tf.reshape(tf.stack(sums), (-1, len(self.tasks))), axis=0)
+
+    def _halves(self, weights: dict) -> list[dict]:
+        """Return the weights of every second labelled example of each task, over all replicas, and of the others."""
+        labelled = tf.stack([tf.cast(weights[task.name] > 0, tf.int32) for task in self.tasks])  # (T, B)
+        odd = (tf.math.cumsum(labelled, axis=1) + before_this_replica(tf.reduce_sum(labelled, axis=1))[:, None]) % 2
+        return [
+            {task.name: tf.where(odd[n] == half, weights[task.name], 0.0) for n, task in enumerate(self.tasks)}
+            for half in (1, 0)
+        ]
