@@ -1,5 +1,6 @@
 """Laws that every member of every table obeys: every loss, metric, weighting, backbone, way of sharing and head."""
 
+import inspect
 import json
 import os
 import socket
@@ -109,6 +110,16 @@ def dataset_of(data, batch_size: int = BATCH) -> tf.data.Dataset:
 
 def take(data, rows):
     return tf.nest.map_structure(lambda array: array[rows], data)
+
+
+def found_of(weighting, names=("age", "gender", "head_pose")):
+    """The weighting of these tasks, whose gradients have four values where it keeps a state of such."""
+    return weightings.find(weighting, list(names), lambda: GRADIENTS.shape[1])
+
+
+def parameters_of(weighting) -> set:
+    """The names of the parameters of a weighting's function, if there is one."""
+    return set(inspect.signature(WEIGHTINGS[weighting]).parameters) if isinstance(weighting, str) else set()
 
 
 def states(model: MultiTaskModel) -> list[np.ndarray]:
@@ -247,7 +258,21 @@ def test_a_blank_label_equals_mask_0(task):
 
 
 @every_weighting
+def test_a_batch_in_parts_equals_the_whole_batch_in_training(weighting):
+    data, results = rows_of(THREE), []
+    for parts in (1, 3):
+        model = network(THREE)
+        model.compile(keras.optimizers.Adam(0.01), weighting=weighting, l2=0.01, accumulate=parts)
+        history = model.fit(dataset_of(data, 8), epochs=2, verbose=0, shuffle=False).history
+        results.append(([*model.get_weights(), *states(model)], list(history.values())))
+    assert_same(results[0][0], results[1][0], 1e-4)
+    assert_same(results[0][1], results[1][1], 1e-4)
+
+
+@every_weighting
 def test_weight_2_equals_the_row_twice_in_training(weighting):
+    if found_of(weighting).halves:
+        return  # a row stands in one half, its twin in the other
     data = rows_of(THREE, 6)
     twice = take(data, [0, 1, 1, 2, 3, 4, 5, 5])
     for mask in data[2].values():
@@ -346,6 +371,16 @@ def test_two_replicas_equal_one_device_with_every_optimizer(optimizer):
     assert_same(one[0], two[0])
     start = network(THREE).get_weights()
     assert all(np.abs(new - old).max() > 1e-4 for old, new in zip(start, one[0], strict=True))
+
+
+@every_weighting
+def test_two_replicas_equal_one_device_where_gradients_are_taken_at_features(weighting):
+    if found_of(weighting).needs == "losses" or "size" in parameters_of(weighting):
+        return  # has no such
+    choices = {"weighting": weighting, "gradients_at": "features", "validated": False}
+    one, two = (trained(name, **choices) for name in ("one", "mirrored"))
+    assert_same(one[0], two[0])
+    assert_same(one[1].values(), two[1].values())
 
 
 def test_two_replicas_equal_one_device_with_l2():
@@ -535,10 +570,6 @@ def step_of(weighting, losses=LOSSES, gradients=GRADIENTS, present=EVERYONE) -> 
 
 def weighed(weighting, losses=LOSSES, gradients=GRADIENTS, present=EVERYONE) -> np.ndarray:
     return np.asarray(weighting.weigh(step_of(weighting, losses, gradients, present)))
-
-
-def found_of(weighting, names=NAMES):
-    return weightings.find(weighting, names, lambda: GRADIENTS.shape[1])
 
 
 @every_weighting
