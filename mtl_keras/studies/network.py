@@ -106,7 +106,14 @@ def train_network(
 def compile_with(model: Trainer, experiment: Experiment, optimizer: keras.optimizers.Optimizer) -> None:
     """Compile a model with the experiment's weighting of its losses."""
     weighting = experiment.chosen_weighting(experiment.tasks)
-    model.compile(optimizer, weighting=weighting, loss_mean=experiment.loss_mean, l2=experiment.l2)
+    model.compile(
+        optimizer,
+        weighting=weighting,
+        loss_mean=experiment.loss_mean,
+        l2=experiment.l2,
+        gradients_at=experiment.gradients_at,
+        accumulate=experiment.accumulate,
+    )
 
 
 def batches_of(experiment: Experiment, train: pd.DataFrame) -> tuple[int | dict[str, int], int]:

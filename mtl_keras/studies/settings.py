@@ -30,7 +30,7 @@ class Network:
     age_error_weight: float = 0.2
     # The trunk, of `mtl-keras list backbones`, such as keras_applications/EfficientNetB0; in Python also a Keras model.
     backbone: str = "facenet"
-    # What the tasks share behind the trunk, of `mtl-keras list sharing`.
+    # What the tasks share, of `mtl-keras list sharing`, with settings of its own behind a colon: mmoe:experts=4.
     sharing: str = "hard"
     # File of the trunk's pretrained weights, or the name of published ones: imagenet for networks of
     # keras.applications, 20180402-114759 or 20180408-102900 for FaceNet.
@@ -69,8 +69,11 @@ class Network:
 class Weighting:
     """How the losses of the tasks become one."""
 
-    # How the losses are weighed, of `mtl-keras list weightings`.
+    # How the tasks are weighed, of `mtl-keras list weightings`, with settings of its own behind a colon: cagrad:c=0.4.
     weighting: str = "equal"
+    # Where a weighting of gradients sees them: at all parameters that tasks share, or, which takes one pass through the
+    # trunk in place of one a task, at the features that all tasks read.
+    gradients_at: Literal["parameters", "features"] = "parameters"
     # A fixed weight for each task, in their order, in place of a weighting.
     loss_weights: tuple[float, ...] = ()
     # What a task's loss is divided by: the number of its labelled examples, or, as in some articles, the whole batch.
@@ -95,6 +98,8 @@ class Training:
     epochs: int = 7
     # Images a step of the fine-tuning, over all devices.
     batch_size: int = 64
+    # Parts of a batch that are taken one after the other, for a batch that would not fit into memory.
+    accumulate: int = 1
     # Highest learning rate of the fine-tuning.
     learning_rate: float = 3e-4
     # How it goes on: it warms up, then falls to 0 as a cosine; stays as it is; or is divided by the epoch's number.
@@ -174,7 +179,7 @@ def _entered(model: object) -> str:
 # Names of tasks longer than this together do not go into the name of a folder, which systems limit to 255 letters.
 LONGEST = 120
 LEAST = dict.fromkeys(("epochs", "frozen_epochs", "trunk_rate", "ema", "dropout", "l2", "border", "weight_decay"), 0)
-LEAST |= {"seed": 0, "age_label_std": 0, "age_error_weight": 0, "batch_size": 1, "patience": 1}
+LEAST |= {"seed": 0, "age_label_std": 0, "age_error_weight": 0, "batch_size": 1, "patience": 1, "accumulate": 1}
 
 
 def check(experiment: Experiment) -> None:
@@ -184,7 +189,7 @@ def check(experiment: Experiment) -> None:
     from mtl_keras.models.sharing import SHARING
     from mtl_keras.training import weightings
 
-    weightings.find(experiment.chosen_weighting(experiment.tasks), list(experiment.tasks))
+    found = weightings.find(experiment.chosen_weighting(experiment.tasks), list(experiment.tasks))
     parse_balance(experiment.balance)
     parse_composition(experiment.composition)
     BACKBONES.check(experiment.backbone)
@@ -201,6 +206,10 @@ def check(experiment: Experiment) -> None:
     experiment.chosen_tasks()
     if not experiment.epochs and not experiment.frozen_epochs:
         raise UserError("epochs and frozen_epochs are both 0, so there is nothing to train; raise one of them")
+    if experiment.gradients_at == "features" and found.needs == "losses":
+        raise UserError(f"gradients_at 'features': weighting {experiment.weighting!r} needs no gradients; leave it")
+    if experiment.gradients_at == "features" and experiment.accumulate > 1:
+        raise UserError("gradients_at 'features' takes batches whole: set accumulate to 1, or it to 'parameters'")
     if experiment.ema >= 1 or experiment.dropout >= 1 or not 0 < experiment.learning_rate < math.inf:
         raise UserError("expected ema and dropout below 1 and a learning_rate above 0")
     # One task shows whether the network can be built, as three trunks of FaceNet's size would.

@@ -39,7 +39,7 @@ from mtl_keras.training.resume import epochs_done, seconds_before
 # What of the settings only the other stage uses: changing it must not make the frozen one start anew.
 UNUSED_BY_FROZEN = {
     "epochs": 0, "refit": False, "trunk_rate": 0.0, "freeze_stem": True, "augment": False, "ema": 0.0,
-    "batch_size": FROZEN_BATCH, "composition": "", "learning_rate": 3e-4, "schedule": "cosine",
+    "batch_size": FROZEN_BATCH, "accumulate": 1, "composition": "", "learning_rate": 3e-4, "schedule": "cosine",
 }  # fmt: skip
 
 # Raised when the same settings train or choose something else than before: earlier runs are other ones then.

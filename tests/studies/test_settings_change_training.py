@@ -224,7 +224,18 @@ def loss_mean(base, fitted, parts):
         assert logged["loss"] == pytest.approx(logged["age_loss"] + share * logged["gender_loss"], rel=1e-5)
 
 
+def gradients_at(base, fitted):
+    for place in ("parameters", "features"):
+        (found,) = fitted(replace(base, weighting="mgda", gradients_at=place))
+        assert found.model.get_compile_config()["loss"]["config"]["gradients_at"] == place
+
+
 # === Training ===
+
+
+def accumulate(base, fitted):
+    (found,) = fitted(replace(base, accumulate=3))
+    assert found.model.get_compile_config()["loss"]["config"]["accumulate"] == 3
 
 
 def frozen_epochs(base, fitted, parts, tmp_path):
