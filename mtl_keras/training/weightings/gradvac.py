@@ -44,7 +44,7 @@ def gradvac(tasks: list[str], *, beta: float = 0.01) -> Weighting:
 
 
 def _alike(gramian, usual, ranks, columns) -> tuple[np.ndarray, np.ndarray]:
-    """Return what each task's gradient is made of (N, N), and the cosines (N, N) with each other when that was looked at.
+    """Return what each task's gradient is made of (N, N), and the cosine with each other when it was looked at (N, N).
 
     A cosine with itself, or with a gradient of 0, is as it is usually.
     """

@@ -1,11 +1,22 @@
 """Weights of gradients that NumPy and its solvers compute, in the middle of a compiled training step."""
 
+import threading
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import tensorflow as tf
+from threadpoolctl import ThreadpoolController
 
 from mtl_keras.training.weightings.weighting import Step
+
+# Replicas compute the same at once, and what one sets here another would take for what was set before.
+LOCK = threading.Lock()
+
+
+@cache
+def _threads() -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 def in_numpy(function: Callable, step: Step, *others, columns: int | None = None):
@@ -27,7 +38,9 @@ def in_numpy(function: Callable, step: Step, *others, columns: int | None = None
         if not all(np.isfinite(array).all() for array in (gramian, *arrays)):
             found[chosen] = np.nan
         elif len(chosen):
-            found[chosen] = function(gramian, *arrays)
+            # In two threads, matrices as small as these wait a hundred times as long for a core as they compute.
+            with LOCK, _threads().limit(limits=1, user_api="blas"):
+                found[chosen] = function(gramian, *arrays)
         return found
 
     inputs = [step.gramian, step.present, *others]
