@@ -16,6 +16,17 @@ WEIGHTINGS = Table(
         "geometric_mean": "mtl_keras.training.weightings.geometric_mean:geometric_mean",
         "mgda": "mtl_keras.training.weightings.mgda:mgda",
         "pcgrad": "mtl_keras.training.weightings.pcgrad:pcgrad",
+        "gradvac": "mtl_keras.training.weightings.gradvac:gradvac",
+        "cagrad": "mtl_keras.training.weightings.cagrad:cagrad",
+        "imtl_g": "mtl_keras.training.weightings.imtl_g:imtl_g",
+        "nash_mtl": "mtl_keras.training.weightings.nash_mtl:nash_mtl",
+        "aligned_mtl": "mtl_keras.training.weightings.aligned_mtl:aligned_mtl",
+        "fairgrad": "mtl_keras.training.weightings.fairgrad:fairgrad",
+        "config": "mtl_keras.training.weightings.config:config",
+        "dual_proj": "mtl_keras.training.weightings.dual_proj:dual_proj",
+        "upgrad": "mtl_keras.training.weightings.upgrad:upgrad",
+        "sdmgrad": "mtl_keras.training.weightings.sdmgrad:sdmgrad",
+        "cr_mogm": "mtl_keras.training.weightings.cr_mogm:cr_mogm",
     },
 )
 
