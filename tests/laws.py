@@ -598,6 +598,14 @@ def test_a_task_without_a_label_in_a_step_keeps_its_head_and_its_state(weighting
         assert (old != new).tolist() == [True, False, True]
 
 
+@every_weighting
+def test_it_is_told_whether_weights_of_losses_depend_on_these_losses(weighting):
+    found = found_of(weighting)
+    if found.needs == "losses":
+        same = np.array_equal(weighed(found), weighed(found, LOSSES[::-1].copy()))
+        assert same != found.reads_losses
+
+
 def test_every_weighting_has_a_pinned_value():
     assert set(PINNED) == set(WEIGHTINGS)
 

@@ -15,7 +15,7 @@ def equal(tasks: list[str]) -> Weighting:
     def weigh(step):  # -> (T,)
         return ops.ones_like(step.losses)
 
-    return Weighting("losses", weigh)
+    return Weighting("losses", weigh, reads_losses=False)
 
 
 def _is_weight(value) -> bool:
@@ -33,4 +33,4 @@ def fixed(tasks: list[str], by_task: dict[str, float]) -> Weighting:
     def weigh(step):  # -> (T,)
         return ops.convert_to_tensor(constant, step.losses.dtype)
 
-    return Weighting("losses", weigh)
+    return Weighting("losses", weigh, reads_losses=False)

@@ -23,4 +23,4 @@ def uncertainty(tasks: list[str]) -> Weighting:
     def penalty(present):
         return ops.sum(ops.where(present, log_variances, 0.0)) / 2
 
-    return Weighting("losses", weigh, State([log_variances]), penalty)
+    return Weighting("losses", weigh, State([log_variances]), penalty, reads_losses=False)
