@@ -9,6 +9,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
+import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
@@ -23,6 +24,7 @@ from mtl_keras.portraits.writer import UTKFACE, write_faces
 from mtl_keras.tasks import AGE, ETHNICITY, GENDER, HEAD_POSE, TASKS
 from mtl_keras.training import model_folder
 from mtl_keras.training.model import MultiTaskModel
+from mtl_keras.training.weightings.weighting import Step
 
 # Only possible before TensorFlow's first operation, and an import makes none. GPUs are hidden, since they round too
 # coarsely for what is compared here.
@@ -131,3 +133,54 @@ def no_new_tasks():
     yield
     TASKS.clear()
     TASKS.update(before)
+
+
+@pytest.fixture(scope="session")
+def five_steps():
+    """Give a function that returns five steps of three tasks, with `rows` gradients of four numbers.
+
+    In the third step the second task has no label, and what is said of it means nothing.
+    """
+
+    def steps(rows: int = 3) -> list[Step]:
+        random = np.random.default_rng(0)
+        found = []
+        for number in range(5):
+            losses = random.uniform(0.2, 3, 3).astype("float32")
+            gradients = random.normal(size=(rows, 4)).astype("float32")
+            after = (losses * random.uniform(0.7, 1.1, 3)).astype("float32")
+            present = np.array([True, number != 2, True])
+            found.append(Step(losses, present, gradients @ gradients.T, gradients, after=after))
+        return found
+
+    return steps
+
+
+@pytest.fixture(scope="session")
+def answers():
+    """Give a function that lets a weighting follow steps as in training, and returns what it answers in each."""
+
+    def follow(weighting, steps: list[Step]) -> list[np.ndarray]:
+        found = []
+        for step in map(lambda step: step._replace(answer=weighting.weigh(step)), steps):
+            before = [row.numpy() for row in weighting.state.rows]
+            weighting.update(step)
+            for row, old in zip(weighting.state.rows, before, strict=True):
+                row.assign(np.where(step.present.reshape(-1, *[1] * (old.ndim - 1)), row.numpy(), old))
+            found.append(np.asarray(step.answer))
+        return found
+
+    return follow
+
+
+@pytest.fixture(scope="session")
+def adam_by_hand():
+    """Give a function that returns what Adam adds to a value, given all its gradients so far."""
+
+    def change(gradients: list[float], rate: float) -> float:
+        ages = np.arange(len(gradients))[::-1]
+        mean = np.sum(0.1 * 0.9**ages * gradients) / (1 - 0.9 ** len(gradients))
+        square = np.sum(0.001 * 0.999**ages * np.square(gradients)) / (1 - 0.999 ** len(gradients))
+        return -rate * mean / (np.sqrt(square) + 1e-8)
+
+    return change

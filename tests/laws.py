@@ -47,8 +47,21 @@ LOSSES = np.array([0.5, 2.0, 4.0], "float32")
 GRADIENTS = np.array([[1.0, 2.0, 0.0, 1.0], [-2.0, 0.5, 1.0, 0.0], [0.5, -1.0, 3.0, 1.0]], "float32")
 PINNED = {
     "equal": [1.0, 1.0, 1.0],
-    "uncertainty": [1.0, 1.0, 1.0],  # at the start of training
+    "uncertainty": [1.0, 1.0, 1.0],  # at the start of training, as all that have a state
+    "dwa": [1.0, 1.0, 1.0],
+    "random": [0.1754057, 1.0612561, 1.7633382],
     "geometric_mean": [1.0582673, 0.2645668, 0.1322834],
+    "imtl_l": [1.0, 1.0, 1.0],
+    "stch": [2.0, 0.5, 0.25],
+    "famo": [0.7272727, 0.1818182, 0.0909091],
+    "gradnorm": [1.0, 1.0, 1.0],
+    "excess_mtl": [-0.5, 1.5, 4.0, 2.0],
+    "db_mtl": [-0.1545883, 0.3608452, 0.6519870, 0.3460594],
+    "auto_lambda": [0.1, 0.1, 0.1, 0.1, 0.1, 0.1],
+    "forum": [0.0, 0.0, 0.0, 0.2669090, 0.2418240, 0.1367839],
+    "moml": [1 / 3, 1 / 3, 1 / 3, 1 / 3, 1 / 3, 1 / 3],
+    "pbi": [-2.7784300, 0.2417722, 4.2687086],
+    "cosmos": [0.1179159, 0.2414642, 0.4061951],
     "mgda": [0.4255733, 0.4306257, 0.1438010],
     "pcgrad": [1.25, 1.1904762, 1.0190476],
     "gradvac": [1.25, 1.1904762, 1.0190476],  # at the start of training
@@ -64,7 +77,7 @@ PINNED = {
     "cr_mogm": [0.4255733, 0.4306257, 0.1438010],  # at the start of training
 }
 # Those whose weights may be negative, by their definition.
-SIGNED = {"imtl_g", "aligned_mtl", "config"}
+SIGNED = {"pbi", "cosmos", "imtl_g", "aligned_mtl", "config"}
 # The smallest sides that the trunks can take; a trunk that is not here is built at its usual one.
 SMALLEST = {"mobilenet_v3_small": 32, "facenet": 75, "facenet_small": 75, "features": WIDTH}
 # Ways of sharing that need a trunk with stages.
@@ -344,8 +357,8 @@ def test_the_epochs_loss_is_that_of_all_its_examples_at_once(weighting, loss_mea
     model = network(THREE)
     # Nothing is learned at rate 0: training then logs what validation does.
     model.compile(keras.optimizers.SGD(0.0), weighting=weighting, loss_mean=loss_mean)
-    for state in model.weighting_state.weights if model.weighting_state else ():
-        state.assign(np.broadcast_to(np.reshape([0.7, -0.4, 5.0], (3, *[1] * (len(state.shape) - 1))), state.shape))
+    for state in model.weighting_state.trainable_weights if model.weighting_state else ():
+        state.assign([0.7, -0.4, 5.0])
     expected = model.evaluate(dataset_of(data, ROWS), verbose=0, return_dict=True)
     shuffled = dataset_of(take(data, np.random.default_rng(1).permutation(ROWS)), 4)
     assert model.evaluate(shuffled, verbose=0, return_dict=True) == pytest.approx(expected, rel=1e-5)
@@ -630,14 +643,27 @@ def test_a_task_without_a_label_in_a_step_keeps_its_head_and_its_state(weighting
     model.train_function = None
     features, labels, masks = take(data, slice(0, BATCH))
     before = {layer.name: layer.get_weights() for layer in model.layers}
-    state = states(model)
+    state, found = model.weighting_state, found_of(weighting)
+    rows = [row.numpy() for row in state.rows] if state else []
     model.train_on_batch(features, labels, {**masks, "gender": np.zeros(BATCH, "float32")})
     for layer in model.layers:
         for old, new in zip(before[layer.name], layer.get_weights(), strict=True):
             assert np.isfinite(new).all()
             assert np.array_equal(old, new) == layer.name.startswith("gender_")
-    for old, new in zip(state, states(model), strict=True):
-        assert (old != new).reshape(3, -1).any(1).tolist() == [True, False, True]
+    moved = [
+        (old != new).reshape(3, -1).any(1).tolist() for old, new in zip(rows, state.rows if state else (), strict=True)
+    ]
+    assert not any(row[1] for row in moved)
+    follows = found.update or found.variables(trained=True)
+    assert [True, False, True] in moved or not (rows and follows)
+
+
+@every_weighting
+def test_it_is_told_whether_weights_of_losses_depend_on_these_losses(weighting):
+    found = found_of(weighting)
+    if found.needs == "losses":
+        same = np.array_equal(weighed(found), weighed(found, LOSSES[::-1].copy()))
+        assert same != found.reads_losses
 
 
 def test_every_weighting_has_a_pinned_value():

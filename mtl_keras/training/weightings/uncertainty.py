@@ -4,21 +4,31 @@ Source: Kendall, Gal and Cipolla, Multi-task learning using uncertainty to weigh
 semantics, 2018, https://arxiv.org/abs/1705.07115.
 """
 
+from typing import Literal
+
 from keras import ops
 
 from mtl_keras.training.weightings.weighting import State, Weighting, variable
 
 
-def uncertainty(tasks: list[str]) -> Weighting:
-    """Weigh a loss by exp(-s), and add s / 2, s = log(variance) being learned for each task.
+def uncertainty(
+    tasks: list[str],
+    numbers: tuple[str, ...] = (),
+    *,
+    form: Literal["kind", "classification", "regression"] = "kind",
+) -> Weighting:
+    """Weigh a loss by exp(-s), or by exp(-s) / 2 if it is one of regression, and add s / 2.
 
-    That is the paper's form for classification, taken for every task. Its form for regression, exp(-s) / 2, has its
-    lowest point where s is smaller by log(2), with the same weight there, 1 / (2 loss). Losses of 0.5 start there.
+    s = log(variance) is learned for each task, by the model's optimizer, from 0 on. These are the paper's forms for
+    classification and for regression; by `form` "kind" tasks of `numbers` have the latter, and all others the former.
+    Where s is best, the weight is 1 / (2 loss) in both.
     """
     log_variances = variable([0.0] * len(tasks), "log_variances", trained=True)
+    of_numbers = {"kind": numbers, "classification": (), "regression": tasks}[form]
+    factors = [0.5 if task in of_numbers else 1.0 for task in tasks]
 
     def weigh(step):  # -> (T,)
-        return ops.exp(-log_variances)
+        return ops.convert_to_tensor(factors, "float32") * ops.exp(-log_variances)
 
     def penalty(present):
         return ops.sum(ops.where(present, log_variances, 0.0)) / 2

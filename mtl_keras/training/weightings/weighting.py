@@ -70,6 +70,9 @@ class Weighting:
     `objective(losses, present)` is the scalar by which epochs are compared, in training and validation; without it
     that is the weighted sum of the losses and the penalty where weights are of losses, else their plain sum. A
     weighting whose weights change for another reason than what the model learns should give `total`.
+
+    `reads_losses` is False where `weigh` does not look at this step's losses: the parts of an accumulated batch then
+    take one backward pass each, not one a task.
     """
 
     needs: Literal["losses", "gramian", "gradients"]

@@ -6,7 +6,9 @@ import pytest
 import tensorflow as tf
 
 from mtl_keras.tasks import AGE, GENDER
+from mtl_keras.training import weightings
 from mtl_keras.training.model import MultiTaskModel
+from mtl_keras.training.weightings.weighting import Step
 
 FEATURES = np.random.default_rng(0).normal(size=(6, 4)).astype("float32")
 LABELS = {"age": np.array([3, 40, 50, 2, 70, 9], "float32"), "gender": np.array([0, 1, 1, 0, 1, 0], "int32")}
@@ -16,7 +18,7 @@ MASKS = {"age": np.array([1, 1, 0, 1, 0, 0], "float32"), "gender": np.array([0, 
 def network(rate: float = 0.1) -> MultiTaskModel:
     keras.utils.set_random_seed(0)
     model = MultiTaskModel([AGE, GENDER], "features", image_size=4, shared_units=(5,), head_units=(), dropout=0.0)
-    model.compile(keras.optimizers.SGD(rate), weighting="uncertainty")
+    model.compile(keras.optimizers.SGD(rate), weighting="uncertainty:form=classification")
     return model
 
 
@@ -52,7 +54,7 @@ def test_a_step_follows_the_gradient_of_the_papers_loss_in_everything_that_is_tr
 
 def test_a_task_without_a_label_is_no_part_of_the_loss_and_momentum_does_not_move_its_state():
     model = network()
-    model.compile(keras.optimizers.Adam(0.1), weighting="uncertainty")
+    model.compile(keras.optimizers.Adam(0.1), weighting="uncertainty:form=classification")
     model.train_on_batch(FEATURES, LABELS, MASKS)
     before = model.weighting_state.weights[0].numpy()
     logs = model.train_on_batch(FEATURES, LABELS, MASKS | {"age": np.zeros(6, "float32")}, return_dict=True)
@@ -66,7 +68,7 @@ def test_at_the_end_a_loss_weighs_one_half_whatever_its_size():
     model = network(rate=0.5)
     for layer in model.layers:
         layer.trainable = False
-    model.compile(keras.optimizers.SGD(0.5), weighting="uncertainty")
+    model.compile(keras.optimizers.SGD(0.5), weighting="uncertainty:form=classification")
     assert len(model.trainable_variables) == 1
     for _ in range(100):
         model.train_on_batch(FEATURES, LABELS, MASKS)
@@ -80,3 +82,28 @@ def test_the_state_is_of_training_and_no_part_of_the_network():
     assert model.count_params() == plain.count_params() and len(model.get_weights()) == len(plain.get_weights())
     model.compile("sgd", weighting="equal")
     assert model.weighting_state is None and len(model.trainable_variables) == len(plain.trainable_variables)
+
+
+@pytest.mark.parametrize(
+    ("form", "halved"), [("kind", [1, 0, 1]), ("classification", [0, 0, 0]), ("regression", [1, 1, 1])]
+)
+def test_five_steps_of_the_papers_loss_by_hand_one_without_a_task(form, halved):
+    names = ["age", "gender", "head_pose"]
+    weighting = weightings.find(f"uncertainty:form={form}", names, numbers=("head_pose", "age"))
+    (log_variances,) = weighting.variables(trained=True)
+    deviations = np.ones(3)  # the paper's sigma
+    for number in range(5):
+        present = np.array([True, number != 2, True])
+        losses = np.float32([0.5, 2.0, 4.0]) * present + number * present
+        factors = 1 / (1 + np.array(halved))
+        with tf.GradientTape() as tape:
+            weights = weighting.weigh(Step(losses, present))
+            loss = tf.reduce_sum(weights * losses) + weighting.regularizer(present)
+        # L / (2 sigma^2) + log(sigma) for numbers, L / sigma^2 + log(sigma) for classes.
+        np.testing.assert_allclose(weights, factors / deviations**2, rtol=1e-5)
+        expected = np.sum(present * (factors * losses / deviations**2 + np.log(deviations)))
+        np.testing.assert_allclose(loss, expected, rtol=1e-5)
+        log_variances.assign(log_variances.value - 0.1 * tape.gradient(loss, [log_variances.value])[0])
+        # s = log(sigma^2): ds = 2 dsigma / sigma.
+        slopes = present * (1 / 2 - factors * losses / deviations**2)
+        deviations = np.exp((np.log(deviations**2) - 0.1 * slopes) / 2)
