@@ -16,6 +16,10 @@ WEIGHTINGS = Table(
         "geometric_mean": "mtl_keras.training.weightings.geometric_mean:geometric_mean",
         "mgda": "mtl_keras.training.weightings.mgda:mgda",
         "pcgrad": "mtl_keras.training.weightings.pcgrad:pcgrad",
+        "graddrop": "mtl_keras.training.weightings.graddrop:graddrop",
+        "moco": "mtl_keras.training.weightings.moco:moco",
+        "modo": "mtl_keras.training.weightings.modo:modo",
+        "pcd": "mtl_keras.training.weightings.pcd:pcd",
     },
 )
 
