@@ -22,8 +22,8 @@ def moco(
 ) -> Weighting:
     """Follow each task's gradient g by y (P,), and weigh the y by w, which moves towards their shortest combination.
 
-    In a task's step k its y becomes y - b (y - g), and then w becomes the point of the simplex that is nearest to
-    w - c (Y Y^T + rho I) w, where Y (T, P) holds the y, b is beta / k^sigma and c is gamma / k^sigma. The step is Y^T w.
+    In step k of a task its y becomes y - b (y - g), and then w becomes the point of the simplex that is nearest to
+    w - c (Y Y^T + rho I) w, where Y (T, P) holds the y, b = beta / k^sigma and c = gamma / k^sigma. The step is Y^T w.
     y starts at 0 and w at 1 / T. The settings are those of LibMTL, which scales the gradients by their losses as well;
     as in the paper that is not done here. The state has as many values as T times the shared parameters.
     """

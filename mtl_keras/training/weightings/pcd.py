@@ -52,7 +52,7 @@ def pcd(tasks: list[str], *, primary: str = "", tau: float = 0.02, beta: float =
 def _nearest(gramian: np.ndarray, squares: np.ndarray, leads: np.ndarray, tau: float) -> np.ndarray:
     """Return the weights (N,) of the direction, of a Gramian (N, N); the task with the largest of `leads` is primary.
 
-    The shift x = d - g1 is the shortest with gj x >= tau gj gj - gj g1. With E of these gj over these bounds, and u >= 0
+    The shift x = d - g1 is the shortest with gj x >= tau gj gj - gj g1. With these gj over these bounds as E, and u >= 0
     that makes E u nearest to (0, ..., 0, 1), it is the sum of the uj gj over what is left of that 1 (Lawson and Hanson,
     Solving least squares problems, chapter 23, https://doi.org/10.1137/1.9781611971217).
     """
