@@ -30,6 +30,7 @@ WEIGHTINGS = Table(
         "mgda": "mtl_keras.training.weightings.mgda:mgda",
         "pcgrad": "mtl_keras.training.weightings.pcgrad:pcgrad",
         "gradvac": "mtl_keras.training.weightings.gradvac:gradvac",
+        "graddrop": "mtl_keras.training.weightings.graddrop:graddrop",
         "cagrad": "mtl_keras.training.weightings.cagrad:cagrad",
         "imtl_g": "mtl_keras.training.weightings.imtl_g:imtl_g",
         "nash_mtl": "mtl_keras.training.weightings.nash_mtl:nash_mtl",
@@ -39,7 +40,10 @@ WEIGHTINGS = Table(
         "dual_proj": "mtl_keras.training.weightings.dual_proj:dual_proj",
         "upgrad": "mtl_keras.training.weightings.upgrad:upgrad",
         "sdmgrad": "mtl_keras.training.weightings.sdmgrad:sdmgrad",
+        "moco": "mtl_keras.training.weightings.moco:moco",
+        "modo": "mtl_keras.training.weightings.modo:modo",
         "cr_mogm": "mtl_keras.training.weightings.cr_mogm:cr_mogm",
+        "pcd": "mtl_keras.training.weightings.pcd:pcd",
     },
 )
 
