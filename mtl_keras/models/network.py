@@ -1,5 +1,6 @@
 """A network as its parts make it: image, trunks, what the tasks share, and a head a task."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -30,7 +31,8 @@ class Network:
     """The symbolic tensors and trunks of a built network: `inputs` to {task name: answers (B, K)}.
 
     `normalized` (B, S, S, channels) is what the trunks see, `common` the features that every task reads, or None
-    where there are none such. `stem` and `maps` are names of the trunks' layers, or "".
+    where there are none such. `stem` and `maps` are names of the trunks' layers, or "". `report` is that of the way of
+    sharing.
     """
 
     inputs: keras.KerasTensor
@@ -40,6 +42,7 @@ class Network:
     trunks: list[keras.Model]
     stem: str
     maps: str
+    report: Callable[[], str]
 
     def layers(self, own: list[keras.layers.Layer]) -> dict[str, keras.layers.Layer]:
         """Return all layers of a model by name: its `own`, then those within its trunks.
@@ -80,7 +83,7 @@ def build_network(tasks: list[Task], backbone: Backbone, sharing: str, sizes: Si
         for task in tasks
     }
     stem = next(iter(backbone.cuts(shared.trunks[0])), "")
-    return Network(inputs, normalized, common, outputs, shared.trunks, stem, backbone.maps)
+    return Network(inputs, normalized, common, outputs, shared.trunks, stem, backbone.maps, shared.report)
 
 
 def _preprocessed(backbone: Backbone, size: int, border: int):
