@@ -395,7 +395,7 @@ def test_two_replicas_equal_one_device_in_every_way_of_sharing(sharing, staged_b
         with distribute.strategy(name).scope():
             keras.utils.set_random_seed(0)
             model = MultiTaskModel(THREE, staged_backbone, sharing, 8, 0, (5,), (4,), 0.0)
-            model.compile(keras.optimizers.SGD(0.1))
+            model.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
         history = model.fit(dataset_of((images, labels, masks), 4), epochs=2, verbose=0).history
         results.append((model.get_weights(), history))
     assert_same(results[0][0], results[1][0])

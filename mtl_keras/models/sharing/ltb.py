@@ -52,7 +52,16 @@ class Branching(keras.layers.Layer):
         """Return the parent that each child chooses, counted from 0."""
         return np.argmax(ops.convert_to_numpy(self.scores), axis=-1).tolist()
 
-    # === Config ===
+    # === Saving ===
+    def save_own_variables(self, store):
+        super().save_own_variables(store)
+        # Keras leaves it out, and training that goes on would draw again what it drew at the start.
+        store["seed"] = ops.convert_to_numpy(self.seed_generator.state)
+
+    def load_own_variables(self, store):
+        super().load_own_variables({name: store[name] for name in store.keys() if name != "seed"})
+        self.seed_generator.state.assign(store["seed"])
+
     def get_config(self):
         settings = {"children": self.children, "temperature": self.temperature}
         return {**super().get_config(), **settings, "lowest_temperature": self.lowest_temperature}
