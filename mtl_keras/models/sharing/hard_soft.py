@@ -9,8 +9,8 @@ from typing import Literal
 import keras
 
 from mtl_keras.errors import UserError
-from mtl_keras.models.sharing.sharing import Settings, Shared, Trunk, cut, dense_layers, in_turn
-from mtl_keras.models.sharing.soft import pull
+from mtl_keras.models.sharing.sharing import Settings, Shared, Trunk, cut, in_turn
+from mtl_keras.models.sharing.soft import pulled_together
 
 
 def hard_soft(
@@ -35,14 +35,10 @@ def hard_soft(
             f"shared_stages {shared_stages}: expected 1 to {len(stages)}, the stages of {networks[0].name!r}; to share "
             "none take the way of sharing 'soft'"
         )
-    later = [cut(n, stages, task)[shared_stages:] for n, task in zip(networks, tasks, strict=True)]
+    later = {task: cut(n, stages, task)[shared_stages:] for n, task in zip(networks, tasks, strict=True)}
 
     def by_task(image) -> dict:
-        image = in_turn(common, image)
-        layers = [[*parts, *dense_layers(settings, f"{task}_soft")] for parts, task in zip(later, tasks, strict=True)]
-        features = {task: in_turn(own, image) for task, own in zip(tasks, layers, strict=True)}
-        pull(layers, norm, strength)
-        return features
+        return pulled_together(later, in_turn(common, image), settings, norm, strength)
 
     shared = {layer.name: layer for part in common for layer in part.layers}
     return Shared([networks[0], *(_joined(network, shared) for network in networks[1:])], by_task)

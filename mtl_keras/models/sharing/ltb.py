@@ -15,7 +15,7 @@ from mtl_keras.models.sharing.sharing import Settings, Shared, Trunk, cut
 
 @keras.saving.register_keras_serializable("mtl_keras")
 class Branching(keras.layers.Layer):
-    """Gives each of several `children` the features of one of P parents, P tensors of one shape, which it learns to choose.
+    """Gives each of several `children` the features of one of P parents, P tensors of one shape: it learns of which.
 
     In training child c gets the sum over all parents p of softmax((scores[c] + noise[c]) / T)[p] times the features of
     p, with noise of the standard Gumbel distribution, drawn anew in each step. The temperature T is `temperature` over
@@ -59,8 +59,9 @@ class Branching(keras.layers.Layer):
         store["seed"] = ops.convert_to_numpy(self.seed_generator.state)
 
     def load_own_variables(self, store):
-        super().load_own_variables({name: store[name] for name in store.keys() if name != "seed"})
-        self.seed_generator.state.assign(store["seed"])
+        store = {name: store[name] for name in store.keys()}  # noqa: SIM118 (no mapping, if it is a file)
+        self.seed_generator.state.assign(store.pop("seed"))
+        super().load_own_variables(store)
 
     def get_config(self):
         settings = {"children": self.children, "temperature": self.temperature}
@@ -76,7 +77,7 @@ def ltb(
     temperature: float = 10.0,
     lowest_temperature: float = 0.1,
 ) -> Shared:
-    """Build several copies of the trunk, of whose stages each chooses a copy of the stage before it, and so do the tasks.
+    """Build copies of the trunk, each of whose stages chooses a copy of the stage before it, as tasks do of the last.
 
     There are as many `copies` as tasks unless given. The choices are learned with the rest, as `Branching` says; the
     report tells the tree. In the paper the tree is then trained anew from the start, which is left to the user here.
@@ -84,8 +85,8 @@ def ltb(
     count = len(tasks) if copies is None else copies
     if count < 1 or not 0 < lowest_temperature <= temperature < math.inf:
         raise UserError(
-            f"ltb: copies {count}, temperature {temperature}, lowest_temperature {lowest_temperature}: expected at least "
-            "1 copy, and a lowest temperature above 0 and at most the temperature"
+            f"ltb: copies {count}, temperature {temperature}, lowest_temperature {lowest_temperature}: expected at "
+            "least 1 copy, and a lowest temperature above 0 and at most the temperature"
         )
     networks = [trunk.build() for _ in range(count)]
     stages = trunk.backbone.cuts(networks[0])
@@ -109,7 +110,7 @@ def ltb(
 
 
 def tree(parents: list[list[int]], tasks: list[str]) -> list[dict[int, list[str]]]:
-    """Return for each stage, from the first, the copies that are in use, each with the tasks whose way leads through it.
+    """Return for each stage, from the first, the copies that are used, each with the tasks whose way leads through it.
 
     `parents` are the choices between each stage and the next, and last those of the tasks, copies counted from 0.
     """

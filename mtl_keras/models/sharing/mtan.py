@@ -31,12 +31,13 @@ def mtan(trunk: Trunk, tasks: list[str], settings: Settings, *, reduction: int =
         features, attended = image, {}
         for number, part in enumerate(parts[: len(stages)], 1):
             features = part(features)
-            seen = dict.fromkeys(tasks, features)
+            seen = dict.fromkeys(tasks, [features])
             if attended:
                 earlier = _all_at_once(_transition(attended[tasks[0]], features, number), attended)
-                seen = {task: layers.Concatenate(name=f"{task}_seen_{number}")([features, earlier[task]]) for task in tasks}
+                seen = {task: [features, earlier[task]] for task in tasks}
             for task in tasks:
-                mask = in_turn(_mask(features.shape[-1], reduction, f"{task}_mask_{number}"), seen[task])
+                joined = ops.concatenate(seen[task], axis=-1)
+                mask = in_turn(_mask(features.shape[-1], reduction, f"{task}_mask_{number}"), joined)
                 attended[task] = layers.Multiply(name=f"{task}_attended_{number}")([mask, features])
         return _all_at_once(parts[len(stages) :], attended)
 
@@ -67,10 +68,15 @@ def _transition(before, features, number: int) -> list[keras.layers.Layer]:
     if maps and len(features.shape) == 2:
         found.append(layers.GlobalMaxPooling2D(name=f"{name}_pool"))
     elif before.shape[1:-1] != features.shape[1:-1]:
-        strides = [max(1, large // small) for large, small in zip(before.shape[1:-1], features.shape[1:-1], strict=True)]
+        sides = [*zip(before.shape[1:-1], features.shape[1:-1], strict=True)]
+        if any(large < small for large, small in sides):
+            raise UserError(
+                f"mtan cannot follow maps that grow from {before.shape[1:-1]} to {features.shape[1:-1]} between two "
+                "stages: leave out the second in `Backbone(stages=...)`"
+            )
+        strides = [large // small for large, small in sides]
         # So large that exactly as many windows fit as the stage's maps have pixels.
-        sizes = zip(before.shape[1:-1], features.shape[1:-1], strides, strict=True)
-        windows = [large - (small - 1) * stride for large, small, stride in sizes]
+        windows = [large - (small - 1) * stride for (large, small), stride in zip(sides, strides, strict=True)]
         found.append(layers.MaxPooling2D(windows, strides, name=f"{name}_pool"))
     return found
 

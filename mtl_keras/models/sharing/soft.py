@@ -63,17 +63,21 @@ class Pull(keras.regularizers.Regularizer):
         return added if self.own is None else added + self.own(kernel)
 
 
-def pull(networks: list[list[keras.layers.Layer]], norm: str, strength: float) -> None:
-    """Pull the tasks' layers together: a list of layers a task, which correspond to one another.
+def pulled_together(layers: dict[str, list], image, settings: Settings, norm: str, strength: float) -> dict:
+    """Return {task: its features of the image} from {task: its layers}, which correspond, and dense layers behind them.
 
-    All kernels are pulled, and neither biases nor what batch normalization learns. One task alone is not.
+    The kernels of all these are pulled together, and neither biases nor what batch normalization learns. One task alone
+    is not pulled.
     """
     if not 0 <= strength < math.inf:
         raise UserError(f"strength {strength!r}: expected a number of at least 0")
-    of_tasks = [[v for layer in layers for v in layer.weights if v.name.endswith("kernel")] for layers in networks]
-    for first, *others in zip(*of_tasks, strict=True):
+    layers = {task: [*own, *dense_layers(settings, f"{task}_soft")] for task, own in layers.items()}
+    features = {task: in_turn(own, image) for task, own in layers.items()}
+    kernels = [[v for each in own for v in each.weights if v.name.endswith("kernel")] for own in layers.values()]
+    for first, *others in zip(*kernels, strict=True):
         if others:
             first.regularizer = Pull(others, norm, strength, first.regularizer)
+    return features
 
 
 def soft(
@@ -90,13 +94,7 @@ def soft(
     or `strength` times the trace norm of the matrix of the flattened W_t with "trace". At strength 0 the tasks are on
     their own, and the greater it is the nearer comes hard sharing. The papers choose it on validation data.
     """
-    networks = [trunk.build() for _ in tasks]
-
-    def by_task(image) -> dict:
-        named = [keras.Model(n.inputs[0], n.outputs[0], name=f"{t}_trunk") for n, t in zip(networks, tasks, strict=True)]
-        layers = [[network, *dense_layers(settings, f"{t}_soft")] for network, t in zip(named, tasks, strict=True)]
-        features = {task: in_turn(own, image) for task, own in zip(tasks, layers, strict=True)}
-        pull(layers, norm, strength)
-        return features
-
-    return Shared(networks, by_task)
+    networks = {task: trunk.build() for task in tasks}
+    # All trunks have one name, and no two layers of a network may.
+    named = {t: [keras.Model(n.inputs[0], n.outputs[0], name=f"{t}_trunk")] for t, n in networks.items()}
+    return Shared([*networks.values()], lambda image: pulled_together(named, image, settings, norm, strength))

@@ -128,5 +128,10 @@ def test_all_masks_and_the_one_trunk_learn(staged_backbone):
 def test_bad_settings_are_refused(staged_backbone):
     with pytest.raises(UserError, match="^reduction 0: expected at least 1"):
         attended(BACKBONES[staged_backbone], reduction=0)
+    inputs = keras.Input((8, 8, 3))
+    small = layers.Conv2D(3, 3, name="first")(inputs)
+    grown = keras.Model(inputs, layers.UpSampling2D(2, name="second")(small), name="grown")
+    with pytest.raises(UserError, match=r"maps that grow from \(6, 6\) to \(12, 12\)"):
+        attended(Backbone(grown, 8, 3, 0.0, 1.0, stages=("first", "second")))
     with pytest.raises(UserError, match="'features_trunk' cannot be cut into stages: .* or share hard"):
         mtan(Trunk(BACKBONES["features"], 5), TASKS, Settings((), 0.0))
