@@ -80,6 +80,22 @@ def tiny_backbone():
         yield "tiny"
 
 
+def _staged(image_size: int) -> keras.Model:
+    inputs = keras.Input((image_size, image_size, 3))
+    x = keras.layers.Conv2D(4, 3, 2, padding="same", activation="relu", name="first")(inputs)
+    x = keras.layers.Conv2D(6, 3, 2, padding="same", activation="relu", name="second")(x)
+    return keras.Model(inputs, keras.layers.Conv2D(5, 1, name="third")(x), name="staged")
+
+
+@pytest.fixture(scope="session")
+def staged_backbone():
+    """Name of a backbone with two stages and a convolution behind them, and without batch normalization."""
+    with pytest.MonkeyPatch.context() as patch:
+        parts = Backbone(_staged, image_size=8, channels=3, mean=127.5, scale=128.0, stages=("first", "second"))
+        patch.setitem(BACKBONES, "staged", parts)
+        yield "staged"
+
+
 @pytest.fixture
 def tiny_model(tiny_backbone) -> MultiTaskModel:
     """An untrained network of every kind of task; its answers differ from face to face, and are always the same."""

@@ -88,7 +88,7 @@ SIGNED = {"pbi", "cosmos", "imtl_g", "aligned_mtl", "config"}
 # The smallest sides that the trunks can take; a trunk that is not here is built at its usual one.
 SMALLEST = {"mobilenet_v3_small": 32, "facenet": 75, "facenet_small": 75, "features": WIDTH}
 # Ways of sharing that need a trunk with stages.
-CUT = {"cross_stitch"}
+CUT = {"hard_soft", "cross_stitch", "mtan", "ltb"}
 # Three trunks of many layers would be the longest tests of all; BKNet's show the same.
 NETWORKS = [(b, s) for b in BACKBONES for s in SHARING if s == "hard" or not b.startswith(("facenet", "mobilenet"))]
 
@@ -447,6 +447,25 @@ def test_what_layers_add_to_the_loss_is_minimized_once(strategy, weighting):
     for variable in model.trainable_variables:
         factor = 0.95 if variable.path == "penalized/kernel" else 1.0
         np.testing.assert_allclose(variable.numpy(), factor * before[variable.path], rtol=1e-5)
+
+
+@pytest.mark.parametrize("sharing", SHARING)
+def test_two_replicas_equal_one_device_in_every_way_of_sharing(sharing, staged_backbone):
+    random = np.random.default_rng(0)
+    # Each replica gets the same two images, as batch normalization counts on its replica alone; with other labels.
+    images = np.tile(random.integers(0, 256, (2, 8, 8, 3)), (2, 1, 1, 1)).astype("uint8")
+    _, labels, masks = rows_of(THREE, 4)
+    masks["age"][:] = [1, 0, 1, 1]
+    results = []
+    for name in ("one", "mirrored"):
+        with distribute.strategy(name).scope():
+            keras.utils.set_random_seed(0)
+            model = MultiTaskModel(THREE, staged_backbone, sharing, 8, 0, (5,), (4,), 0.0)
+            model.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
+        history = model.fit(dataset_of((images, labels, masks), 4), epochs=2, verbose=0).history
+        results.append((model.get_weights(), history))
+    assert_same(results[0][0], results[1][0])
+    assert_same(results[0][1].values(), results[1][1].values())
 
 
 def work(out: str, weighting: str) -> None:

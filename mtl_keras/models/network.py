@@ -1,5 +1,6 @@
 """A network as its parts make it: image, trunks, what the tasks share, and a head a task."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -31,7 +32,7 @@ class Network:
 
     `normalized` (B, S, S, channels) is what the trunks see, `common` what the trunk makes of it for every task, and
     `read_by_all` the last features that every task reads; None where there are none such. `stem` and `maps` are names
-    of the trunks' layers, or "".
+    of the trunks' layers, or "". `report` is that of the way of sharing.
     """
 
     inputs: keras.KerasTensor
@@ -42,6 +43,7 @@ class Network:
     trunks: list[keras.Model]
     stem: str
     maps: str
+    report: Callable[[], str]
 
     def layers(self, own: list[keras.layers.Layer]) -> dict[str, keras.layers.Layer]:
         """Return all layers of a model by name: its `own`, then those within its trunks.
@@ -84,7 +86,8 @@ def build_network(tasks: list[Task], backbone: Backbone, sharing: str, sizes: Si
         for task in tasks
     }
     stem = next(iter(backbone.cuts(shared.trunks[0])), "")
-    return Network(inputs, normalized, common, read_by_all, outputs, shared.trunks, stem, backbone.maps)
+    trunks, report = shared.trunks, shared.report
+    return Network(inputs, normalized, common, read_by_all, outputs, trunks, stem, backbone.maps, report)
 
 
 def _preprocessed(backbone: Backbone, size: int, border: int):

@@ -82,8 +82,12 @@ class MultiTaskModel(Trainer):
         return self._network.trunks
 
     def trunk_variables(self) -> list[keras.Variable]:
-        """Return the variables of all trunks that are trained."""
-        return [variable for trunk in self.trunks for variable in trunk.trainable_variables]
+        """Return the variables of all trunks that are trained, each once where trunks share some."""
+        return list({id(each): each for trunk in self.trunks for each in trunk.trainable_variables}.values())
+
+    def sharing_report(self) -> str:
+        """Return lines on what the way of sharing has learned of the tasks' relations; "" where it learns no such."""
+        return self._network.report()
 
     def freeze_stem(self) -> None:
         """Leave the trunks' first stage as it is, in training as well; a trunk without stages stays free."""

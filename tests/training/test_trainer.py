@@ -281,7 +281,7 @@ def test_an_uncompiled_network_is_saved_as_it_is(tmp_path):
     ("settings", "message"),
     [
         ({"backbone": "facenett"}, "unknown backbone 'facenett'; expected one of facenet"),
-        ({"sharing": "firm"}, "unknown way of sharing 'firm'; expected one of hard, cross_stitch"),
+        ({"sharing": "firm"}, "unknown way of sharing 'firm'; expected one of hard, soft, "),
         ({"tasks": []}, "at least one"),
         ({"tasks": [AGE, AGE_REGRESSION]}, "each only once"),
         ({"backbone": "facenet", "image_size": 60}, "60 is too small: give 75"),

@@ -7,6 +7,10 @@ SHARING = Table(
     "way of sharing",
     {
         "hard": "mtl_keras.models.sharing.hard:hard",
+        "soft": "mtl_keras.models.sharing.soft:soft",
+        "hard_soft": "mtl_keras.models.sharing.hard_soft:hard_soft",
         "cross_stitch": "mtl_keras.models.sharing.cross_stitch:cross_stitch",
+        "mtan": "mtl_keras.models.sharing.mtan:mtan",
+        "ltb": "mtl_keras.models.sharing.ltb:ltb",
     },
 )

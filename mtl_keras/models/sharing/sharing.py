@@ -1,6 +1,6 @@
 """What a way of sharing is given and what it returns, and the trunk cut at its stages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -37,15 +37,34 @@ class Shared:
     """A way of sharing over one backbone: called with the image, it gives {task name: features of that task}.
 
     `trunks` are all that were built. Where every task reads the same features, `common` gives them from the image and
-    `by_task` goes on from them; without `common` it goes on from the image.
+    `by_task` goes on from them; without `common` it goes on from the image. `report` tells in lines of text what was
+    learned of the tasks' relations, where there is something to tell.
     """
 
     trunks: list[keras.Model]
     by_task: Callable
     common: Callable | None = None
+    report: Callable[[], str] = str
 
     def __call__(self, image) -> dict:
         return self.by_task(image if self.common is None else self.common(image))
+
+
+def in_turn(layers: Iterable[Callable], features):
+    """Return what the last of the layers gives, each of them called with what the one before it gives."""
+    for layer in layers:
+        features = layer(features)
+    return features
+
+
+def dense_layers(settings: Settings, prefix: str) -> list[keras.layers.Layer]:
+    """Return dense layers with LeakyReLU and dropout of the settings' widths: (B, F) to (B, units[-1])."""
+    found = []
+    for index, width in enumerate(settings.units):
+        found.append(keras.layers.Dense(width, name=f"{prefix}_dense_{index}"))
+        found.append(keras.layers.LeakyReLU(0.1, name=f"{prefix}_leaky_relu_{index}"))
+        found.append(keras.layers.Dropout(settings.dropout, name=f"{prefix}_dropout_{index}"))
+    return found
 
 
 def cut(trunk: keras.Model, stages: tuple[str, ...], prefix: str) -> list[keras.Model]:

@@ -31,6 +31,23 @@ def test_features_are_mixed_by_the_rows_of_the_matrix():
     assert [float(mixed[0, 0, 0, 0]) for mixed in layer(features)] == [21.0, 100.0, 0.5]
 
 
+def test_each_channel_has_a_matrix_of_its_own_if_wanted():
+    layer = CrossStitch(own_part=0.8, per_channel=True)
+    features = [np.tile(np.float32(row), (2, 3, 3, 1)) for row in ([1.0, 2.0], [10.0, 20.0])]
+    layer(features)
+    np.testing.assert_allclose(layer.matrix[..., 0], [[0.8, 0.2], [0.2, 0.8]])
+    layer.matrix.assign([[[1.0, 0.0], [0.0, 1.0]], [[2.0, 0.5], [0.0, 0.0]]])
+    assert [mixed[0, 0, 0].numpy().tolist() for mixed in layer(features)] == [[1.0, 20.0], [2.0, 1.0]]
+
+
+def test_settings_reach_every_stage_and_bad_ones_are_refused():
+    model = MultiTaskModel([GENDER, SMILE], "bknet", "cross_stitch:own_part=0.6,per_channel=true", image_size=16)
+    assert [stitch.matrix.shape for stitch in stitches(model)] == [(2, 2, width) for width in (32, 64, 128, 256)]
+    assert all(np.allclose(stitch.matrix[1, 1], 0.6) for stitch in stitches(model))
+    with pytest.raises(UserError, match="own_part 1.5: expected 0 to 1"):
+        MultiTaskModel([GENDER], "bknet", "cross_stitch:own_part=1.5", image_size=16)
+
+
 def test_one_task_alone_is_not_mixed():
     np.testing.assert_array_equal(CrossStitch()([np.ones((2, 3), "float32")])[0], np.ones((2, 3)))
 
