@@ -8,5 +8,9 @@ SHARING = Table(
     {
         "hard": "mtl_keras.models.sharing.hard:hard",
         "cross_stitch": "mtl_keras.models.sharing.cross_stitch:cross_stitch",
+        "mmoe": "mtl_keras.models.sharing.mmoe:mmoe",
+        "cgc": "mtl_keras.models.sharing.cgc:cgc",
+        "ple": "mtl_keras.models.sharing.ple:ple",
+        "dselect_k": "mtl_keras.models.sharing.dselect_k:dselect_k",
     },
 )

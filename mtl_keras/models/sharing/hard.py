@@ -1,8 +1,6 @@
 """Hard parameter sharing: every task reads the same features (Caruana, Multitask learning, 1997)."""
 
-import keras
-
-from mtl_keras.models.sharing.sharing import Settings, Shared, Trunk
+from mtl_keras.models.sharing.sharing import Settings, Shared, Trunk, dense_layers
 
 
 def hard(trunk: Trunk, tasks: list[str], settings: Settings) -> Shared:
@@ -13,10 +11,6 @@ def hard(trunk: Trunk, tasks: list[str], settings: Settings) -> Shared:
     network = trunk.build()
 
     def by_task(features) -> dict:
-        for index, width in enumerate(settings.units):
-            features = keras.layers.Dense(width, name=f"shared_dense_{index}")(features)
-            features = keras.layers.LeakyReLU(0.1, name=f"shared_leaky_relu_{index}")(features)
-            features = keras.layers.Dropout(settings.dropout, name=f"shared_dropout_{index}")(features)
-        return dict.fromkeys(tasks, features)
+        return dict.fromkeys(tasks, dense_layers(features, settings, "shared"))
 
     return Shared([network], by_task, common=network)

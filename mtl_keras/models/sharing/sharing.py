@@ -48,6 +48,15 @@ class Shared:
         return self.by_task(image if self.common is None else self.common(image))
 
 
+def dense_layers(features, settings: Settings, prefix: str):
+    """Return (B, units[-1]) from features (B, D): dense layers of these widths with LeakyReLU and dropout."""
+    for index, width in enumerate(settings.units):
+        features = keras.layers.Dense(width, name=f"{prefix}_dense_{index}")(features)
+        features = keras.layers.LeakyReLU(0.1, name=f"{prefix}_leaky_relu_{index}")(features)
+        features = keras.layers.Dropout(settings.dropout, name=f"{prefix}_dropout_{index}")(features)
+    return features
+
+
 def cut(trunk: keras.Model, stages: tuple[str, ...], prefix: str) -> list[keras.Model]:
     """Return the trunk as models one after the other, called `{prefix}_stage_1` and so on, which share its layers.
 
