@@ -158,10 +158,10 @@ def states(model: MultiTaskModel) -> list[np.ndarray]:
     return [] if model.weighting_state is None else [np.asarray(v) for v in model.weighting_state.weights]
 
 
-def network(tasks: list[Task], seed: int = 1) -> MultiTaskModel:
+def network(tasks: list[Task], seed: int = 1, sharing: str = "hard") -> MultiTaskModel:
     """A small network on features, without dropout; the same weights for the same seed."""
     keras.utils.set_random_seed(seed)
-    return MultiTaskModel(tasks, "features", image_size=WIDTH, shared_units=(5,), head_units=(4,), dropout=0.0)
+    return MultiTaskModel(tasks, "features", sharing, WIDTH, shared_units=(5,), head_units=(4,), dropout=0.0)
 
 
 def table_of(tasks: list[Task], labels: dict, masks: dict) -> pd.DataFrame:
@@ -174,10 +174,10 @@ def table_of(tasks: list[Task], labels: dict, masks: dict) -> pd.DataFrame:
     return table
 
 
-def trained(strategy: str, optimizer=keras.optimizers.SGD, validated=True, **choices):
+def trained(strategy: str, optimizer=keras.optimizers.SGD, validated=True, sharing="hard", **choices):
     """The weights and the history after two epochs of shuffled, partly labelled rows under a strategy."""
     with distribute.strategy(strategy).scope():
-        model = network(THREE)
+        model = network(THREE, sharing=sharing)
         model.compile(optimizer(), **choices)
     features, labels, masks = rows_of(THREE)
     table = table_of(THREE, labels, masks)
@@ -410,6 +410,13 @@ def test_two_replicas_equal_one_device_where_gradients_are_taken_at_features(wei
         return  # has no such
     choices = {"weighting": weighting, "gradients_at": "features", "validated": False}
     one, two = (trained(name, **choices) for name in ("one", "mirrored"))
+    assert_same(one[0], two[0])
+    assert_same(one[1].values(), two[1].values())
+
+
+@pytest.mark.parametrize("sharing", [name for name in SHARING if name not in CUT and name != "hard"])
+def test_two_replicas_equal_one_device_with_every_way_of_sharing(sharing):
+    one, two = (trained(name, sharing=sharing, validated=False, run_eagerly=True) for name in ("one", "mirrored"))
     assert_same(one[0], two[0])
     assert_same(one[1].values(), two[1].values())
 

@@ -10,7 +10,11 @@ SHARING = Table(
         "soft": "mtl_keras.models.sharing.soft:soft",
         "hard_soft": "mtl_keras.models.sharing.hard_soft:hard_soft",
         "cross_stitch": "mtl_keras.models.sharing.cross_stitch:cross_stitch",
+        "mmoe": "mtl_keras.models.sharing.mmoe:mmoe",
+        "cgc": "mtl_keras.models.sharing.cgc:cgc",
+        "ple": "mtl_keras.models.sharing.ple:ple",
         "mtan": "mtl_keras.models.sharing.mtan:mtan",
+        "dselect_k": "mtl_keras.models.sharing.dselect_k:dselect_k",
         "ltb": "mtl_keras.models.sharing.ltb:ltb",
     },
 )
