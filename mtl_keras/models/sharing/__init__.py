@@ -8,5 +8,7 @@ SHARING = Table(
     {
         "hard": "mtl_keras.models.sharing.hard:hard",
         "cross_stitch": "mtl_keras.models.sharing.cross_stitch:cross_stitch",
+        "relationship": "mtl_keras.models.sharing.relationship:relationship",
+        "mult": "mtl_keras.models.sharing.mult:mult",
     },
 )

@@ -47,6 +47,15 @@ class Shared:
     def __call__(self, image) -> dict:
         return self.by_task(image if self.common is None else self.common(image))
 
+    def refuse_maps(self, name: str) -> None:
+        """Refuse trunks that give maps, which only a branch of the backbone reads, for a sharing that gives features."""
+        for trunk in self.trunks:
+            if len(trunk.output_shape) == 4:
+                raise UserError(
+                    f"sharing {name} gives features (B, D), but the branches of backbone {trunk.name!r} read maps; "
+                    "take another backbone, or share hard or cross_stitch"
+                )
+
 
 def cut(trunk: keras.Model, stages: tuple[str, ...], prefix: str) -> list[keras.Model]:
     """Return the trunk as models one after the other, called `{prefix}_stage_1` and so on, which share its layers.
