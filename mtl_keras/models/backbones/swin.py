@@ -77,7 +77,9 @@ class SwinTransformer(keras.Model):
         return cls(**config)
 
 
-def swin(width: int, depths: tuple[int, ...], heads: tuple[int, ...], window: int = 7, image_size: int = 224) -> Backbone:
+def swin(
+    width: int, depths: tuple[int, ...], heads: tuple[int, ...], window: int = 7, image_size: int = 224
+) -> Backbone:
     """Return a Swin transformer of these sizes with random weights, as `SwinTransformer` explains them."""
 
     def build(side: int) -> keras.Model:

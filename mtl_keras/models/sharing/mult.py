@@ -5,7 +5,7 @@ from the reference task r, and what it gathers from the task itself:
 
     tokens_t = tokens_t + softmax(Q_r K_r' / sqrt(d)) V_t P_t
 
-with d numbers in a head's queries Q and keys K, values V and projections P; then a perceptron of the task's own follows.
+with d numbers in a head's queries Q and keys K, values V and projections P; then comes a perceptron of the task's own.
 There are no biases by place, since the encoder's tokens know theirs, and no tokens are brought back to the image's
 size: that is for tasks that answer in pixels.
 
@@ -77,15 +77,15 @@ def mult(
     depth: int = 2,
     reference: str | None = None,
 ) -> Shared:
-    """Share one trunk, whose last maps are tokens to a decoder a task of `depth` blocks, `width` wide with `heads` heads.
+    """Share a trunk, whose last maps are tokens to a decoder a task: `depth` blocks, `width` wide with `heads` heads.
 
     All attend as the `reference` task does, the first one unless it is named. A task's features are the mean of its
     tokens (B, width). Of the settings it takes the dropout, within the perceptrons.
     """
     if min(heads, width, depth) < 1 or width % heads:
         raise UserError(
-            f"mult: heads {heads}, width {width}, depth {depth}: expected at least 1, and a width that is a multiple of "
-            "the heads"
+            f"mult: heads {heads}, width {width}, depth {depth}: expected at least 1, and a width that is a multiple "
+            "of the heads"
         )
     # A task alone, as a baseline is, has no other to look at.
     if len(tasks) > 1 and reference is not None and reference not in tasks:
@@ -102,8 +102,8 @@ def _encoder(network: keras.Model) -> keras.Model:
     maps = [output for layer in network.layers[1:] for output in _outputs(layer) if len(output.shape) == 4]
     if not maps:
         raise UserError(
-            f"sharing mult: backbone {network.name!r} has no maps (B, H, W, D) to attend to; take a backbone of images, "
-            "or share hard"
+            f"sharing mult: backbone {network.name!r} has no maps (B, H, W, D) to attend to; take a backbone of "
+            "images, or share hard"
         )
     return keras.Model(network.inputs[0], maps[-1], name="encoder")
 
@@ -127,12 +127,12 @@ def _decoders(tasks: list[str], reference: int, heads: int, sizes: tuple[int, in
 
     def by_task(maps) -> dict:
         tokens = layers.Reshape((-1, maps.shape[-1]), name="tokens")(maps)  # (B, N, D)
+        if tokens.shape[1] == 1:
+            raise UserError("sharing mult: the last maps are a single place; raise image_size, or share hard")
         own = [layers.Dense(width, name=f"{task}_tokens")(tokens) for task in tasks]
         for block in range(1, depth + 1):
             names = [f"{task}_block_{block}" for task in tasks]
-            normed = [
-                layers.LayerNormalization(name=f"{name}_norm_1")(x) for name, x in zip(names, own, strict=True)
-            ]
+            normed = [layers.LayerNormalization(name=f"{name}_norm_1")(x) for name, x in zip(names, own, strict=True)]
             attended = SharedAttention(tasks, reference, heads, name=f"shared_attention_{block}")(normed)
             own = [layers.Add(name=f"{name}_add_1")(pair) for name, *pair in zip(names, own, attended, strict=True)]
             own = [

@@ -1,9 +1,9 @@
 """Deep relationship networks: dense layers of each task's own, whose kernels are tied by a learned prior.
 
-The kernels of T tasks, F x U each, are a tensor W of F features x U outputs x T tasks with a tensor-normal prior: vec(W)
-is normal around 0 with the covariance S_features (x) S_outputs (x) S_tasks, a Kronecker product. The negative logarithm
-of its density is minimized with the tasks' losses, and each covariance is estimated anew from the kernels as training
-goes, the other two being given (the flip-flop algorithm): with W unfolded along the tasks, T x FU,
+The kernels of T tasks, F x U each, are a tensor W of F features x U outputs x T tasks with a tensor-normal prior: W as
+a vector is normal around 0 with the covariance S_features (x) S_outputs (x) S_tasks, a Kronecker product. The negative
+logarithm of its density is minimized with the tasks' losses, and each covariance is estimated anew from the kernels as
+training goes, the other two being given (the flip-flop algorithm): with W unfolded along the tasks, T x FU,
 
     S_tasks = W (S_features (x) S_outputs)^-1 W' / (F U) + jitter
 

@@ -48,7 +48,7 @@ class Shared:
         return self.by_task(image if self.common is None else self.common(image))
 
     def refuse_maps(self, name: str) -> None:
-        """Refuse trunks that give maps, which only a branch of the backbone reads, for a sharing that gives features."""
+        """Refuse trunks that give maps, which the backbone's branches read, for a sharing that gives features."""
         for trunk in self.trunks:
             if len(trunk.output_shape) == 4:
                 raise UserError(

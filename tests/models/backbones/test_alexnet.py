@@ -16,7 +16,10 @@ def test_the_convolutions_have_the_published_number_of_parameters():
 def test_it_is_cut_where_maps_are_as_large_as_published(side, maps):
     parts = cut(alexnet(side), ALEXNET.stages, "task")
     sides = zip(maps, (64, 192, 384, 256, 256), strict=True)
-    assert [part.output_shape[1:] for part in parts] == [*((s, s, filters) for s, filters in sides), (256 * maps[-1] ** 2,)]
+    assert [part.output_shape[1:] for part in parts] == [
+        *((s, s, filters) for s, filters in sides),
+        (256 * maps[-1] ** 2,),
+    ]
 
 
 def test_the_border_is_padded_by_two_pixels_of_nothing():
