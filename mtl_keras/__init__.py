@@ -57,6 +57,7 @@ _NAMES = Table(
         "shard_batches": "mtl_keras.data.shards:shard_batches",
         "shard_table": "mtl_keras.data.shards:shard_table",
         "split": "mtl_keras.data.split:split",
+        "task_covariance": "mtl_keras.models.sharing.relationship:task_covariance",
         "write_table": "mtl_keras.data.table:write_table",
     },
 )

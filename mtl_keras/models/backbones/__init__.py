@@ -10,6 +10,8 @@ BACKBONES = Table(
         "bknet": "mtl_keras.models.backbones.bknet:BKNET",
         "gender_eyeglasses": "mtl_keras.models.backbones.gender_eyeglasses:GENDER_EYEGLASSES",
         "mobilenet_v3_small": "mtl_keras.models.backbones.keras_applications:MOBILENET_V3_SMALL",
+        "alexnet": "mtl_keras.models.backbones.alexnet:ALEXNET",
+        "swin_tiny": "mtl_keras.models.backbones.swin:SWIN_TINY",
         "features": "mtl_keras.models.backbones.features:FEATURES",
     },
     {"keras_applications/": "mtl_keras.models.backbones.keras_applications:keras_application"},

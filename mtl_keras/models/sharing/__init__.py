@@ -16,5 +16,7 @@ SHARING = Table(
         "mtan": "mtl_keras.models.sharing.mtan:mtan",
         "dselect_k": "mtl_keras.models.sharing.dselect_k:dselect_k",
         "ltb": "mtl_keras.models.sharing.ltb:ltb",
+        "relationship": "mtl_keras.models.sharing.relationship:relationship",
+        "mult": "mtl_keras.models.sharing.mult:mult",
     },
 )

@@ -49,6 +49,15 @@ class Shared:
     def __call__(self, image) -> dict:
         return self.by_task(image if self.common is None else self.common(image))
 
+    def refuse_maps(self, name: str) -> None:
+        """Refuse trunks that give maps, which the backbone's branches read, for a sharing that gives features."""
+        for trunk in self.trunks:
+            if len(trunk.output_shape) == 4:
+                raise UserError(
+                    f"sharing {name} gives features (B, D), but the branches of backbone {trunk.name!r} read maps; "
+                    "take another backbone, or share hard or cross_stitch"
+                )
+
 
 def in_turn(layers: Iterable[Callable], features):
     """Return what the last of the layers gives, each of them called with what the one before it gives."""

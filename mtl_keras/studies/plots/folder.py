@@ -13,6 +13,7 @@ from mtl_keras.datasets.rendered import rendered
 from mtl_keras.evaluation.groups import by_group
 from mtl_keras.evaluation.predictions import predictions
 from mtl_keras.kinds import kind_of
+from mtl_keras.models.sharing.relationship import task_covariance
 from mtl_keras.portraits import LAYOUTS
 from mtl_keras.portraits.writer import write_faces
 from mtl_keras.studies import plots, results
@@ -57,6 +58,8 @@ def draw(runs: dict[str, Run], best: Run, experiment: Experiment, out: Path) -> 
     if found := model.first_maps(images):
         seen, maps = map(keras.ops.convert_to_numpy, found)
         plots.feature_maps(seen, maps, out / "feature_maps.png")
+    if related := task_covariance(model):
+        plots.task_correlations(*related, out / "task_correlations.png")
 
 
 def all_drawn(out: Path) -> bool:
