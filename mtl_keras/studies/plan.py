@@ -1,11 +1,12 @@
 """What a results table compares: the settings of a comparison, and of its cross-validation."""
 
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import asdict, dataclass, field
+from typing import Annotated, Literal
 
 import tyro
 
 from mtl_keras.errors import UserError
+from mtl_keras.studies.settings import Experiment
 
 
 @dataclass(frozen=True)
@@ -47,3 +48,39 @@ class Comparison:
     def __post_init__(self):
         if self.seeds < 1:
             raise UserError(f"seeds {self.seeds}: expected at least 1")
+
+
+@dataclass(frozen=True)
+class Common(Experiment):
+    """What all runs of a comparison of methods have in common."""
+
+    sharing: Annotated[str, tyro.conf.Fixed, tyro.conf.Suppress] = "hard"
+    weighting: Annotated[str, tyro.conf.Fixed, tyro.conf.Suppress] = "equal"
+    loss_weights: Annotated[tuple[float, ...], tyro.conf.Fixed, tyro.conf.Suppress] = ()
+
+    def experiment(self) -> Experiment:
+        """Return these settings with hard sharing and equal weights."""
+        return Experiment(**asdict(self))
+
+
+@dataclass(frozen=True)
+class Methods:
+    """Which ways of sharing and of weighting are compared; without any, every weighting and every way of sharing."""
+
+    # Ways of sharing, with settings of their own if wanted, each with each of the weightings, or with equal weights.
+    sharing: tuple[str, ...] = ()
+    # Weightings, such as cagrad:c=0.2, each with each of the ways of sharing, or with hard sharing.
+    weighting: tuple[str, ...] = ()
+    # Further pairs of both, such as mmoe+cagrad.
+    methods: tuple[str, ...] = ()
+    # Number of seeds that each is trained with.
+    seeds: int = 1
+    # Share of their labels that training images keep, at least one each; 1 keeps all.
+    labels_kept: float = 1.0
+
+    def __post_init__(self):
+        if self.seeds < 1 or not 0 < self.labels_kept <= 1:
+            raise UserError(
+                f"seeds {self.seeds}, labels_kept {self.labels_kept}: expected at least 1 seed, and a share above 0, "
+                "1 at most"
+            )

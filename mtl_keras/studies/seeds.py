@@ -28,12 +28,16 @@ def more_seeds(study: Study, several: Iterable[Experiment], seeds: int) -> Itera
 
 
 def with_seeds(several: Iterable[Experiment], seeds: int) -> list[Experiment]:
-    """Return each of the settings as it is, and with further seeds up to that many."""
+    """Return each of the settings as it is, and with further seeds up to that many, which their variant names."""
     return [
-        replace(settings, seed=settings.seed + more, variant=f"seed {settings.seed + more}") if more else settings
+        _with_seed(settings, settings.seed + more) if more else settings
         for settings in several
         for more in range(seeds)
     ]
+
+
+def _with_seed(settings: Experiment, seed: int) -> Experiment:
+    return replace(settings, seed=seed, variant=", ".join(filter(None, [settings.variant, f"seed {seed}"])))
 
 
 def seed_statistics(rows: Iterable[dict], columns: list[str]) -> list[str]:

@@ -12,6 +12,7 @@ import tensorflow as tf
 from mtl_keras.data.decoding import naming_images
 from mtl_keras.data.table import write_table
 from mtl_keras.errors import UserError
+from mtl_keras.training.conflict import conflict_of
 from mtl_keras.training.divergence import StopWhenDiverged
 from mtl_keras.training.model import MultiTaskModel
 from mtl_keras.training.tensorboard import logs_of
@@ -124,6 +125,7 @@ def _callbacks(model: MultiTaskModel, folder: Path, patience: int | None) -> lis
         *([keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if model.optimizer.use_ema else []),
         # After the averages have made way for the weights that training goes on with.
         Backup(backup),
+        *conflict_of(folder),  # before the clock starts
         TimeTraining(),
         keras.callbacks.ModelCheckpoint(
             str(folder / "best.weights.h5"),

@@ -1,0 +1,102 @@
+"""Every way of sharing and of weighting, against one network a task and against equal weights that were tuned.
+
+python experiments/compare_methods.py
+
+    trains small networks on 1,200 drawn faces, of which each keeps some of its labels: every weighting with hard
+    sharing, and every way of sharing with equal weights. The table in results/compare_methods/, in about five minutes
+    on two cores. --resume goes on after an interruption.
+
+python experiments/compare_methods.py --weighting equal cagrad:c=0.2 --sharing hard mmoe
+
+    compares these ways of sharing with each of these weightings; --methods mmoe+cagrad adds single pairs.
+
+python experiments/compare_methods.py --data UTKFace --weights 20180408-102900
+
+    trains heads on the features that FaceNet's frozen trunk gives of UTKFace, with three seeds each.
+
+python experiments/compare_methods.py --full --data UTKFace GENKI-4K RAF-DB
+
+    trains BKNet on sets that each label only some of the tasks, with three seeds each: a day's work for a GPU.
+
+Writes to runs/compare_methods/, or to the folder that --out names.
+"""
+
+import sys
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from mtl_keras.commands.arguments import FLAT, Arguments, has_data
+from mtl_keras.errors import UserError, guarded, kept_if_interrupted
+from mtl_keras.studies.plan import Common, Comparison, Methods
+from mtl_keras.tables import imported
+
+HIDDEN = (tyro.conf.Fixed, tyro.conf.Suppress)
+# Without augmentation, since drawings do not need it. All epochs are trained, so that budgets are equal.
+DRAWN = Common(
+    tasks=("age", "gender", "ethnicity"),
+    backbone="small_cnn",
+    frozen_epochs=0,
+    epochs=10,
+    patience=10,
+    batch_size=64,
+    learning_rate=2e-3,
+    trunk_rate=1.0,
+    ema=0.9,
+    dropout=0.1,
+    augment=False,
+    precision="float32",
+)
+FACENET = Common(border=16, frozen_epochs=25, epochs=0, patience=25)
+BKNET = Common(
+    tasks=("age_group", "gender", "smile", "expression"),
+    backbone="bknet",
+    frozen_epochs=0,
+    epochs=18,
+    patience=18,
+    batch_size=128,
+    learning_rate=1e-3,
+    trunk_rate=1.0,
+    weight_decay=0.0,
+    l2=1e-4,
+    ema=0.99,
+)
+
+
+@dataclass(frozen=True)
+class MethodArguments(Arguments):
+    """What is compared, on what, and where it is written."""
+
+    # BKNet on several sets that each label only some of the tasks, in place of heads on FaceNet's features.
+    full: bool = False
+    # Folder for tables, figures, models and checkpoints.
+    out: Path = Path("runs/compare_methods")
+    # How many faces to render where there is no data.
+    rendered_faces: int = 1200
+    # Which methods are compared.
+    compared: FLAT[Methods] = field(default_factory=Methods)
+    # What is trained, and how.
+    experiment: FLAT[Common] = DRAWN
+    comparison: Annotated[Comparison, *HIDDEN] = field(default_factory=Comparison)
+    test_data: Annotated[tuple[Path, ...], *HIDDEN] = ()
+
+
+def main() -> None:
+    """Run with the command line's arguments, over the defaults for drawn faces or for those of data sets."""
+    default = MethodArguments(compared=Methods(labels_kept=0.5))
+    if has_data():
+        experiment = BKNET if "--full" in sys.argv else FACENET
+        default = MethodArguments(experiment=experiment, compared=Methods(seeds=3))
+    arguments = tyro.cli(MethodArguments, default=default, description=__doc__)
+    if arguments.full and not arguments.data:
+        raise UserError("--full: expected --data with the folders of the sets, such as UTKFace GENKI-4K RAF-DB")
+    arguments = replace(arguments, experiment=arguments.experiment.experiment())
+    with kept_if_interrupted(f"finished runs and epochs are kept in {arguments.out}; add --resume to go on"):
+        # Only now: --help needs no TensorFlow.
+        imported("mtl_keras.commands.methods:run")(arguments, arguments.compared)
+
+
+if __name__ == "__main__":
+    guarded(main)
