@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from mtl_keras.errors import UserError
-from mtl_keras.models.sharing.sharing import Settings, dense_layers
+from mtl_keras.models.sharing.sharing import Settings, dense_layers, in_turn
 
 # Where no widths are given, a dense expert answers as many numbers as it reads, but no more than this.
 WIDEST = 256
@@ -43,9 +43,8 @@ def expert(features, settings: Settings, name: str):
     their shape, so that a backbone's branch finds what it takes.
     """
     if len(features.shape) == 2:
-        return dense_layers(
-            features, settings._replace(units=settings.units or (min(features.shape[-1], WIDEST),)), name
-        )
+        units = settings.units or (min(features.shape[-1], WIDEST),)
+        return in_turn(dense_layers(settings._replace(units=units), name), features)
     x = keras.layers.Conv2D(features.shape[-1], 3, padding="same", name=f"{name}_conv")(features)
     x = keras.layers.LeakyReLU(0.1, name=f"{name}_leaky_relu")(x)
     return keras.layers.Dropout(settings.dropout, name=f"{name}_dropout")(x)
