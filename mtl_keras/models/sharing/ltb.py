@@ -15,7 +15,7 @@ from mtl_keras.models.sharing.sharing import Settings, Shared, Trunk, cut
 
 @keras.saving.register_keras_serializable("mtl_keras")
 class Branching(keras.layers.Layer):
-    """Gives each of several `children` the features of one of P parents, P tensors of one shape: it learns of which.
+    """Gives each of several `children` the features of one of P parents, tensors of one shape, and learns of which.
 
     In training child c gets the sum over all parents p of softmax((scores[c] + noise[c]) / T)[p] times the features of
     p, with noise of the standard Gumbel distribution, drawn anew in each step. The temperature T is `temperature` over
@@ -31,7 +31,7 @@ class Branching(keras.layers.Layer):
     def build(self, input_shape):
         shape = self.children, len(input_shape)
         self.scores = self.add_weight(name="scores", shape=shape, initializer="zeros", autocast=False)
-        # A number, as float32 holds each step's of the first 16 million.
+        # float32 counts exactly up to 16 million steps.
         self.steps = self.add_weight(name="steps", shape=(), initializer="zeros", trainable=False, autocast=False)
 
     def call(self, inputs, training=False):
