@@ -65,8 +65,8 @@ REFUSED = {
     ("gender_eyeglasses", "mult"): "branches of backbone 'gender_eyeglasses' read maps",
     ("features", "mult"): "has no maps",
 }
-# Three trunks of many layers would be the longest tests of all; BKNet's show the same. A small Swin transformer has a test
-# of its own.
+# Three trunks of many layers would be the longest tests of all; BKNet's show the same. A small Swin transformer has
+# tests of its own.
 LARGE = ("facenet", "facenet_small", "mobilenet_v3_small", "alexnet")
 NETWORKS = [(b, s) for b in BACKBONES for s in SHARING if b != "swin_tiny" and (s == "hard" or b not in LARGE)]
 
