@@ -87,9 +87,10 @@ def _mean_variance(covariance):
 class RelatedDense(keras.layers.Layer):
     """A dense layer for each of T tasks: T features (B, F) to T of (B, units), tied by a prior of their kernels.
 
-    The prior is added to the loss, and its covariances, which no gradient reaches, are estimated anew in every
-    `every`-th step of training. `largest` is the most features or outputs that get a covariance: more have the
-    identity. A task without a label in a step keeps its part, since the prior is about kernels, and not about labels.
+    All kernels start alike. The prior is added to the loss, and its covariances, which no gradient reaches, are
+    estimated anew in every `every`-th step of training. `largest` is the most features or outputs that get a
+    covariance: more have the identity. A task without a label in a step keeps its part, since the prior is about
+    kernels, and not about labels.
     """
 
     def __init__(
@@ -109,6 +110,8 @@ class RelatedDense(keras.layers.Layer):
     def build(self, input_shape):
         for dense, shape in zip(self.dense, input_shape, strict=True):
             dense.build(shape)
+            # Alike at first, as the paper's pretrained ones are: only so is an output of one task that of another.
+            dense.kernel.assign(self.dense[0].kernel)
         # The same on all replicas, since their kernels are. Precise, or small covariances are no longer positive.
         fixed = {"trainable": False, "autocast": False, "aggregation": "only_first_replica"}
         sizes = zip(AXES, (input_shape[0][-1], self.units, len(self.tasks)), strict=True)

@@ -103,6 +103,9 @@ def test_kernels_of_zeros_keep_a_covariance_that_can_be_inverted():
 def test_each_task_has_a_dense_layer_of_its_own_and_the_prior_is_added_for_each_number():
     layer = RelatedDense(["age", "gender"], 3, strength=2.0, every=9, largest=8)
     features = [FEATURES, 2 * FEATURES]
+    layer.build([x.shape for x in features])
+    assert (kernels_of(layer)[..., 0] == kernels_of(layer)[..., 1]).all(), "alike at first"
+    layer.dense[1].kernel.assign(RANDOM.normal(size=(5, 3)))
     answers = layer(features)
     for x, dense, answer in zip(features, layer.dense, answers, strict=True):
         np.testing.assert_allclose(answer, x @ dense.kernel.numpy() + dense.bias.numpy(), rtol=1e-4, atol=1e-5)
