@@ -461,6 +461,24 @@ def test_compare_runs_of_one_run_of_only_a_baseline_and_of_none(tmp_path, drawn)
     assert "Nothing to show" in texts(drawn[2])[0]
 
 
+# === Relations of tasks ===
+
+
+def test_task_correlations_are_those_of_the_covariance_with_their_numbers(tmp_path, drawn):
+    covariance = np.array([[4.0, -3.0, 0.0], [-3.0, 9.0, 0.001], [0.0, 0.001, 1.0]])
+    plots.task_correlations(["age", "gender", "head_pose"], covariance, tmp_path / "tasks.png")
+    check_png(tmp_path / "tasks.png", 6.5)
+    axis = drawn[0].axes[0]
+    np.testing.assert_allclose(axis.images[0].get_array(), [[1, -0.5, 0], [-0.5, 1, 0.001 / 3], [0, 0.001 / 3, 1]])
+    assert axis.images[0].get_clim() == (-1, 1), "the colors mean the same in every figure"
+    assert [text.get_text() for text in axis.texts] == [
+        "1.00", "-0.50", "0.00", "-0.50", "1.00", "0.00", "0.00", "0.00", "1.00",
+    ]  # fmt: skip
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["age", "gender", "head pose"]
+    plots.task_correlations(["age"], covariance[:1, :1], tmp_path / "alone.png")
+    check_png(tmp_path / "alone.png", 6.5)
+
+
 # === Files ===
 
 

@@ -22,6 +22,9 @@ from mtl_keras.models.sharing.hard import hard
 from mtl_keras.models.sharing.sharing import Settings, Shared, Trunk
 
 AXES = ("features", "outputs", "tasks")
+# Added to the diagonals of covariances, as a share of their mean variance. Large, since there are fewer kernels than it
+# takes to know how many features vary together.
+JITTER = 0.1
 
 
 # === The tensor-normal distribution ===
@@ -84,9 +87,10 @@ def _mean_variance(covariance):
 class RelatedDense(keras.layers.Layer):
     """A dense layer for each of T tasks: T features (B, F) to T of (B, units), tied by a prior of their kernels.
 
-    The prior is added to the loss, and its covariances, which no gradient reaches, are estimated anew in every
-    `every`-th step of training. `largest` is the most features or outputs that get a covariance: more have the
-    identity. A task without a label in a step keeps its part, since the prior is about kernels, and not about labels.
+    All kernels start alike. The prior is added to the loss, and its covariances, which no gradient reaches, are
+    estimated anew in every `every`-th step of training. `largest` is the most features or outputs that get a
+    covariance: more have the identity. A task without a label in a step keeps its part, since the prior is about
+    kernels, and not about labels.
     """
 
     def __init__(
@@ -95,18 +99,19 @@ class RelatedDense(keras.layers.Layer):
         units: int,
         strength: float,
         every: int,
-        jitter: float,
         largest: int,
         **layer_options,
     ):
         super().__init__(**layer_options)
         self.tasks, self.units, self.largest = list(tasks), units, largest
-        self.strength, self.every, self.jitter = strength, every, jitter
+        self.strength, self.every = strength, every
         self.dense = [keras.layers.Dense(units, name=task) for task in tasks]
 
     def build(self, input_shape):
         for dense, shape in zip(self.dense, input_shape, strict=True):
             dense.build(shape)
+            # Alike at first, as the paper's pretrained ones are: only so is an output of one task that of another.
+            dense.kernel.assign(self.dense[0].kernel)
         # The same on all replicas, since their kernels are. Precise, or small covariances are no longer positive.
         fixed = {"trainable": False, "autocast": False, "aggregation": "only_first_replica"}
         sizes = zip(AXES, (input_shape[0][-1], self.units, len(self.tasks)), strict=True)
@@ -133,7 +138,7 @@ class RelatedDense(keras.layers.Layer):
         learned = [axis for axis, covariance in enumerate(known) if covariance is not None]
         found = ops.cond(
             ops.equal(steps % self.every, 0),
-            lambda: [each for each in flip_flop(kernels, known, self.jitter) if each is not None],
+            lambda: [each for each in flip_flop(kernels, known, JITTER) if each is not None],
             lambda: [known[axis] for axis in learned],
         )
         # Outside of the condition: within it, replicas cannot write.
@@ -145,8 +150,8 @@ class RelatedDense(keras.layers.Layer):
 
     # === Config ===
     def get_config(self):
-        names = ("tasks", "units", "strength", "every", "jitter", "largest")
-        return {**super().get_config(), **{name: vars(self)[name] for name in names}}
+        settings = {"units": self.units, "strength": self.strength, "every": self.every, "largest": self.largest}
+        return {**super().get_config(), "tasks": self.tasks, **settings}
 
 
 # === The way of sharing ===
@@ -158,21 +163,19 @@ def relationship(
     units: tuple[int, ...] = (256,),
     strength: float = 0.1,
     every: int = 100,
-    jitter: float = 0.1,
     largest: int = 512,
 ) -> Shared:
     """Share one trunk and the dense layers of `hard`, and give each task layers of its own whose kernels are tied.
 
     `units` are the widths of these (4096 in the paper, AlexNet's fc7). The last layers, which the paper ties too, have
     as many outputs as a task has classes, and stay free. `strength` times the negative log density of the kernels, for
-    each of their numbers, is minimized, and the covariances are estimated in every `every`-th step. `jitter`, a share
-    of the mean variance, is large since there are fewer kernels than it takes to know the covariance of many features;
-    more than `largest` features or outputs have none.
+    each of their numbers, is minimized, and the covariances are estimated in every `every`-th step. More features or
+    outputs than `largest` have the identity as theirs: one of 4096 would cost more than the network.
     """
-    if not units or min(units) < 1 or min(every, largest) < 1 or strength < 0 or jitter <= 0:
+    if not units or min(units) < 1 or min(every, largest) < 1 or strength < 0:
         raise UserError(
-            f"relationship: units {units}, every {every}, largest {largest}, strength {strength}, jitter {jitter}: "
-            "expected units, every and largest of at least 1, a strength of at least 0 and a jitter above 0"
+            f"relationship: units {units}, every {every}, largest {largest}, strength {strength}: expected "
+            "units, every and largest of at least 1, and a strength of at least 0"
         )
     shared = hard(trunk, tasks, settings)
     shared.refuse_maps("relationship")
@@ -182,7 +185,7 @@ def relationship(
         for index, width in enumerate(units):
             # In float32, as the prior is; its dense layers compute as is usual.
             related = RelatedDense(
-                tasks, width, strength, every, jitter, largest, name=f"related_dense_{index}", dtype="float32"
+                tasks, width, strength, every, largest, name=f"related_dense_{index}", dtype="float32"
             )
             own = [
                 keras.layers.Dropout(settings.dropout, name=f"{task}_related_dropout_{index}")(

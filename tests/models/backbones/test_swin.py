@@ -1,6 +1,7 @@
 """Swin transformers: keras-hub's own answers, their stages, their weights, and what is said without the package."""
 
 import sys
+from importlib.util import find_spec
 
 import keras
 import numpy as np
@@ -12,9 +13,17 @@ from mtl_keras.models.sharing.sharing import cut
 from mtl_keras.tasks import GENDER, SMILE
 from mtl_keras.training.model import MultiTaskModel
 
-hub = pytest.importorskip("keras_hub")
+pytestmark = pytest.mark.skipif(find_spec("keras_hub") is None, reason="needs mtl-keras[swin]")
 IMAGES = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype("uint8")
 SMALL = swin(8, (1, 1), (2, 2), 2, 32)
+
+
+@pytest.fixture(scope="module")
+def hub():
+    """keras-hub's class, imported for these tests alone: that takes seconds."""
+    from keras_hub.models import SwinTransformerBackbone
+
+    return SwinTransformerBackbone
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +31,8 @@ def trunk() -> keras.Model:
     return SMALL.trunk(32)
 
 
-def test_it_answers_as_keras_hubs_own_network_does(trunk):
-    theirs = hub.models.SwinTransformerBackbone((32, 32, 3), 8, (1, 1), (2, 2), 2)
+def test_it_answers_as_keras_hubs_own_network_does(hub, trunk):
+    theirs = hub((32, 32, 3), 8, (1, 1), (2, 2), 2)
     theirs.set_weights(trunk.get_weights())
     colors = (IMAGES / 255 - (0.485, 0.456, 0.406)) / np.array((0.229, 0.224, 0.225))
     tokens = theirs(colors.astype("float32"))  # (B, 4 x 4, 16)
@@ -61,27 +70,26 @@ def test_the_tiny_one_has_the_published_number_of_parameters_and_takes_smaller_f
     assert SWIN_TINY.trunk(96)(np.zeros((1, 96, 96, 3), "float32")).shape == (1, 768)
 
 
-def test_published_weights_are_fetched_once_and_a_network_has_them(monkeypatch, tmp_path, trunk):
+def test_published_weights_are_fetched_once_and_a_network_has_them(hub, monkeypatch, tmp_path, trunk):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    theirs = hub.models.SwinTransformerBackbone
-    trained = theirs((32, 32, 3), 8, (1, 1), (2, 2), 2)
-    monkeypatch.setattr(theirs, "from_preset", lambda name: trained)
+    trained = hub((32, 32, 3), 8, (1, 1), (2, 2), 2)
+    monkeypatch.setattr(hub, "from_preset", lambda name: trained)
     name = "swin_tiny_patch4_window7_224"
     file = SMALL.find_weights(name)
-    monkeypatch.setattr(theirs, "from_preset", None)
+    monkeypatch.setattr(hub, "from_preset", None)
     assert SMALL.find_weights(name) == SMALL.find_weights(str(file)) == file
     SMALL.load_weights(trunk, file)
     for one, other in zip(trunk.get_weights(), trained.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
-def test_without_a_network_the_weights_are_asked_for_by_path_in_one_line(monkeypatch, tmp_path, one_line):
+def test_without_a_network_the_weights_are_asked_for_by_path_in_one_line(hub, monkeypatch, tmp_path, one_line):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
 
     def unreachable(name):
         raise OSError("could not resolve host\nkaggle.com")
 
-    monkeypatch.setattr(hub.models.SwinTransformerBackbone, "from_preset", unreachable)
+    monkeypatch.setattr(hub, "from_preset", unreachable)
     with one_line("cannot be had .could not resolve host kaggle.com.*give the path of the file", "weights 'swin_tiny"):
         SWIN_TINY.find_weights("swin_tiny_patch4_window7_224")
     with one_line("no such file; give the path", "weights 'swin'"):
