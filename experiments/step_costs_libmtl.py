@@ -137,10 +137,17 @@ def head(classes: int) -> nn.Sequential:
 
 
 # === Measuring ===
+class Sharing(HPS):
+    """LibMTL's hard parameter sharing, whose gradients stay there as zeros, as in the PyTorch that it was made for."""
+
+    def zero_grad_share_params(self):
+        self.encoder.zero_grad(set_to_none=False)
+
+
 def training_step(step: Step, name: str, place: str):
     """Return what trains a new network on the same made-up batch, as LibMTL's trainer does."""
     torch.manual_seed(0)
-    network = type("Network", (HPS, vars(weightings)[name]), {})
+    network = type("Network", (Sharing, vars(weightings)[name]), {})
     heads = nn.ModuleDict({task: head(classes) for task, classes in CLASSES.items()})
     model = network(list(CLASSES), Encoder, heads, place == "features", False, torch.device("cpu"))
     model.init_param()
