@@ -11,13 +11,10 @@ graph, outweighs the rest. Nothing looks at the images beforehand, so no audit i
 """
 
 import os
-import re
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -37,13 +34,13 @@ from mtl_keras.files import check_writable, replacing
 from mtl_keras.studies.markdown import table_lines
 from mtl_keras.studies.plots.style import canvas, panels
 from mtl_keras.studies.provenance import write_run_json
+from mtl_keras.studies.timing import CLEAR, check_memory, in_fresh_process, memory
 from mtl_keras.tasks import AGE, GENDER
 
 # Images too large for those of a training set to be kept in memory: they are read batch by batch at any number of rows.
 MODEL = SimpleNamespace(tasks=[AGE, GENDER], image_size=224, resize_method="bilinear")
 WARM_UP = 100  # rows
 FILES_A_FOLDER = 10_000  # an ext4 file can have 65,000 links
-CLEAR = Path("/proc/self/clear_refs")
 LABELS = {"seconds": "Time (seconds)", "peak_mib": "Peak memory above that of the imports (MiB)"}
 
 
@@ -95,11 +92,6 @@ def measure(folder: Path, small: Path) -> list[dict]:
     return [*found, {"step": "all steps", **total}]
 
 
-def memory(name: str) -> float:
-    """Return the size (VmRSS) or peak (VmHWM) of this process in MiB; unlike ru_maxrss, without its parent's."""
-    return int(re.search(rf"{name}:\s*(\d+)", Path("/proc/self/status").read_text())[1]) / 1024
-
-
 def write_markdown(runs: pd.DataFrame, path: Path) -> None:
     """Write a line for each step and number of rows, the exponents of its time and memory behind the largest."""
     heads = ["step", "rows", "seconds", "rows a second", "peak memory (MiB)", "bytes a row", "time a row, first = 1"]
@@ -131,8 +123,7 @@ def draw(runs: pd.DataFrame, path: Path) -> None:
 
 def main(rows: tuple[int, ...] = (10_000, 100_000, 1_000_000), out: Path = Path("runs/data_scale")) -> None:
     """Measure tables of these numbers of rows, each in a fresh process, and write the table and the figure."""
-    if not CLEAR.exists():
-        raise UserError(f"{CLEAR}: no such file; measuring peak memory takes Linux")
+    check_memory()
     if len(set(rows)) < 2 or min(rows) < WARM_UP:
         raise UserError(f"rows {rows}: expected at least two numbers, each {WARM_UP} or more")
     check_writable(out, folder=True)
@@ -141,8 +132,7 @@ def main(rows: tuple[int, ...] = (10_000, 100_000, 1_000_000), out: Path = Path(
         small = make_faces(Path(temporary, "small"), WARM_UP)
         for count in sorted(set(rows)):
             folder = make_faces(Path(temporary, str(count)), count)
-            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as fresh:
-                runs += [{"rows": count, **row} for row in fresh.submit(measure, folder, small).result()]
+            runs += [{"rows": count, **row} for row in in_fresh_process(measure, folder, small)]
             print(f"{count:,} rows: {runs[-1]['seconds']:.1f} s, peak {runs[-1]['peak_mib']:,.0f} MiB", file=sys.stderr)
     runs = pd.DataFrame(runs)
     write_table(runs.assign(rows_per_second=runs["rows"] / runs["seconds"]), out / "runs.csv")
