@@ -59,7 +59,7 @@ PINNED = {
     "config": [1.2963580, 1.1745217, 0.6643498],
     "dual_proj": [0.3333333, 0.3333333, 0.3333333],
     "upgrad": [0.4166354, 0.3949124, 0.3399363],
-    "sdmgrad": [0.0769231, 0.5020517, 0.4210252] * 2,
+    "sdmgrad": [0.4254875, 0.4305726, 0.1439399] * 2,
     "cr_mogm": [0.4255733, 0.4306257, 0.1438010],  # at the start of training
 }
 # Those whose weights may be negative, by their definition.

@@ -31,7 +31,7 @@ def test_an_absent_task_has_no_weight_and_starts_when_it_comes():
     weighting = find("cr_mogm:of=fairgrad,momentum=0.5", NAMES)
     first = Step(None, np.array([True, True, False]), np.diag([1.0, 4.0, 0.0]))
     np.testing.assert_allclose(weighting.weigh(first), [1.0, 0.5, 0.0], rtol=1e-6)
-    before = [np.array(row) for row in weighting.state.rows]
+    before = [row.numpy() for row in weighting.state.rows]
     weighting.update(first)
     for row, old in zip(weighting.state.rows, before, strict=True):  # as the trainer does
         row.assign(np.concatenate([row[:2], old[2:]]))

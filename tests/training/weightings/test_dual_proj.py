@@ -17,7 +17,7 @@ def test_of_two_gradients_in_conflict_the_mean_loses_what_is_against_one():
 
 @pytest.mark.parametrize("tasks", [3, 8, 30])
 def test_the_weights_are_the_least_that_are_not_below_the_given_ones(tasks):
-    gradients = RANDOM.normal(size=(tasks, 2 * tasks)) - 0.3
+    gradients = RANDOM.normal(size=(tasks, tasks // 2 + 1))
     gramian = gradients @ gradients.T
     given = RANDOM.uniform(size=tasks)
     found = projection(gramian)(given)
