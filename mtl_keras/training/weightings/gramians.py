@@ -23,4 +23,4 @@ def vectors(gramian: np.ndarray) -> np.ndarray:
 
 def rounding(gramian) -> float:
     """Return the part of a Gramian's largest eigenvalue below which others may be nothing but rounding."""
-    return len(gramian) * float(np.finfo(backend.standardize_dtype(gramian.dtype)).eps)
+    return gramian.shape[0] * float(np.finfo(backend.standardize_dtype(gramian.dtype)).eps)

@@ -41,3 +41,9 @@ def test_what_is_not_finite_gives_weights_that_are_not(value):
     broken[1, 1] = value
     assert np.isnan(weigh(broken, [True, True, True])).all()
     assert weigh(broken, [True, False, True]).tolist() == [6.0, 0.0, 18.0]
+
+
+def test_several_numbers_a_task_have_a_row_each():
+    step = Step(None, np.array([True, False, True]), GRAMIAN)
+    found = in_numpy(lambda gramian: np.stack([gramian.sum(0), gramian.sum(1)], axis=1), step, columns=2)
+    assert np.asarray(found).tolist() == [[6.0, 6.0], [0.0, 0.0], [18.0, 18.0]]
