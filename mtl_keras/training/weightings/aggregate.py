@@ -20,14 +20,15 @@ def aggregate(name: str, jacobian, losses=None, **settings) -> np.ndarray:
     weighting = find(name, tasks, lambda: jacobian.shape[1], settings=settings)
     if weighting.needs == "losses" and losses is None:
         raise UserError(f"{name} weighs losses: give `losses`, one for each of the {len(tasks)} rows of the jacobian")
-    losses = np.ones(len(tasks)) if losses is None else np.asarray(losses, "float64")
+    # As in training; only small programs of the Gramian compute in float64.
+    losses = np.asarray(np.ones(len(tasks)) if losses is None else losses, "float32")
     if losses.shape != (len(tasks),):
         raise UserError(f"losses of shape {losses.shape}: expected one for each row of the jacobian, ({len(tasks)},)")
     present = np.ones(len(tasks), bool)
     # Two halves of a batch that are alike: each has half of the gradient.
     rows = np.concatenate([jacobian, jacobian]) / 2 if weighting.halves else jacobian
     if weighting.needs == "gradients":
-        return np.asarray(weighting.weigh(Step(losses, present, gradients=rows)), "float64")
+        return np.asarray(weighting.weigh(Step(losses, present, gradients=rows.astype("float32"))), "float64")
     gramian = rows @ rows.T if weighting.needs == "gramian" else None
     weights = np.asarray(weighting.weigh(Step(losses, present, gramian)), "float64")
     return weights @ rows

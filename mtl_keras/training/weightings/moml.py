@@ -11,6 +11,9 @@ from mtl_keras.training.weightings.present import softmax
 from mtl_keras.training.weightings.settings import check_above_0
 from mtl_keras.training.weightings.weighting import State, Step, Weighting, variable
 
+# The part of the longest slope below which their shortest combination is 0.
+NO_SLOPE = 1e-3
+
 
 def moml(tasks: list[str], *, rate: float = 0.001) -> Weighting:
     """Weigh by w = softmax(u), where u lowers every task's held-out loss after a step on the others.
@@ -37,6 +40,10 @@ def moml(tasks: list[str], *, rate: float = 0.001) -> Weighting:
         slopes = weights * (slopes - ops.sum(weights * slopes, axis=1, keepdims=True))
         products = ops.matmul(slopes, ops.transpose(slopes))
         parts = shortest.weigh(Step(step.losses, step.present, products))
-        logits.assign(logits.value + adam.change(ops.matmul(parts, slopes)))
+        gradient = ops.matmul(parts, slopes)
+        # Where no weights are better for all, what is left is rounding, of which Adam would make a whole step.
+        longest = ops.sqrt(ops.max(ops.diagonal(products)))
+        gradient = ops.where(ops.norm(gradient) > NO_SLOPE * longest, gradient, 0.0)
+        logits.assign(logits.value + adam.change(gradient))
 
     return Weighting("gramian", weigh, State([logits, *adam.rows]), update=update, halves=True)

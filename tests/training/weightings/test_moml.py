@@ -4,6 +4,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from mtl_keras.training.weightings.moml import moml
+from mtl_keras.training.weightings.weighting import Step
 
 
 def shortest(rows: np.ndarray) -> np.ndarray:
@@ -36,3 +37,11 @@ def test_five_steps_by_hand(five_steps, answers, adam_by_hand):
             logits[task] += adam_by_hand(history[task], 0.1)
     np.testing.assert_allclose(weighting.state.rows[0], logits, rtol=2e-2, atol=1e-3)
     assert np.ptp(logits) > 0.1
+
+
+def test_where_no_weights_are_better_for_all_nothing_moves(answers):
+    # The first task's held-out loss wants more of its own gradient, and the second one's of its own.
+    rows = np.float32([[1.1, 0.3], [-0.3, 0.7], [1.3, 0.1], [-0.2, 1.7]])
+    weighting = moml(["a", "b"])
+    answers(weighting, 3 * [Step(np.ones(2), np.ones(2, bool), rows @ rows.T)])
+    np.testing.assert_array_equal(weighting.state.rows[0], [0, 0])

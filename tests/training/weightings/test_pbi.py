@@ -21,13 +21,11 @@ def test_five_steps_by_hand_one_without_a_task(five_steps, preference):
     wanted = np.array(preference or (1.0, 1.0, 1.0))
     for step in five_steps():
         here, losses = step.present, step.losses[step.present].astype("float64")
-        units = np.eye(len(losses))
-        ends = [
-            [scalarized(losses + way * unit, wanted[here], 2.0) for way in (1e-6, -1e-6)]
-            for unit in np.eye(len(losses))
-        ]
         expected = np.zeros(3)
-        expected[here] = [(up - down) / 2e-6 for up, down in ends]
+        expected[here] = [
+            (scalarized(losses + small, wanted[here], 2.0) - scalarized(losses - small, wanted[here], 2.0)) / 2e-6
+            for small in 1e-6 * np.eye(len(losses))
+        ]
         np.testing.assert_allclose(weighting.weigh(step), expected, rtol=1e-4, atol=1e-5)
         np.testing.assert_allclose(weighting.worth(step.losses, here), scalarized(losses, wanted[here], 2.0), rtol=1e-5)
 
