@@ -15,13 +15,15 @@ from mtl_keras.training.weightings.weighting import Step, Weighting
 # The paper's three starts, and two of Navon et al., Multi-task learning as a bargaining game, 2022,
 # https://arxiv.org/abs/2202.01017, whose fifth lies where the losses have a kink.
 STARTS = np.array([[-8.5, 7.5], [-8.5, -5.0], [9.0, 9.0], [-7.5, -0.5], [9.0, -1.0]], "float32")
-# Adam goes at most about this far in a step: the papers take a hundredth of it, and a hundred times the steps.
-RATE, LONGEST, EPOCHS, STEPS = 3.0, 0.2, 5, 50
+# Plain descent, whose steps are no longer than this: adaptive rates would find a way out of every valley.
+RATE, LONGEST, EPOCHS, STEPS = 3.0, 0.2, 6, 50
 TASKS = ("first", "second")
 # Losses of training are positive: so are these, whose lowest point is at 1. Gradients do not see it.
 SHIFT = 21.0
-# Where the losses are best together: from the lowest point of the second to that of the first.
-FRONT = np.array([[-7.0, -8.355], [7.0, -8.355]])
+# Where no loss can fall without the other rising: from x = -7, the lowest point of the second, to 7 of the first.
+FRONT_ENDS, FRONT_HEIGHT = (-7.0, 7.0), -8.36
+# Settings for so few steps of such lengths, where a weighting's own are for long training.
+CHOICES = {"moco": "moco:sigma=0", "modo": "modo:gamma=0.1"}
 
 
 def losses_of(points):
@@ -37,8 +39,14 @@ def losses_of(points):
     return tf.stack(found, axis=-1)
 
 
+def distances_to_front(points: np.ndarray) -> np.ndarray:
+    """Return how far points (..., 2) are from the front, (...), which is all but straight."""
+    nearest = np.clip(points[..., 0], *FRONT_ENDS)
+    return np.hypot(points[..., 0] - nearest, points[..., 1] - FRONT_HEIGHT)
+
+
 def paths_of(choice: str, starts: np.ndarray = STARTS) -> np.ndarray:
-    """Return the paths (S, N, 2) of points from S starts (S, 2), which Adam moves by what a weighting makes of losses.
+    """Return the paths (S, N, 2) from S starts (S, 2) down along what a weighting makes of the gradients.
 
     `choice` is a name of WEIGHTINGS, with settings behind a colon.
     """
