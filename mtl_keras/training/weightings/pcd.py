@@ -52,9 +52,9 @@ def pcd(tasks: list[str], *, primary: str = "", tau: float = 0.02, beta: float =
 def _nearest(gramian: np.ndarray, squares: np.ndarray, leads: np.ndarray, tau: float) -> np.ndarray:
     """Return the weights (N,) of the direction, of a Gramian (N, N); the task with the largest of `leads` is primary.
 
-    The shift x = d - g1 is the shortest with gj x >= tau gj gj - gj g1. With these gj over these bounds as E, and u >= 0
-    that makes E u nearest to (0, ..., 0, 1), it is the sum of the uj gj over what is left of that 1 (Lawson and Hanson,
-    Solving least squares problems, chapter 23, https://doi.org/10.1137/1.9781611971217).
+    The shift x = d - g1 is the shortest with gj x >= bj, where bj = tau gj gj - gj g1. With E of all (gj, bj) and the
+    u >= 0 that brings E u nearest to (0, ..., 0, 1), x is the sum of all uj gj over what is left of that 1 (Lawson and
+    Hanson, Solving least squares problems, chapter 23, https://doi.org/10.1137/1.9781611971217).
     """
     scales = 1 / np.sqrt(squares + SMALLEST_SQUARE)
     scaled = gramian * np.outer(scales, scales)
