@@ -110,11 +110,17 @@ class Compiling(TaskGradients):
 
     def shared_size(self) -> int:
         """Return the number of values in all variables that at least two tasks' answers depend on."""
-        with tf.GradientTape(persistent=True) as tape:
-            outputs = self(tf.zeros((1, *self.inputs[0].shape[1:])))
-            sums = [tf.reduce_sum(outputs[task.name]) for task in self.tasks]
-        variables = super().trainable_variables
-        shared = shared_positions([tape.gradient(each, variables) for each in sums])
+        variables, found = super().trainable_variables, []
+
+        def look() -> None:
+            with tf.GradientTape(persistent=True) as tape:
+                outputs = self(tf.zeros((1, *self.inputs[0].shape[1:])))
+                sums = [tf.reduce_sum(outputs[task.name]) for task in self.tasks]
+            found.append(shared_positions([tape.gradient(each, variables) for each in sums]))
+
+        # Only on a replica can mirrored variables be differentiated.
+        self.distribute_strategy.run(look)
+        shared = found[0]
         return sum(math.prod(variables[position].shape) for position in shared)
 
     @property
