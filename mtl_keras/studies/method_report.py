@@ -121,7 +121,7 @@ def notes(study: MethodStudy) -> list[str]:
         f"{len(train)} training, {len(validation)} validation and {len(test)} test images, one split; "
         f"{where_copies_are(study.study.parts)}",
         f"labels of the training images: {labels}{blanked}",
-        f"{common.backbone}, {seeds}; at most {common.epochs or common.frozen_epochs} epochs, the same batches for all, "
+        f"{common.backbone}, {seeds}; at most {common.epochs or common.frozen_epochs} epochs, the same batches; "
         "the weights of the epoch that each method's own validation loss calls best",
         "a network of one task sees the images with a label of it, as often as the others do; the milliseconds are "
         "those of all such networks added up, the memory is that of the largest",

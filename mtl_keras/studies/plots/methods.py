@@ -103,8 +103,8 @@ def draw_conflict(conflict: pd.DataFrame, path: Path | str) -> None:
         axis.set(ylim=(-min(1, reach), min(1, reach)), xlabel="epochs trained", ylabel="cosine of the gradients")
         axis.set_title("How much the tasks' gradients agree at what they share, with equal weights")
         axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        note_at(axis, "agree", (1, 0), (-6, 10), GRAY)
-        note_at(axis, "at odds", (1, 0), (-6, -10), GRAY)
+        note_at(axis, "agree", (1, 0), (6, 9), GRAY)
+        note_at(axis, "at odds", (1, 0), (6, -9), GRAY)
         for text in axis.texts:
             text.xycoords = axis.get_yaxis_transform()
         figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=3)
