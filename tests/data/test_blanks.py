@@ -20,9 +20,7 @@ def test_about_the_share_of_labels_is_kept_and_at_least_one_of_each_row():
     known = kept[["age", "gender", HEAD_POSE.columns[0]]].notna()
     # Of three labels none would be left with a chance of 0.6^3; then one is kept.
     assert np.allclose(known.mean(), 0.4 + 0.6**3 / 3, atol=0.04) and known.any(axis=1).all()
-    assert (kept[list(HEAD_POSE.columns)].notna().nunique(axis=1) == 1).all(), (
-        "outputs of one task come and go together"
-    )
+    assert (kept[list(HEAD_POSE.columns)].notna().nunique(axis=1) == 1).all(), "its outputs go together"
     assert kept["smile"].notna().all(), "no task of these"
 
 
