@@ -56,7 +56,7 @@ def _lines(axis: Axes, shown: pd.DataFrame, left: float, right: float) -> list[L
     row = baseline.iloc[0]
     axis.axvspan(*np.clip(row[["delta_m.low", "delta_m.high"]].astype(float), left, right), color=INK, alpha=0.06, lw=0)
     line = axis.axvline(
-        row["delta_m"], color=INK, lw=1.4, ls="--", zorder=1, label="tuned equal weights, 95 % interval"
+        row["delta_m"], color=INK, lw=1.4, ls="--", zorder=1, label="tuned equal weights, shaded: their interval"
     )
     return [line]
 
