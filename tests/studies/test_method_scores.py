@@ -48,6 +48,11 @@ def test_figures_over_samples_are_paired_and_over_labelled_rows_alone():
     # A network of one task has answered the labelled rows alone: the same samples all the same.
     alone = wrong[wrong["gender"].notna()].reset_index(drop=True)
     assert np.array_equal(resampled_scores(alone, GENDER, test, 50), scores)
+    # Images without a label are in no sample: here most follow the only one that was answered wrongly.
+    few = test.assign(gender=[*["male"] * 9, "female", *[None] * 30])
+    answered = few.assign(**{"gender.class": "male"})
+    scores = resampled_scores(answered, GENDER, few, 200)
+    assert scores[0] == pytest.approx(0.9) and scores[1:].mean() == pytest.approx(0.9, abs=0.03)
     assert score_column(AGE) == "age.mae" and score_column(GENDER) == "gender.accuracy"
 
 
