@@ -65,7 +65,9 @@ def findings(table: pd.DataFrame) -> list[str]:
         low, high = -equal["gain.high"], -equal["gain.low"]
         lines.append(f"Tuning adds {-equal['gain']:+.2f} [{low:+.2f}, {high:+.2f}] % to `{EQUAL}`.")
     if len(compared):
-        lines += [_verdicts(compared), _spread_of(compared)]
+        lines.append(_verdicts(compared))
+    if len(compared) > 3:
+        lines.append(_spread_of(compared))
     steps = compared["milliseconds_a_step"].dropna().astype(float) / (equal["milliseconds_a_step"] or np.nan)
     if len(steps):
         lines.append(f"A step takes {steps.min():.1f} to {steps.max():.1f} times that of `{EQUAL}`.")
