@@ -13,7 +13,7 @@ from mtl_keras.data.pipeline import batches, feature_batches
 from mtl_keras.errors import UserError
 from mtl_keras.studies.diverged import DivergedRun
 from mtl_keras.studies.memory import peak_memory
-from mtl_keras.studies.methods import Group, Method, chosen, leave_out, usable
+from mtl_keras.studies.methods import TUNED, Group, Method, chosen, leave_out, usable
 from mtl_keras.studies.network import FROZEN_BATCH, batches_of
 from mtl_keras.studies.plan import Methods
 from mtl_keras.studies.rows import labelled_rows, unlabelled, with_balance
@@ -34,7 +34,8 @@ class MethodStudy:
 
     `parts` are the rows to train, to validate and to test on; those to train on lose labels first, where `asked` says
     so. `single` are the methods of one network a task, `tuned` is the baseline, and `trials` are those it was chosen
-    from, in `tuning_seconds`. `conflict` are the cosines of the tasks' gradients over the training of equal weights.
+    from, in `tuning_seconds`. `peaks` are the peak memory in MiB of the runs that were trained now, by their names.
+    `conflict` are the cosines of the tasks' gradients over the training of equal weights.
     """
 
     def __init__(self, common: Experiment, asked: Methods, parts: tuple[pd.DataFrame, ...], out: Path, resume: bool):
@@ -48,6 +49,7 @@ class MethodStudy:
         self.tuned: Method | None = None
         self.trials: list[Trial] = []
         self.tuning_seconds = 0.0
+        self.peaks: dict[str, float] = {}
         self.conflict = pd.DataFrame()
 
     def train(self) -> Iterator[None]:
@@ -75,8 +77,7 @@ class MethodStudy:
         """Train a method with each seed; a seed that diverges has a row without figures."""
         for settings in self._settings([method]):
             try:
-                with peak_memory() as peak:
-                    run = self.study.run(settings)[-1]
+                run = self._run(settings)
             except DivergedRun as error:
                 print(error, flush=True)
                 method.rows.append(error.row)
@@ -88,15 +89,22 @@ class MethodStudy:
                 return
             method.runs.append(run)
             method.rows.append(run.row)
-            if peak and self.study.is_new(run):
-                method.peaks[run.row["run"]] = peak[0]
+
+    def _run(self, settings: Experiment) -> Run:
+        """Return the run of the settings' last stage, and note the memory that it takes where it is trained now."""
+        known = self.study.find_run(settings)
+        with peak_memory() as peak:
+            run = self.study.run(settings)[-1]
+        if peak and not known:
+            self.peaks[run.row["run"]] = peak[0]
+        return run
 
     def _tune(self) -> None:
         """Choose the weights of the losses and the regularization that are best on validation images, with one seed."""
         runs: dict[str, Run] = {}
 
         def train(settings: Experiment) -> Run:
-            run = self.study.run(settings)[-1]
+            run = self._run(settings)
             return runs.setdefault(run.row["run"], run)
 
         try:
@@ -104,7 +112,7 @@ class MethodStudy:
         except DivergedRun:  # of the settings as given: told of in its row
             return
         self.tuning_seconds = sum(run.row["seconds"] for run in runs.values())
-        self.tuned = Method(f"tuned equal: {best.name}", Group.REFERENCE, best.settings)
+        self.tuned = Method(f"{TUNED}: {best.name}", Group.REFERENCE, best.settings)
         self.study.plan(self._settings([self.tuned]))
         self._train(self.tuned)
 

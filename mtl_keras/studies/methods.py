@@ -13,6 +13,8 @@ from mtl_keras.studies.settings import Experiment, check
 from mtl_keras.training.weightings import WEIGHTINGS
 
 HARD, EQUAL, JOIN = "hard", "equal", "+"
+# How the baseline's name begins, before what tuning has changed.
+TUNED = "tuned equal"
 
 
 class Group(StrEnum):
@@ -28,8 +30,7 @@ class Group(StrEnum):
 class Method:
     """A method as a table shows it: its name and group, the settings that it changes, its runs, or why it has none.
 
-    `runs` are one a seed, `rows` what `runs.csv` says of them and of those that diverged, and `peaks` the peak memory of
-    those that were trained now, in MiB, by the run's name.
+    `runs` are one a seed, and `rows` what `runs.csv` says of them and of those that diverged.
     """
 
     name: str
@@ -37,7 +38,6 @@ class Method:
     settings: Experiment
     runs: list[Run] = field(default_factory=list)
     rows: list[dict] = field(default_factory=list)
-    peaks: dict[str, float] = field(default_factory=dict)
     why: str = ""
 
 
