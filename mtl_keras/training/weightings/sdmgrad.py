@@ -26,8 +26,8 @@ def sdmgrad(
 
     w >= 0, with sum 1, makes |g_w + l g_0| small: it goes on from that of the last step, by `steps` steps of projected
     gradient descent. Their gradient A (w + l p) is without bias, A = J_1 J_2' being of the gradients of two halves of
-    the batch; it is divided by the square of mean_i sqrt(A_ii). p are shares of 1, alike if not given. The authors'
-    code has a `learning_rate` of 10, with which weights jump between corners, and rounding decides between which.
+    the batch; it is divided by the square of mean_i sqrt(A_ii). p are shares of 1, alike if not given. TorchJD
+    has a `learning_rate` of 10, with which weights jump between corners, and rounding decides between which.
     """
     _check(regularization, steps, learning_rate, momentum)
     counts, size = preferences(preference, tasks), len(tasks)
