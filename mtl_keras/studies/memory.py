@@ -2,12 +2,10 @@
 
 import ctypes
 import gc
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
-STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+from mtl_keras.studies.timing import CLEAR, memory
 
 
 @contextmanager
@@ -25,10 +23,6 @@ def peak_memory() -> Iterator[list[float]]:
     with suppress(AttributeError):  # only the GNU library has it
         ctypes.CDLL(None).malloc_trim(0)
     CLEAR.write_text("5")  # the peak counts from here
-    before = _mebibytes("VmRSS")
+    before = memory("VmRSS")
     yield found
-    found.append(max(0.0, _mebibytes("VmHWM") - before))
-
-
-def _mebibytes(name: str) -> float:
-    return int(re.search(rf"{name}:\s*(\d+)", STATUS.read_text())[1]) / 1024
+    found.append(max(0.0, memory("VmHWM") - before))

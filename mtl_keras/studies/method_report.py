@@ -16,6 +16,7 @@ from mtl_keras.studies.method_study import MethodStudy
 from mtl_keras.studies.method_table import Scores
 from mtl_keras.studies.methods import EQUAL, Group
 from mtl_keras.studies.plots.methods import draw_conflict, draw_improvements
+from mtl_keras.studies.plots.toy_problem import draw_toy_problem
 from mtl_keras.studies.progress import in_words
 from mtl_keras.studies.report import where_copies_are
 from mtl_keras.studies.results import MISSING, heading
@@ -46,6 +47,7 @@ class MethodReport:
         draw_improvements(table, self.out / "improvement.png")
         if len(self.study.conflict):
             draw_conflict(self.study.conflict, self.out / "conflict.png")
+        draw_toy_problem(self.out / "toy_problem.png")
 
 
 LEGEND = (

@@ -29,7 +29,7 @@ def aligned_mtl(
     With them the gradients are perpendicular and of one length, sqrt(s): that of the smallest eigenvalue above 0, of
     the median one, or their mean ("rmse"). Weights may be negative. p are shares of 1, alike if not given.
     """
-    counts = preferences(preference, tasks)
+    counts = preferences("aligned_mtl: preference", preference, tasks)
     return Weighting("gramian", lambda step: in_numpy(partial(_aligned, scale=scale), step, counts))
 
 

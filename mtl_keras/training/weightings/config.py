@@ -20,7 +20,7 @@ def config(tasks: list[str], *, preference: tuple[float, ...] = ()) -> Weighting
     u points along U^+ p, U having the gradients' unit vectors as rows, and p being 1 for each task if not given.
     Weights may be negative.
     """
-    counts = preferences(preference, tasks)
+    counts = preferences("config: preference", preference, tasks)
     return Weighting(
         "gramian",
         lambda step: in_numpy(partial(_conflict_free, tolerance=rounding(step.gramian)), step, counts),

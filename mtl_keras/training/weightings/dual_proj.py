@@ -22,7 +22,7 @@ def dual_proj(tasks: list[str], *, preference: tuple[float, ...] = ()) -> Weight
     That is the projection of sum_i p_i g_i onto the directions d with g_i . d >= 0 for all i. p are shares of 1, alike
     if not given.
     """
-    counts = preferences(preference, tasks)
+    counts = preferences("dual_proj: preference", preference, tasks)
 
     def projected(gramian, preference):
         return projection(gramian)(shares(preference))

@@ -1,24 +1,16 @@
-"""How much each task counts, for the weightings that ask."""
-
-import math
+"""How much each task counts, for the programs of NumPy that ask."""
 
 import numpy as np
 
-from mtl_keras.errors import UserError
+from mtl_keras.training.weightings.settings import check_preference
 
 
-def preferences(preference: tuple[float, ...], tasks: list[str]) -> np.ndarray:
-    """Return how much each of the T tasks counts (T,): alike, if nothing is said.
+def preferences(setting: str, preference: tuple[float, ...], tasks: list[str]) -> np.ndarray:
+    """Return how much each of the T tasks counts (T,): alike, if nothing is said; their sum does not matter.
 
-    `preference` has one number of at least 0 for each task, in their order; their sum does not matter.
+    `preference` is that `setting`, "NAME: SETTING": one number of at least 0 for each task, in their order.
     """
-    fit = not preference or len(preference) == len(tasks)
-    if not fit or not all(0 <= each < math.inf for each in preference) or (preference and not any(preference)):
-        raise UserError(
-            f"preference {'/'.join(map(str, preference))}: expected one number of at least 0 for each of the tasks "
-            f"{', '.join(tasks)}, not all 0"
-        )
-    return np.array(preference or [1.0] * len(tasks), "float64")
+    return np.array(check_preference(setting, preference or None, tasks), "float64")
 
 
 def shares(preference: np.ndarray) -> np.ndarray:

@@ -30,7 +30,7 @@ def sdmgrad(
     has a `learning_rate` of 10, with which weights jump between corners, and rounding decides between which.
     """
     _check(regularization, steps, learning_rate, momentum)
-    counts, size = preferences(preference, tasks), len(tasks)
+    counts, size = preferences("sdmgrad: preference", preference, tasks), len(tasks)
     weights = variable([1 / size] * size, "weights")
 
     def solved(gramian, weights, preference):

@@ -16,7 +16,7 @@ def upgrad(tasks: list[str], *, preference: tuple[float, ...] = ()) -> Weighting
 
     p are shares of 1, alike if not given.
     """
-    counts = preferences(preference, tasks)
+    counts = preferences("upgrad: preference", preference, tasks)
     return Weighting("gramian", lambda step: in_numpy(_unconflicting, step, counts))
 
 
