@@ -158,9 +158,17 @@ def found_of(weighting, names=("age", "gender", "head_pose")):
     return weightings.find(weighting, list(names), lambda: GRADIENTS.shape[1])
 
 
-def parameters_of(weighting) -> set:
-    """The names of the parameters of a weighting's function, if there is one."""
-    return set(inspect.signature(WEIGHTINGS[weighting]).parameters) if isinstance(weighting, str) else set()
+def what_it_needs(weighting) -> tuple:
+    """What a weighting asks of the trainer: two that ask for the same are treated alike there."""
+    found = found_of(weighting)
+    own = isinstance(weighting, str) and "size" in inspect.signature(WEIGHTINGS[weighting]).parameters
+    asks = (found.state, found.penalty, found.update, found.end_epoch)
+    return found.needs, found.halves, found.looks_again, found.reads_losses, own, *(each is not None for each in asks)
+
+
+# The first of each kind: what the trainer does for it, it does for all others of its kind.
+ONE_OF_EACH_KIND = {what_it_needs(weighting): weighting for weighting in reversed(EVERY_WEIGHTING)}.values()
+one_of_each_kind = pytest.mark.parametrize("weighting", ONE_OF_EACH_KIND, ids=str)
 
 
 def states(model: MultiTaskModel) -> list[np.ndarray]:
@@ -168,10 +176,10 @@ def states(model: MultiTaskModel) -> list[np.ndarray]:
     return [] if model.weighting_state is None else [np.asarray(v) for v in model.weighting_state.weights]
 
 
-def network(tasks: list[Task], seed: int = 1, sharing: str = "hard") -> MultiTaskModel:
+def network(tasks: list[Task], seed: int = 1) -> MultiTaskModel:
     """A small network on features, without dropout; the same weights for the same seed."""
     keras.utils.set_random_seed(seed)
-    return MultiTaskModel(tasks, "features", sharing, WIDTH, shared_units=(5,), head_units=(4,), dropout=0.0)
+    return MultiTaskModel(tasks, "features", image_size=WIDTH, shared_units=(5,), head_units=(4,), dropout=0.0)
 
 
 def table_of(tasks: list[Task], labels: dict, masks: dict) -> pd.DataFrame:
@@ -184,10 +192,10 @@ def table_of(tasks: list[Task], labels: dict, masks: dict) -> pd.DataFrame:
     return table
 
 
-def trained(strategy: str, optimizer=keras.optimizers.SGD, validated=True, sharing="hard", **choices):
+def trained(strategy: str, optimizer=keras.optimizers.SGD, validated=True, **choices):
     """The weights and the history after two epochs of shuffled, partly labelled rows under a strategy."""
     with distribute.strategy(strategy).scope():
-        model = network(THREE, sharing=sharing)
+        model = network(THREE)
         model.compile(optimizer(), **choices)
     features, labels, masks = rows_of(THREE)
     table = table_of(THREE, labels, masks)
@@ -280,7 +288,7 @@ def test_mask_0_equals_the_row_removed_in_training(weighting):
     results = []
     for rows in (data, take(data, [0, 1, 3, 4, 6, 7])):
         model = network(THREE)
-        model.compile(keras.optimizers.SGD(0.1), weighting=weighting)
+        model.compile(keras.optimizers.SGD(0.1), weighting=weighting, run_eagerly=True)
         history = model.fit(dataset_of(rows, 8), epochs=2, verbose=0, shuffle=False).history
         results.append(([*model.get_weights(), *states(model)], list(history.values())))
     assert_same(results[0][0], results[1][0])
@@ -303,7 +311,7 @@ def test_a_batch_in_parts_equals_the_whole_batch_in_training(weighting):
     data, results = rows_of(THREE), []
     for parts in (1, 3):
         model = network(THREE)
-        model.compile(keras.optimizers.Adam(0.01), weighting=weighting, l2=0.01, accumulate=parts)
+        model.compile(keras.optimizers.Adam(0.01), weighting=weighting, l2=0.01, accumulate=parts, run_eagerly=True)
         history = model.fit(dataset_of(data, 8), epochs=2, verbose=0, shuffle=False).history
         results.append(([*model.get_weights(), *states(model)], list(history.values())))
     assert_same(results[0][0], results[1][0], 1e-4)
@@ -321,7 +329,7 @@ def test_weight_2_equals_the_row_twice_in_training(weighting):
     results = []
     for rows in (data, twice):
         model = network(THREE)
-        model.compile(keras.optimizers.SGD(0.1), weighting=weighting)
+        model.compile(keras.optimizers.SGD(0.1), weighting=weighting, run_eagerly=True)
         history = model.fit(dataset_of(rows, 8), epochs=2, verbose=0).history
         # Scores count every labelled row once.
         losses = [values for name, values in history.items() if name.endswith("loss")]
@@ -354,7 +362,7 @@ def test_without_a_label_a_task_has_loss_0_and_learns_nothing(absent):
 def test_a_batch_without_any_label_changes_nothing(weighting, loss_mean):
     features, labels, masks = rows_of(THREE, 4)
     model = network(THREE)
-    model.compile(keras.optimizers.SGD(0.1), weighting=weighting, loss_mean=loss_mean)
+    model.compile(keras.optimizers.SGD(0.1), weighting=weighting, loss_mean=loss_mean, run_eagerly=True)
     before = [*model.get_weights(), *states(model)]
     logs = model.train_on_batch(features, labels, {name: np.zeros(4, "float32") for name in masks}, return_dict=True)
     assert all(value == 0 for value in logs.values())
@@ -414,19 +422,13 @@ def test_two_replicas_equal_one_device_with_every_optimizer(optimizer):
     assert all(np.abs(new - old).max() > 1e-4 for old, new in zip(start, one[0], strict=True))
 
 
-@every_weighting
+@one_of_each_kind
 def test_two_replicas_equal_one_device_where_gradients_are_taken_at_features(weighting):
-    if found_of(weighting).needs == "losses" or "size" in parameters_of(weighting):
+    needs, *_, own = what_it_needs(weighting)[:5]
+    if needs == "losses" or own:
         return  # has no such
     choices = {"weighting": weighting, "gradients_at": "features", "validated": False}
     one, two = (trained(name, **choices) for name in ("one", "mirrored"))
-    assert_same(one[0], two[0])
-    assert_same(one[1].values(), two[1].values())
-
-
-@pytest.mark.parametrize("sharing", [name for name in SHARING if name not in CUT and name != "hard"])
-def test_two_replicas_equal_one_device_with_every_way_of_sharing(sharing):
-    one, two = (trained(name, sharing=sharing, validated=False, run_eagerly=True) for name in ("one", "mirrored"))
     assert_same(one[0], two[0])
     assert_same(one[1].values(), two[1].values())
 
@@ -446,7 +448,7 @@ class Penalized(keras.layers.Dense):
         return super().call(inputs)
 
 
-@every_weighting
+@one_of_each_kind
 @pytest.mark.parametrize("strategy", ["one", "mirrored"])
 def test_what_layers_add_to_the_loss_is_minimized_once(strategy, weighting):
     inputs = keras.Input((WIDTH,))
@@ -545,7 +547,7 @@ def test_two_workers_equal_one_process(weighting, tmp_path):
 def test_a_reloaded_network_answers_and_trains_on_as_the_saved_one(weighting, loss_mean, tmp_path):
     data = rows_of(THREE)
     model = network(THREE)
-    model.compile(averaging(), weighting=weighting, loss_mean=loss_mean)
+    model.compile(averaging(), weighting=weighting, loss_mean=loss_mean, run_eagerly=True)
     model.fit(dataset_of(data), epochs=1, verbose=0, shuffle=False)
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
@@ -558,13 +560,16 @@ def test_a_reloaded_network_answers_and_trains_on_as_the_saved_one(weighting, lo
     assert_same(histories[0].values(), histories[1].values(), 1e-6)
 
 
-def test_a_resumed_run_equals_an_uninterrupted_one_with_a_weighting_that_has_a_state(tmp_path):
+@one_of_each_kind
+def test_a_resumed_run_equals_an_uninterrupted_one(weighting, tmp_path):
+    if found_of(weighting).state is None:
+        return  # has nothing to go on with
     features, labels, masks = rows_of(THREE)
     table = table_of(THREE, labels, masks)
 
     def run(folder: str, epochs: int) -> list[np.ndarray]:
         model = network(THREE)
-        model.compile(averaging(), weighting="uncertainty")
+        model.compile(averaging(), weighting=weighting, run_eagerly=True)
         resume.fit(
             model,
             lambda epoch: feature_batches(features, table, THREE, BATCH, 3, epoch),
@@ -684,7 +689,7 @@ def test_a_task_without_a_label_in_a_step_keeps_its_head_and_its_state(weighting
     data = rows_of(THREE)
     model = network(THREE)
     # With momentum from earlier steps, so that what is not held would go on moving.
-    model.compile(keras.optimizers.Adam(0.05), weighting=weighting)
+    model.compile(keras.optimizers.Adam(0.05), weighting=weighting, run_eagerly=True)
     model.fit(dataset_of(data), epochs=2, verbose=0, shuffle=False)
     model.optimizer = keras.optimizers.SGD(0.1)
     model.optimizer.build(model.trainable_variables)
