@@ -167,7 +167,9 @@ def what_it_needs(weighting) -> tuple:
 
 
 # The first of each kind: what the trainer does for it, it does for all others of its kind.
-ONE_OF_EACH_KIND = {what_it_needs(weighting): weighting for weighting in reversed(EVERY_WEIGHTING)}.values()
+# Not in a worker, which must join the others before it makes any variable.
+ASKED = [] if __name__ == "__main__" else EVERY_WEIGHTING
+ONE_OF_EACH_KIND = {what_it_needs(weighting): weighting for weighting in reversed(ASKED)}.values()
 one_of_each_kind = pytest.mark.parametrize("weighting", ONE_OF_EACH_KIND, ids=str)
 
 

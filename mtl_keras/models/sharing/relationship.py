@@ -83,6 +83,20 @@ def _mean_variance(covariance):
 
 
 # === The layer ===
+class Prior(keras.regularizers.Regularizer):
+    """What the first task's kernel of a layer adds to the loss: that of the prior of all tasks' kernels.
+
+    A regularizer, since Keras computes those when the loss asks for them: what a layer adds in its forward pass is lost
+    where replicas exchange numbers in it, as they do to keep covariances.
+    """
+
+    def __init__(self, layer: "RelatedDense"):
+        self.layer = layer
+
+    def __call__(self, kernel):
+        return self.layer.prior()
+
+
 @keras.saving.register_keras_serializable("mtl_keras")
 class RelatedDense(keras.layers.Layer):
     """A dense layer for each of T tasks: T features (B, F) to T of (B, units), tied by a prior of their kernels.
@@ -122,18 +136,27 @@ class RelatedDense(keras.layers.Layer):
             for axis, size in sizes
         ]
         self.steps = self.add_weight((), "zeros", "int32", name="steps", **fixed)
+        self.dense[0].kernel.regularizer = Prior(self)
 
     def call(self, inputs, training=False):
-        kernels = ops.stack([ops.cast(dense.kernel, "float32") for dense in self.dense], axis=-1)  # (F, U, T)
-        known = [None if each is None else ops.convert_to_tensor(each) for each in self.covariances]
         if training:
-            known = self._estimated(ops.stop_gradient(kernels), known)
-        # A mean over the kernels' numbers, so that one strength serves layers of any size.
-        self.add_loss(-self.strength * log_density(kernels, known) / math.prod(kernels.shape))
+            self._estimate()
         return [dense(x) for dense, x in zip(self.dense, inputs, strict=True)]
 
-    def _estimated(self, kernels, known: list) -> list:
-        """Return the covariances of this step, and keep them."""
+    def prior(self):
+        """Return the loss that the prior adds, a scalar: a mean over the kernels' numbers."""
+        kernels = self._kernels()
+        return -self.strength * log_density(kernels, self._known()) / math.prod(kernels.shape)
+
+    def _kernels(self):
+        return ops.stack([ops.cast(dense.kernel, "float32") for dense in self.dense], axis=-1)  # (F, U, T)
+
+    def _known(self) -> list:
+        return [None if each is None else ops.convert_to_tensor(each) for each in self.covariances]
+
+    def _estimate(self) -> None:
+        """Count a step, and estimate the covariances anew where it is time."""
+        kernels, known = ops.stop_gradient(self._kernels()), self._known()
         steps = ops.convert_to_tensor(self.steps) + 1
         learned = [axis for axis, covariance in enumerate(known) if covariance is not None]
         found = ops.cond(
@@ -145,8 +168,6 @@ class RelatedDense(keras.layers.Layer):
         self.steps.assign(steps)
         for axis, covariance in zip(learned, found, strict=True):
             self.covariances[axis].assign(covariance)
-            known[axis] = covariance
-        return known
 
     # === Config ===
     def get_config(self):
