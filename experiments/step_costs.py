@@ -35,7 +35,17 @@ def main(
     repeats: int = 5,
     out: Path = Path("runs/step_costs"),
 ) -> None:
-    """Measure these weightings, all by default, and write what a step of each costs."""
+    """Measure these weightings, all by default, and write what a step of each costs.
+
+    Args:
+        backbone: The trunk, of `mtl-keras list backbones`.
+        batch_size: Images of a step.
+        image_size: Side of the images in pixels; the backbone's own if not given.
+        sharing: What the tasks share, of `mtl-keras list sharing`.
+        weightings: Which are measured, of `mtl-keras list weightings`; all if not given.
+        repeats: Steps of each that are timed.
+        out: Folder for the table.
+    """
     check_writable(out, folder=True)
     start, rows = time.perf_counter(), []
 

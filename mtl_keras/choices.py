@@ -36,8 +36,10 @@ def configured(table: Table, choice: str, **settings) -> Callable:
         if not equals:
             raise UserError(f"{name}: {text!r}: expected SETTING=VALUE, such as {_usual(known)}")
         settings[setting] = _parsed(f"{name}: {setting}", value, known[setting].annotation)
-    for setting in settings:
+    for setting, value in settings.items():
         _check_known(name, setting, known)
+        # What a text would be refused for is refused as a value too.
+        settings[setting] = _parsed(f"{name}: {setting}", _shown(value), known[setting].annotation)
     return functools.partial(member, **settings)
 
 
@@ -62,7 +64,7 @@ def _usual(known: dict[str, inspect.Parameter]) -> str:
 
 
 def _shown(value: object) -> str:
-    return BETWEEN.join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return BETWEEN.join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
 
 
 def _parsed(what: str, text: str, kind: type) -> object:

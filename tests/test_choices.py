@@ -69,3 +69,24 @@ def test_settings_are_given_as_values_too():
     assert choices.configured(TABLE, "cake:eggs=3", sugar=0.1)(1)[:3] == (1, 3, 0.1)
     with pytest.raises(UserError, match="unknown setting 'salt'"):
         choices.configured(TABLE, "cake", salt=1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"sugar": float("nan")}, "sugar is 'nan'; expected a finite number"),
+        ({"sugar": None}, "sugar is 'None'; expected a number"),
+        ({"eggs": 1.5}, "eggs is '1.5'; expected a whole number"),
+        ({"form": "oval"}, "form is 'oval'; expected one of round, square"),
+        ({"parts": ("a",)}, "parts is 'a'; expected a number"),
+    ],
+)
+def test_wrong_values_are_refused_as_wrong_texts_are(settings, said):
+    with pytest.raises(UserError, match=said):
+        choices.configured(TABLE, "cake", **settings)
+
+
+def test_values_stay_what_they_are():
+    assert choices.configured(TABLE, "cake", sugar=0.1 + 0.2, parts=[1, 0.5], layers=None, baked=False)(1) == (
+        1, 2, 0.1 + 0.2, False, "round", (1.0, 0.5), None,
+    )  # fmt: skip

@@ -14,6 +14,7 @@ from mtl_keras.files import check_writable
 from mtl_keras.studies import provenance
 from mtl_keras.studies.method_report import MethodReport
 from mtl_keras.studies.method_study import MethodStudy
+from mtl_keras.studies.methods import chosen
 from mtl_keras.studies.plan import Methods
 from mtl_keras.training.tensorboard import logging_to
 
@@ -24,6 +25,8 @@ DRAWN_PARTS = (0.6, 0.2, 0.2)
 def run(arguments: Arguments, asked: Methods) -> None:
     """Compare the methods that are asked for, and print the table and where everything is."""
     out, started = arguments.out, time.time()
+    # Before anything is read: a wrong name should not be found after that.
+    chosen(arguments.experiment, asked)
     for folder in (out, arguments.tensorboard):
         if folder:
             check_writable(folder, folder=True)

@@ -129,3 +129,22 @@ class Scale(keras.layers.Layer):
     # === Config ===
     def get_config(self):
         return {**super().get_config(), "factor": self.factor}
+
+
+class SteppingLayer(keras.layers.Layer):
+    """A layer whose state follows the steps of training, whatever the number of forward passes in each."""
+
+    def end_step(self) -> None:
+        """Let the state follow a step that was taken; called once after it, on every replica."""
+        raise NotImplementedError
+
+
+def stepping_layers(model: keras.Model) -> list[SteppingLayer]:
+    """Return the layers of a model, and of models within it, whose state follows the steps of training."""
+    found = []
+    for layer in model.layers:
+        if isinstance(layer, SteppingLayer):
+            found.append(layer)
+        elif isinstance(layer, keras.Model):
+            found += stepping_layers(layer)
+    return found

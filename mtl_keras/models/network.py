@@ -78,7 +78,8 @@ def build_network(tasks: list[Task], backbone: Backbone, sharing: str, sizes: Si
     common = None if shared.common is None else shared.common(normalized)
     features = shared.by_task(normalized if common is None else common)
     first, *others = features.values()
-    read_by_all = first if all(other is first for other in others) else None
+    # Where each task goes on in its own way, they share the trunk's features at least.
+    read_by_all = first if all(other is first for other in others) else common
     if backbone.branch:
         features = {name: backbone.branch(features[name], name, dropout) for name in names}
     outputs = {

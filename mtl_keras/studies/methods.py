@@ -10,7 +10,7 @@ from mtl_keras.models.sharing import SHARING
 from mtl_keras.studies.plan import Methods
 from mtl_keras.studies.runs import Run
 from mtl_keras.studies.settings import Experiment, check
-from mtl_keras.training.weightings import WEIGHTINGS
+from mtl_keras.training.weightings import WEIGHTINGS, find
 
 HARD, EQUAL, JOIN = "hard", "equal", "+"
 # How the baseline's name begins, before what tuning has changed.
@@ -71,6 +71,8 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _method(common: Experiment, way: str, weights: str) -> Method:
+    if find(weights, list(common.tasks)).needs == "losses":
+        common = replace(common, gradients_at="parameters")
     if (way, weights) == (HARD, EQUAL):
         return Method(EQUAL, Group.REFERENCE, common)
     name = f"{way} {JOIN} {weights}"

@@ -237,7 +237,8 @@ def with_tasks(experiment: Experiment, tasks: tuple[str, ...]) -> Experiment:
         raise UserError(f"task {missing[0]!r}: expected some of the experiment's: {', '.join(experiment.tasks)}")
     weights = dict(zip(experiment.tasks, experiment.loss_weights, strict=False)) if len(tasks) > 1 else {}
     chosen = tuple(weights[name] for name in tasks if name in weights)
-    return replace(experiment, tasks=tasks, loss_weights=chosen)
+    alone = {"weighting": "equal", "gradients_at": "parameters"} if len(tasks) == 1 else {}
+    return replace(experiment, tasks=tasks, loss_weights=chosen, **alone)
 
 
 def whole_stage(experiment: Experiment) -> Stage:

@@ -38,14 +38,19 @@ def step_costs(
     there. A row of "equal" shows by its ratio how exact all of them are.
     """
     check_memory()
-    if repeats < 1:
-        raise UserError(f"repeats is {repeats}; expected at least 1")
+    if repeats < 1 or step.batch_size < 1:
+        raise UserError(f"repeats {repeats}, batch size {step.batch_size}: expected at least 1 of each")
     rows = []
     # All are looked up first: a name that is wrong should not be found after an hour.
     for weighting, needs, places in [(each, *needs_and_places(each, step.tasks)) for each in weightings]:
         for place in places:
             known = {"library": "mtl_keras", "weighting": weighting, "gradients_at": place, "needs": needs}
-            rows.append({**known, **in_fresh_process(measured, step, weighting, place, repeats)})
+            try:
+                found = in_fresh_process(measured, step, weighting, place, repeats)
+            except UserError as error:
+                print(f"left out: {weighting} at {place or 'parameters'}, since {error}")
+                continue
+            rows.append({**known, **found})
             told(rows[-1])
     return rows
 
@@ -69,7 +74,7 @@ def measured(step: Step, weighting: str, place: str, repeats: int) -> dict:
     peak = peak_above(lambda: [own(), own()])
     equal = training_step(step, "equal", "parameters")
     for _ in range(2):  # warm up
-        equal()
+        equal(), own()
     times = milliseconds_in_turns([own, equal], repeats)
     return {"ms": float(np.median(times[:, 0])), "ratio": float(np.median(times[:, 0] / times[:, 1])), "peak_mb": peak}
 

@@ -1,6 +1,8 @@
 """How a network of several tasks is compiled: with a weighting, and where and how its gradients are taken."""
 
 import math
+from collections.abc import Callable
+from numbers import Integral
 
 import keras
 import tensorflow as tf
@@ -63,8 +65,10 @@ class Compiling(TaskGradients):
         chosen = weighting if loss_weights is None else by_task(self.tasks, loss_weights, "loss_weights")
         self._task_losses = task_losses(self.tasks, loss)
         with self.distribute_strategy.scope():
-            self._gradients_at, self._accumulate = gradients_at, accumulate
+            self._gradients_at, self._accumulate, self._size = gradients_at, int(accumulate), None
             self._weighting = self._found(chosen)
+            if jit_compile is True and self._weighting.needs == "gramian":
+                raise UserError(f"jit_compile: XLA cannot compile weighting {chosen!r}, which NumPy computes; leave it")
             self._skipped = (SkippedSteps(len(self.tasks)),)
             asked = MaskedMetrics(self.tasks, metrics, weighted_metrics) if metrics or weighted_metrics else None
         self._loss_mean, self._l2 = loss_mean, l2
@@ -95,18 +99,26 @@ class Compiling(TaskGradients):
         reason = None
         if found.needs == "losses":
             reason = f"weighting {chosen!r} needs no gradients"
-        elif self._read_by_all[0] is None:
-            reason = "the tasks of this way of sharing do not all read the same features"
+        elif not self.has_common_features():
+            reason = "in this way of sharing there are no features that all tasks read"
         elif self._accumulate > 1:
             reason = "a batch in parts has its features in parts too"
         if reason:
             raise UserError(f"gradients_at 'features': {reason}; take 'parameters'")
         return found
 
-    def front_and_back(self) -> tuple[keras.Model, keras.Model]:
+    def has_common_features(self) -> bool:
+        """Return whether there are features that all tasks read, though what makes them may be frozen."""
+        return self._read_by_all[1] is not None
+
+    def front_and_back(self) -> tuple[Callable, keras.Model]:
         """Return the network up to the features that all tasks read, and what makes their answers of these."""
-        (features,) = self._read_by_all
-        return keras.Model(self.inputs, features), keras.Model(features, self.output)
+        # As they were given: a model that begins in the middle of another has tensors of its own.
+        inputs, features, outputs = self._read_by_all
+        back = keras.Model(features, outputs)
+        if features is inputs:
+            return lambda given, training: tf.identity(given), back
+        return keras.Model(inputs, features), back
 
     def shared_size(self) -> int:
         """Return the number of values in all variables that at least two tasks' answers depend on."""
@@ -120,8 +132,16 @@ class Compiling(TaskGradients):
 
         # Only on a replica can mirrored variables be differentiated.
         self.distribute_strategy.run(look)
-        shared = found[0]
-        return sum(math.prod(variables[position].shape) for position in shared)
+        self._size = sum(math.prod(variables[position].shape) for position in found[0])
+        return self._size
+
+    def check_size(self, size: int) -> None:
+        """Refuse gradients of another size than that for which the weighting keeps a state."""
+        if self._size not in (None, size):
+            raise UserError(
+                f"the weighting keeps a state of {self._size} shared parameters, and {size} are trained: compile the "
+                "model anew after changing which layers are trained"
+            )
 
     @property
     def skipped_steps(self) -> SkippedSteps:
@@ -161,5 +181,5 @@ def _check(loss_mean: str, l2: float, gradients_at: str, accumulate: int) -> Non
         raise UserError(f"l2 {l2!r}: expected a number of at least 0")
     if gradients_at not in GRADIENTS_AT:
         raise UserError(f"unknown gradients_at {gradients_at!r}; expected one of {', '.join(GRADIENTS_AT)}")
-    if not isinstance(accumulate, int) or accumulate < 1:
+    if not isinstance(accumulate, Integral) or isinstance(accumulate, bool) or accumulate < 1:
         raise UserError(f"accumulate {accumulate!r}: expected the number of parts of a batch, at least 1")

@@ -31,13 +31,14 @@ class StopWhenDiverged(keras.callbacks.Callback):
         self.model.skipped_steps.start()
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.epoch = epoch
+        self.epoch, self._looked = epoch, 0
         self.model.skipped_steps.reset_state()
 
     def on_train_batch_end(self, batch, logs=None):
         # Not after each step, for which a GPU would have to be waited.
-        if (batch + 1) % MOST_SKIPPED:
+        if batch + 1 - self._looked < MOST_SKIPPED:
             return
+        self._looked = batch + 1
         _, _, in_a_row, losses = self.model.skipped_steps.seen()
         if in_a_row >= MOST_SKIPPED:
             self._end(losses, f"in {in_a_row} steps in a row, up to step {batch + 1} of epoch {self.epoch + 1}")

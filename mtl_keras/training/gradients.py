@@ -5,11 +5,12 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from mtl_keras.errors import UserError
 from mtl_keras.training.fitting import Fitting
 from mtl_keras.training.masked import masked_sum, mean_of
 from mtl_keras.training.parts import Examples, in_parts
 from mtl_keras.training.replicas import before_this_replica, over_replicas, replicas
-from mtl_keras.training.task_gradients import pieces, rows, shared_positions, weighted
+from mtl_keras.training.task_gradients import filled, pieces, products, rows, shared_positions, weighted
 from mtl_keras.training.weightings.weighting import Step
 
 GRADIENTS_AT = ("parameters", "features")
@@ -89,12 +90,14 @@ class TaskGradients(Fitting):
         shared = shared_positions(by_task[: len(self.tasks)])
         own = [[None if n in shared else g for n, g in enumerate(row)] for row in by_task]
         gradients = over_replicas(weighted([*own, by_loss[-1]], [1.0] * len(by_loss), variables))
+        if not shared and len(self.tasks) > 1 and not self.has_common_features():
+            raise UserError(
+                "the tasks share no variables, so that a weighting has no gradients to combine: take one from losses, "
+                "such as uncertainty, or a way of sharing with common layers, such as hard"
+            )
         if shared:
-            scale = self.optimizer.scale_loss(1.0)
-            jacobian = over_replicas(rows(by_task, variables, shared)) / scale  # (T, P)
-            gramian = tf.matmul(jacobian, jacobian, transpose_b=True) if self._weighting.needs == "gramian" else None
-            step, combined = self._combined(step, jacobian, gramian)
-            for position, gradient in pieces(combined * scale, variables, shared).items():
+            step, combined = self._combined_at(shared, by_task, step)
+            for position, gradient in combined.items():
                 gradients[position] += gradient
         return Passed(outputs, self._whole(sums), added, gradients, step)
 
@@ -102,8 +105,7 @@ class TaskGradients(Fitting):
         """Weigh the gradients at the features that all tasks read, and go back through what makes them only once."""
         front, back = self.front_and_back()
         variables, scale = self.trainable_variables, self.optimizer.scale_loss(1.0)
-        behind = {id(variable) for variable in back.trainable_variables}
-        own = [variable for variable in variables if id(variable) in behind]
+        own = [variable for variable in variables if any(variable is each for each in back.trainable_variables)]
         with tf.GradientTape(persistent=True) as tape:
             features = front(examples.images, training=True)
             outputs = back(features, training=True)
@@ -121,13 +123,35 @@ class TaskGradients(Fitting):
         combined = tf.cast(tf.reshape(combined * scale, tf.shape(features)), features.dtype)
         through = tape.gradient(features, variables, output_gradients=combined)
         found = weighted([through, tape.gradient(rest, variables)], [1.0, 1.0], variables)
-        of_own = weighted([row[1:] for row in by_task], [1.0] * len(by_task), own)
+        # What several tasks share behind the features goes by the same weights, where there are such.
+        behind = shared_positions([row[1:] for row in by_task[: len(self.tasks)]])
+        rows_of_own = [[None if n in behind else g for n, g in enumerate(row[1:])] for row in by_task]
+        rows_behind = [[g if n in behind else None for n, g in enumerate(row[1:])] for row in by_task]
+        ones = [1.0] * len(by_task)
+        weights = ones if gramian is None else tf.unstack(step.answer)
+        of_own = weighted([*rows_of_own, *rows_behind], [*ones, *weights], own)
         by_variable = {id(variable): gradient for variable, gradient in zip(own, of_own, strict=True)}
         gradients = [
             gradient + by_variable[id(variable)] if id(variable) in by_variable else gradient
             for variable, gradient in zip(variables, found, strict=True)
         ]
         return Passed(outputs, sums, added, over_replicas(gradients), step)
+
+    def _combined_at(self, shared: list[int], by_task: list[list], step: Step) -> tuple:
+        """Return the step with what the weighting was told, and {position: gradient} at the shared variables."""
+        variables, scale = self.trainable_variables, self.optimizer.scale_loss(1.0)
+        if self._weighting.needs == "gradients":
+            jacobian = over_replicas(rows(by_task, variables, shared)) / scale  # (T, P)
+            self.check_size(jacobian.shape[1])
+            step, combined = self._combined(step, jacobian, None)
+            return step, pieces(combined * scale, variables, shared)
+        # Variable by variable: one after the other they would be as large as the network, for each task.
+        columns = [filled([row[place] for row in by_task], [variables[place]] * len(by_task)) for place in shared]
+        columns = tf.nest.pack_sequence_as(columns, over_replicas(tf.nest.flatten(columns)))
+        step = step._replace(gramian=tf.add_n([products(column, scale) for column in columns]))
+        step = step._replace(answer=self._weighting.weigh(step))
+        combined = weighted([*zip(*columns, strict=True)], tf.unstack(step.answer), [variables[p] for p in shared])
+        return step, dict(zip(shared, combined, strict=True))
 
     def _combined(self, step: Step, jacobian, gramian) -> tuple:
         """Return the step with what the weighting needs and answers, and what it makes of gradients (T, P): (P,)."""

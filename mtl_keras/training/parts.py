@@ -30,13 +30,18 @@ def in_parts(examples: Examples, count: int, function: Callable) -> tuple:
     """
     if count == 1:
         return function(examples)
-    size = -(-examples.rows() // count)
-    outputs, totals = [], None
+    rows, outputs, totals = examples.rows(), [], None
     for number in range(count):
+        start, end = number * rows // count, (number + 1) * rows // count
+        # A convolution of no image fails: where there are fewer than parts, one counts for nothing in the others.
+        first = tf.where(end > start, start, tf.maximum(start - 1, 0))
+        last = tf.maximum(end, tf.minimum(first + 1, rows))
         with tf.control_dependencies([] if totals is None else [t for t in tf.nest.flatten(totals) if t is not None]):
-            part = tf.nest.map_structure(lambda x, n=number: tf.identity(x[n * size : (n + 1) * size]), examples)
+            part = tf.nest.map_structure(lambda x, a=first, b=last: tf.identity(x[a:b]), examples)
+        some = end > start
+        part = part._replace(weights=tf.nest.map_structure(lambda x, s=some: tf.where(s, x, 0.0), part.weights))
         answers, found = function(part)
-        outputs.append(answers)
+        outputs.append(tf.nest.map_structure(lambda x, n=end - start: x[:n], answers))
         totals = found if totals is None else tf.nest.map_structure(_sum, totals, found)
     return tf.nest.map_structure(lambda *each: tf.concat(each, axis=0), *outputs), totals
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import keras
+import numpy as np
 import pandas as pd
 import tensorflow as tf
 
@@ -59,15 +60,36 @@ class Backup(keras.callbacks.Callback):
         earlier, unfinished = epochs_done(self.folder), self.folder / "unfinished.weights.h5"
         if epoch > earlier:
             self.folder.mkdir(parents=True, exist_ok=True)
+            # First, since the weights' file makes the backup known.
+            np.save(_seeds_file(self.folder, epoch), [np.asarray(seed) for seed in _seeds(self.model)])
             self.model.save_weights(unfinished)
             # The number of epochs is in the name, so that one step makes both known.
             os.replace(unfinished, backed_up(self.folder, epoch))
             backed_up(self.folder, earlier).unlink(missing_ok=True)
+            _seeds_file(self.folder, earlier).unlink(missing_ok=True)
 
 
 def backed_up(backup: Path, epochs: int) -> Path:
     """Return the file of weights and optimizer state after this number of epochs."""
     return backup / f"{epochs}.weights.h5"
+
+
+def restore(model: MultiTaskModel, backup: Path, epochs: int) -> None:
+    """Give a model what it had after this number of epochs: weights, optimizer, state, and what dropout draws next."""
+    model.load_weights(backed_up(backup, epochs))
+    # An older version kept no seeds.
+    if (file := _seeds_file(backup, epochs)).is_file():
+        for seed, value in zip(_seeds(model), np.load(file), strict=True):
+            seed.assign(value)
+
+
+def _seeds(model: keras.Model) -> list[keras.Variable]:
+    """Return the states of all random generators in a model, which Keras does not save with its weights."""
+    return [variable for variable in model.variables if variable.name == "seed_generator_state"]
+
+
+def _seeds_file(backup: Path, epochs: int) -> Path:
+    return backup / f"{epochs}.seeds.npy"
 
 
 def fit(
@@ -93,7 +115,7 @@ def fit(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if finished:
-            model.load_weights(backed_up(backup, finished))
+            restore(model, backup, finished)
         with naming_images():
             model.fit(
                 training(finished),

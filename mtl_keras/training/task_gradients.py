@@ -42,3 +42,11 @@ def pieces(vector, variables: list[keras.Variable], positions: list[int]) -> dic
     shapes = [variables[position].shape for position in positions]
     parts = tf.split(vector, [math.prod(shape) for shape in shapes])
     return {p: tf.reshape(part, shape) for p, part, shape in zip(positions, parts, shapes, strict=True)}
+
+
+def products(gradients: list, scale):
+    """Return the dot products (T, T) of the tasks' gradients at one variable, each of them divided by a scale."""
+    flat = tf.stack([tf.reshape(gradient, (-1,)) for gradient in gradients])
+    # Most optimizers have no scale, and then it is no tensor.
+    flat = flat if isinstance(scale, float) else flat / scale
+    return tf.matmul(flat, flat, transpose_b=True)

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from mtl_keras.errors import UserError
 from mtl_keras.kinds import kind_of
+from mtl_keras.models.layers import stepping_layers
 from mtl_keras.tasks import Task
 from mtl_keras.training.compiling import Compiling
 from mtl_keras.training.epoch_loss import EpochLoss
@@ -23,7 +24,7 @@ class Trainer(Compiling):
 
     def __init__(self, tasks: list[Task], inputs, outputs: dict, name: str, features=None):
         super().__init__(inputs=inputs, outputs=outputs, name=name)
-        self.tasks, self._weighting, self._read_by_all = list(tasks), None, (features,)
+        self.tasks, self._weighting, self._read_by_all = list(tasks), None, (inputs, features, outputs)
         self._class_weights = class_weights_of(self.tasks, None)
         self._means = {"loss": EpochLoss(len(tasks))}
         self._means |= {f"{task.name}_loss": keras.metrics.Mean(f"{task.name}_loss") for task in tasks}
@@ -53,9 +54,10 @@ class Trainer(Compiling):
         penalty, of_rest = self._rest(step)
         gradients = [g if rest is None else g + rest for g, rest in zip(passed.gradients, of_rest, strict=True)]
         finite = all_finite([step.losses, penalty, added])
-        # A loss scale lowers itself where gradients are infinite, and skips the step for that.
+        taken = finite & all_finite(gradients)
+        # A loss scale lowers itself where gradients are infinite, and leaves the step out for that.
         if not isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
-            finite &= all_finite(gradients)
+            finite = taken
         # Before anything moves: the loss is that of the weights that it was computed with.
         seen = [tf.where(finite, each, tf.zeros_like(each)) for each in (step.losses * divisors, divisors, labelled)]
         self._means["loss"].update_state(*seen, tf.where(finite, added, 0.0), self._weighting.worth)
@@ -66,9 +68,16 @@ class Trainer(Compiling):
             gradients,
             before,
         )
+        for layer in stepping_layers(self):
+            held = [tf.identity(variable.value) for variable in layer.non_trainable_variables]
+            layer.end_step()
+            moved = [tf.where(taken, v.value, old) for v, old in zip(layer.non_trainable_variables, held, strict=True)]
+            assign(layer.non_trainable_variables, moved)
         if weighting.looks_again:
+            once = [tf.identity(variable.value) for variable in averages]
             step = step._replace(after=self._losses_again(examples, divisors))
-        weighting.follow(step, finite, state)
+            assign(averages, once)
+        weighting.follow(step, taken, state)
         self.skipped_steps.update_state(finite, step.losses)
         if self._l2:
             self._means["l2"].update_state(tf.where(finite, penalty, 0.0), sample_weight=tf.cast(finite, "float32"))

@@ -82,7 +82,7 @@ def test_what_cannot_be_measured_is_refused_before_anything_is(monkeypatch):
     monkeypatch.setattr(costs, "in_fresh_process", None)
     with pytest.raises(UserError, match="unknown weighting 'pcgrab'"):
         step_costs(TINY, ["equal", "pcgrab"])
-    with pytest.raises(UserError, match="repeats is 0; expected at least 1"):
+    with pytest.raises(UserError, match="repeats 0, batch size 4: expected at least 1 of each"):
         step_costs(TINY, ["equal"], 0)
 
 

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from mtl_keras.errors import UserError
+from mtl_keras.models.backbones.backbone import Backbone
 from mtl_keras.tasks import GENDER, SMILE
 from mtl_keras.training import distribute
 from mtl_keras.training.model import MultiTaskModel
@@ -172,6 +173,9 @@ def test_a_weighting_by_epochs_is_told_the_means_of_each():
         ({"gradients_at": "features"}, "weighting 'equal' needs no gradients; take 'parameters'"),
         ({"gradients_at": "features", "weighting": "mgda", "accumulate": 2}, "in parts too; take 'parameters'"),
         ({"accumulate": 0}, "accumulate 0: expected the number of parts of a batch, at least 1"),
+        ({"accumulate": True}, "accumulate True: expected the number of parts"),
+        ({"weighting": 5}, "weighting 5: expected a name of WEIGHTINGS"),
+        ({"weighting": "mgda", "jit_compile": True}, "jit_compile: XLA cannot compile weighting 'mgda'"),
         ({"weighting": "equal:c=1"}, "equal: unknown setting 'c'; it has none"),
     ],
 )
@@ -181,7 +185,74 @@ def test_what_cannot_work_is_one_line(choices, said):
     assert "\n" not in str(error.value)
 
 
+def test_what_tasks_share_behind_the_features_goes_by_the_same_weights():
+    weights = Weighting("gramian", lambda step: tf.constant([0.5, 2.0]))
+    moves = []
+    for choices in ({"weighting": {"gender": 0.5, "smile": 2.0}}, {"weighting": weights, "gradients_at": "features"}):
+        keras.utils.set_random_seed(0)
+        model = MultiTaskModel([GENDER, SMILE], "features", "mmoe:experts=2", 4, 0, (3,), (), 0.0)
+        model.compile(keras.optimizers.SGD(0.1), **choices)
+        moves.append(moved(model))
+    experts = [path for path in moves[0] if "expert" in path and "gate" not in path]
+    assert len(experts) == 4
+    for path in experts:
+        np.testing.assert_allclose(moves[1][path], moves[0][path], rtol=1e-4, atol=1e-6)
+    # Each task's own learns by its plain loss.
+    np.testing.assert_allclose(0.5 * moves[1]["gender_scores/kernel"], moves[0]["gender_scores/kernel"], rtol=1e-4)
+
+
+def test_a_state_of_other_parameters_than_those_that_are_trained_is_one_line(one_line):
+    model = network(weighting="moco")
+    model.get_layer("shared_dense_0").bias.trainable = False
+    with one_line("3 shared parameters|15 shared parameters", start="the weighting keeps a state of 15 shared"):
+        model.train_on_batch(*DATA)
+
+
+@pytest.mark.parametrize("weighting", ["gradnorm", "cr_mogm", "famo"])
+def test_a_step_that_a_loss_scale_leaves_out_moves_no_state(weighting):
+    model = network(weighting=weighting)
+    model.optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1), initial_scale=3e38)
+    before = [np.asarray(each) for each in (*model.weights, *model.weighting_state.weights)]
+    model.train_on_batch(100 * DATA[0], *DATA[1:])
+    for each, old in zip((*model.weights, *model.weighting_state.weights), before, strict=True):
+        np.testing.assert_array_equal(each, old)
+    for _ in range(130):
+        model.train_on_batch(*DATA)
+    assert all(np.isfinite(np.asarray(each)).all() for each in model.weighting_state.weights)
+    assert np.abs(np.asarray(model.weights[0]) - before[0]).max() > 1e-3
+
+
+def test_to_look_again_moves_no_average():
+    inputs = keras.Input((4,))
+    trunk = keras.Model(inputs, keras.layers.BatchNormalization(name="norm")(keras.layers.Dense(4)(inputs)))
+    averages = []
+    for weighting in ("equal", "famo"):
+        keras.utils.set_random_seed(0)
+        model = MultiTaskModel([GENDER], Backbone(trunk, 4, 0, 0.0, 1.0), shared_units=(), head_units=(), dropout=0.0)
+        model.compile(keras.optimizers.SGD(0.1), weighting=weighting)
+        model.train_on_batch(DATA[0], {"gender": DATA[1]["gender"]})
+        averages.append(model.trunks[0].get_layer("norm").moving_mean.numpy())
+    np.testing.assert_allclose(averages[0], averages[1], rtol=1e-6)
+
+
+def test_heads_alone_have_their_gradients_at_features_too(staged_backbone):
+    for units in ((), (3,)):
+        model = MultiTaskModel([GENDER, SMILE], staged_backbone, image_size=8, shared_units=units)
+        heads = model.heads_network()
+        heads.compile("sgd", weighting="mgda", gradients_at="features")
+        width = model.feature_network().output_shape[-1]
+        logs = heads.train_on_batch(np.ones((9, width), "float32"), *DATA[1:], return_dict=True)
+        assert np.isfinite(logs["loss"])
+
+
+def test_gradients_of_tasks_that_share_nothing_are_refused(one_line):
+    model = MultiTaskModel([GENDER, SMILE], "features", "soft", 4, 0, (3,), (), 0.0)
+    model.compile("sgd", weighting="mgda")
+    with one_line("such as uncertainty", start="the tasks share no variables"):
+        model.train_on_batch(*DATA)
+
+
 def test_features_that_not_all_tasks_read_are_refused():
     model = MultiTaskModel([GENDER, SMILE], "bknet", "cross_stitch", image_size=16)
-    with pytest.raises(UserError, match="do not all read the same features; take 'parameters'"):
+    with pytest.raises(UserError, match="no features that all tasks read; take 'parameters'"):
         model.compile(weighting="mgda", gradients_at="features")

@@ -56,7 +56,7 @@ class SelectingGate(keras.layers.Layer):
         selected = ops.prod(ops.where(self.codes == 1, steps, 1 - steps), axis=-1)  # (k, N)
         penalty = -self.entropy * ops.sum(selected * ops.log(selected + EPSILON))
         if self.experts < 2**self.digits:
-            penalty += ops.sum(1 / ops.sum(selected, axis=1) - 1)
+            penalty += ops.sum(1 / ops.maximum(ops.sum(selected, axis=1), EPSILON) - 1)
         self.add_loss(penalty)
         # Of a softmax of a single selector Keras would warn.
         shares = ops.exp(self.logits - ops.logsumexp(self.logits))  # (k,)

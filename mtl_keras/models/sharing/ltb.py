@@ -10,11 +10,12 @@ import numpy as np
 from keras import ops
 
 from mtl_keras.errors import UserError
+from mtl_keras.models.layers import SteppingLayer
 from mtl_keras.models.sharing.sharing import Settings, Shared, Trunk, cut
 
 
 @keras.saving.register_keras_serializable("mtl_keras")
-class Branching(keras.layers.Layer):
+class Branching(SteppingLayer):
     """Gives each of several `children` the features of one of P parents, tensors of one shape, and learns of which.
 
     In training child c gets the sum over all parents p of softmax((scores[c] + noise[c]) / T)[p] times the features of
@@ -36,14 +37,18 @@ class Branching(keras.layers.Layer):
 
     def call(self, inputs, training=False):
         if training:
-            self.steps.assign(self.steps + 1.0)
-            temperature = ops.maximum(self.temperature / ops.sqrt(self.steps), self.lowest_temperature)
+            temperature = ops.maximum(self.temperature / ops.sqrt(self.steps + 1.0), self.lowest_temperature)
             chance = keras.random.uniform(self.scores.shape, 1e-7, 1.0, "float32", seed=self.seed_generator)
-            choice = ops.softmax((self.scores - ops.log(-ops.log(chance))) / temperature, axis=-1)
+            scores = (self.scores - ops.log(-ops.log(chance))) / temperature
+            # Of a softmax of a single parent Keras would warn.
+            choice = ops.exp(scores - ops.logsumexp(scores, axis=-1, keepdims=True))
         else:
             choice = ops.one_hot(ops.argmax(self.scores, axis=-1), len(inputs), dtype="float32")
         choice = ops.cast(choice, inputs[0].dtype)  # (children, P)
         return [sum(row[parent] * x for parent, x in enumerate(inputs)) for row in ops.unstack(choice)]
+
+    def end_step(self) -> None:
+        self.steps.assign(self.steps + 1.0)
 
     def compute_output_spec(self, inputs, training=False):
         return [keras.KerasTensor(inputs[0].shape, inputs[0].dtype) for _ in range(self.children)]

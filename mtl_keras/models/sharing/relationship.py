@@ -18,6 +18,7 @@ import numpy as np
 from keras import ops
 
 from mtl_keras.errors import UserError
+from mtl_keras.models.layers import SteppingLayer
 from mtl_keras.models.sharing.hard import hard
 from mtl_keras.models.sharing.sharing import Settings, Shared, Trunk
 
@@ -98,7 +99,7 @@ class Prior(keras.regularizers.Regularizer):
 
 
 @keras.saving.register_keras_serializable("mtl_keras")
-class RelatedDense(keras.layers.Layer):
+class RelatedDense(SteppingLayer):
     """A dense layer for each of T tasks: T features (B, F) to T of (B, units), tied by a prior of their kernels.
 
     All kernels start alike. The prior is added to the loss, and its covariances, which no gradient reaches, are
@@ -138,9 +139,7 @@ class RelatedDense(keras.layers.Layer):
         self.steps = self.add_weight((), "zeros", "int32", name="steps", **fixed)
         self.dense[0].kernel.regularizer = Prior(self)
 
-    def call(self, inputs, training=False):
-        if training:
-            self._estimate()
+    def call(self, inputs):
         return [dense(x) for dense, x in zip(self.dense, inputs, strict=True)]
 
     def prior(self):
@@ -154,7 +153,7 @@ class RelatedDense(keras.layers.Layer):
     def _known(self) -> list:
         return [None if each is None else ops.convert_to_tensor(each) for each in self.covariances]
 
-    def _estimate(self) -> None:
+    def end_step(self) -> None:
         """Count a step, and estimate the covariances anew where it is time."""
         kernels, known = ops.stop_gradient(self._kernels()), self._known()
         steps = ops.convert_to_tensor(self.steps) + 1

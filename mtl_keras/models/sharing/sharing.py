@@ -55,7 +55,7 @@ class Shared:
             if len(trunk.output_shape) == 4:
                 raise UserError(
                     f"sharing {name} gives features (B, D), but the branches of backbone {trunk.name!r} read maps; "
-                    "take another backbone, or share hard or cross_stitch"
+                    "take another backbone, or another way of sharing, such as hard or mmoe"
                 )
 
 

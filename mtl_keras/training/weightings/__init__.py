@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from mtl_keras.choices import configured
+from mtl_keras.errors import UserError
 from mtl_keras.tables import Table
 
 # name -> function(task names, settings) -> Weighting
@@ -64,11 +65,14 @@ def find(
     """
     # A list of names needs no Keras.
     from mtl_keras.training.weightings.from_losses import fixed
+    from mtl_keras.training.weightings.weighting import Weighting
 
     if isinstance(weighting, dict):
         return fixed(tasks, weighting)
-    if not isinstance(weighting, str):
+    if isinstance(weighting, Weighting):
         return weighting
+    if not isinstance(weighting, str):
+        raise UserError(f"weighting {weighting!r}: expected a name of WEIGHTINGS, {{task: weight}} or a Weighting")
     make = configured(WEIGHTINGS, weighting, **settings)
     taken = inspect.signature(make).parameters
     given = {"size": size() if "size" in taken else 0, "numbers": numbers}

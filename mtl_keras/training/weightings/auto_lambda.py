@@ -17,10 +17,10 @@ def auto_lambda(
 ) -> Weighting:
     """Weigh by w, which lowers the held-out losses of the `primary` tasks, all by default, after a step on the others.
 
-    The even rows of a batch are for training, and the odd ones held out. A step of size a on sum_i w_i loss_i changes
-    the held-out loss j by -a g_j^T g_i for each unit of w_i, to first order, g_i being a gradient of the even rows and
-    g_j one of the odd ones. w follows sum_j of this by Adam of learning rate `rate`, which is the same for any a, and
-    is not below 0; the step itself is on all rows, weighed by w.
+    Of a task's labelled rows the even ones are for training, the odd ones held out. A step of size a on sum_i w_i
+    loss_i changes the held-out loss j by -a g_j^T g_i for each unit of w_i, to first order, g_i being a gradient of the
+    even rows and g_j one of the odd ones. w follows sum_j of this by Adam of learning rate `rate`, which is the same
+    for any a, and is not below 0; the step itself is on all rows, weighed by w.
 
     The paper differentiates through a step of a copy of the network, by finite differences, and takes g_j after it, of
     a second batch: what that adds is of second order in a. `start` and `rate` are the paper's.

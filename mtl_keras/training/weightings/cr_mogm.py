@@ -21,7 +21,7 @@ def cr_mogm(tasks: list[str], *, of: str = "mgda", momentum: float = 0.9) -> Wei
         raise UserError(f"cr_mogm: momentum is {momentum}; expected a number from 0 to below 1")
     inner = find(of, tasks)
     if inner.needs != "gramian":
-        raise UserError(f"cr_mogm: of is {of!r}, which weighs no gradients; expected one that does, such as mgda")
+        raise UserError(f"cr_mogm: of is {of!r}; expected a weighting by the Gramian of gradients, such as mgda")
     # A half of a batch has weights of its own.
     width = 2 if inner.halves else 1
     average, steps = variable([[0.0] * width] * len(tasks), "average"), variable([0.0] * len(tasks), "steps")
@@ -46,5 +46,10 @@ def cr_mogm(tasks: list[str], *, of: str = "mgda", momentum: float = 0.9) -> Wei
 
     kept = inner.state or State()
     return Weighting(
-        "gramian", weigh, State([average, steps, *kept.rows], kept.whole), update=update, halves=inner.halves
+        "gramian",
+        weigh,
+        State([average, steps, *kept.rows], kept.whole),
+        update=update,
+        end_epoch=inner.end_epoch,
+        halves=inner.halves,
     )

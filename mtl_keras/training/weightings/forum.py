@@ -22,11 +22,11 @@ def forum(
 ) -> Weighting:
     """Combine the held-out gradients f_j and that of a penalty q, sum_j m_j f_j / |f_j| + n dq.
 
-    The even rows of a batch are for training, and the odd ones held out. The training loss is L = sum_i w_i loss_i,
-    w = softmax(u). q = L - L', L' being L after `inner_steps` steps of `step_size`, the value function. m, on the
-    simplex, and n' of at least 0 minimize |sum_j m_j f_j / |f_j| + n' dq|^2 / 2 - n' rho |dq|^2. m is averaged over the
-    steps, with the share 1 / k^(3/4) for each new one in epoch k, and n = max(0, sum_j m_j (rho - dq^T f_j / |f_j| /
-    |dq|^2)). u follows n dq by Adam of learning rate `rate`.
+    Of a task's labelled rows the even ones are for training, the odd ones held out. The training loss is L = sum_i w_i
+    loss_i, w = softmax(u). q = L - L', L' being L after `inner_steps` steps of `step_size`, the value function. m, on
+    the simplex, and n' of at least 0 minimize |sum_j m_j f_j / |f_j| + n' dq|^2 / 2 - n' rho |dq|^2. m is averaged over
+    the steps, with the share 1 / k^(3/4) for each new one in epoch k, and n = max(0, sum_j m_j (rho - dq^T f_j / |f_j|
+    / |dq|^2)). u follows n dq by Adam of learning rate `rate`.
 
     dq is g = sum_i w_i g_i at what the tasks share, g_i being the gradients of the even rows. At u the paper takes the
     differences of the losses before and after the inner steps, of a copy of the network; here these are to first

@@ -18,11 +18,11 @@ NO_SLOPE = 1e-3
 def moml(tasks: list[str], *, rate: float = 0.001) -> Weighting:
     """Weigh by w = softmax(u), where u lowers every task's held-out loss after a step on the others.
 
-    The even rows of a batch are for training, and the odd ones held out. A step of size a on sum_i w_i loss_i changes
-    the held-out loss j by -a g_j^T g_i for each unit of w_i, to first order, g_i being a gradient of the even rows and
-    g_j one of the odd ones. That gives one gradient at u for each held-out loss. u follows their shortest convex
-    combination by Adam of learning rate `rate`, which is the same for any a; the step itself is on all rows, weighed
-    by w.
+    Of a task's labelled rows the even ones are for training, the odd ones held out. A step of size a on sum_i w_i
+    loss_i changes the held-out loss j by -a g_j^T g_i for each unit of w_i, to first order, g_i being a gradient of the
+    even rows and g_j one of the odd ones. That gives one gradient at u for each held-out loss. u follows their shortest
+    convex combination by Adam of learning rate `rate`, which is the same for any a; the step itself is on all rows,
+    weighed by w.
 
     The paper differentiates through a step of a copy of the network, and takes g_j after it, of a second batch: what
     that adds is of second order in a. `rate` is the authors'.

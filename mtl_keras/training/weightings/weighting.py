@@ -55,9 +55,9 @@ class Weighting:
     - "gramian": weights (T,) of the tasks' gradients at what they share.
     - "gradients": what takes the place of the sum of these gradients, (P,).
 
-    With `halves`, a Gramian (2 T, 2 T) is of the gradients of the T tasks in the even rows of the batch, then of those
-    in the odd ones, each with the task's whole divisor, so that the two add up to the task's gradient; the weights are
-    (2 T,) as well. A task is present where both halves label it.
+    With `halves`, a Gramian (2 T, 2 T) is of the gradients of the T tasks in the even ones of their labelled rows, then
+    of those in the odd ones, each with the task's whole divisor, so that the two add up to the task's gradient; the
+    weights are (2 T,) as well. A task is present where both halves label it.
 
     `weigh` only reads the `state`. Trained variables of it follow the gradient of the weighted losses plus
     `penalty(present)`, a scalar that the loss contains too, as if the losses were constants. The others are changed by

@@ -50,6 +50,7 @@ def test_in_training_it_is_a_softmax_with_gumbel_noise_whose_temperature_falls()
         likely = np.exp((scores + noise) / temperature)
         likely /= likely.sum(-1, keepdims=True)
         np.testing.assert_allclose(read(layer(PARENTS, training=True)), likely @ [1, 10, 100], rtol=1e-4)
+        layer.end_step()
 
 
 def test_parents_are_drawn_as_often_as_their_scores_say():

@@ -119,9 +119,9 @@ def test_the_gradient_pulls_the_kernels_of_related_tasks_together(every):
     layer = layer_of(model)
     layer.covariances[2].assign([[1.0, 0.9, 0.0], [0.9, 1.0, 0.0], [0.0, 0.0, 1.0]])
     before = kernels_of(layer)
+    inverses = [np.linalg.inv(each.numpy()) for each in layer.covariances]
     model.train_on_batch(FEATURES, LABELS, {name: np.zeros(8, "float32") for name in LABELS})
     # d / dW of |W whitened|^2 / 2, for each of the 4 x 3 x 3 numbers: no gradient goes through the covariances.
-    inverses = [np.linalg.inv(each.numpy()) for each in layer.covariances]
     step = 0.1 * 5 / 36 * np.einsum("fut,fg,uv,ts->gvs", before, *inverses)
     np.testing.assert_allclose(kernels_of(layer), before - step, rtol=1e-2, atol=1e-3)
 
@@ -131,9 +131,8 @@ def test_covariances_are_estimated_in_every_nth_step_of_training_alone():
     layer = layer_of(model)
     states = []
     for _ in range(3):
-        model(FEATURES)
-        kernels = kernels_of(layer)
         trained(model, 1)
+        kernels = kernels_of(layer)
         states.append([each.numpy() for each in layer.covariances])
         if len(states) == 2:
             expected = flip_flop(kernels, [np.eye(size, dtype="float32") for size in (4, 3, 3)], 0.1)

@@ -20,7 +20,7 @@ def test_the_weights_are_the_least_that_are_not_below_the_given_ones(tasks):
     gradients = RANDOM.normal(size=(tasks, tasks // 2 + 1))
     gramian = gradients @ gradients.T
     given = RANDOM.uniform(size=tasks)
-    found = projection(gramian)(given)
+    found = projection(gramian, 1e-4)(given)
     slopes = (gramian / np.trace(gramian) + 1e-4 * np.eye(tasks)) @ found
     assert (found >= given).all() and slopes.min() > -1e-12
     np.testing.assert_allclose(slopes * (found - given), 0, atol=1e-12)
