@@ -47,7 +47,8 @@ class MethodReport:
         draw_improvements(table, self.out / "improvement.png")
         if len(self.study.conflict):
             draw_conflict(self.study.conflict, self.out / "conflict.png")
-        draw_toy_problem(self.out / "toy_problem.png")
+        weightings = dict.fromkeys(method.settings.weighting for method in self.study.compared())
+        draw_toy_problem(self.out / "toy_problem.png", weightings)
 
 
 LEGEND = (

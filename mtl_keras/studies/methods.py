@@ -71,7 +71,7 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _method(common: Experiment, way: str, weights: str) -> Method:
-    if find(weights, list(common.tasks)).needs == "losses":
+    if common.gradients_at != "parameters" and find(weights, list(common.tasks)).needs == "losses":
         common = replace(common, gradients_at="parameters")
     if (way, weights) == (HARD, EQUAL):
         return Method(EQUAL, Group.REFERENCE, common)

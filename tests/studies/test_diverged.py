@@ -43,7 +43,7 @@ def report(study) -> Report:
 
 def test_it_is_not_finished_and_another_study_trains_it_anew(study, wild, monkeypatch):
     with pytest.raises(
-        DivergedRun, match="^tiny, gender alone, fine-tuned: the loss of gender became .*, so tra"
+        DivergedRun, match="^tiny, gender alone, fine-tuned: the loss of gender was .*, so tra"
     ) as said:
         study.run(wild)
     assert "\n" not in str(said.value) and [run.row["stage"] for run in said.value.finished] == ["frozen"]

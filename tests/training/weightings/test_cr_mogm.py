@@ -41,7 +41,7 @@ def test_an_absent_task_has_no_weight_and_starts_when_it_comes():
 
 @pytest.mark.parametrize(
     ("settings", "said"),
-    [({"of": "equal"}, "of is 'equal', which weighs no gradients"), ({"momentum": 1.0}, "momentum is 1.0")],
+    [({"of": "equal"}, "of is 'equal'; expected a weighting by the Gramian"), ({"momentum": 1.0}, "momentum is 1.0")],
 )
 def test_what_cannot_be_is_refused(settings, said):
     with pytest.raises(UserError, match=f"cr_mogm: {said}"):
