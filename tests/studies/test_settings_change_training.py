@@ -455,6 +455,7 @@ CASES = {
     "tasks": tasks, "age": age, "age_label_std": age_label_std, "age_error_weight": age_error_weight,
     "backbone": backbone, "sharing": sharing, "weights": weights, "image_size": image_size, "border": border,
     "dropout": dropout, "weighting": weighting, "loss_weights": loss_weights, "loss_mean": loss_mean,
+    "gradients_at": gradients_at, "accumulate": accumulate,
     "frozen_epochs": frozen_epochs, "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate,
     "schedule": schedule, "trunk_rate": trunk_rate, "freeze_stem": freeze_stem, "weight_decay": weight_decay,
     "l2": l2, "ema": ema, "patience": patience, "refit": refit, "precision": precision, "strategy": strategy,
