@@ -3,7 +3,7 @@
 python experiments/compare_methods.py
 
     trains small networks on 1,200 drawn faces, of which each keeps some of its labels: every weighting with hard
-    sharing, and every way of sharing with equal weights. The table in results/compare_methods/, in about fifteen minutes
+    sharing, and every way of sharing with equal weights. The table in results/compare_methods/, in 15 minutes
     on two cores. --resume goes on after an interruption.
 
 python experiments/compare_methods.py --weighting equal cagrad:c=0.2 --sharing hard mmoe
