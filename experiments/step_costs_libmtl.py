@@ -23,7 +23,7 @@ import tyro
 from mtl_keras.errors import UserError, guarded
 from mtl_keras.files import check_writable, replacing
 from mtl_keras.studies.step_costs import cost_lines, write_costs
-from mtl_keras.studies.timing import check_memory, in_fresh_process, milliseconds_in_turns, peak_above
+from mtl_keras.studies.timing import check_memory, costs_beside, in_fresh_process
 
 try:
     import torch
@@ -168,13 +168,7 @@ def training_step(step: Step, name: str, place: str):
 
 def measured(step: Step, name: str, place: str, repeats: int) -> dict:
     """Return the `ms`, `ratio` and `peak_mb` of a weighting's step, measured in this process."""
-    own = training_step(step, name, place)
-    peak = peak_above(lambda: [own(), own()])
-    equal = training_step(step, "EW", "")
-    for _ in range(2):  # warm up
-        equal()
-    times = milliseconds_in_turns([own, equal], repeats)
-    return {"ms": float(np.median(times[:, 0])), "ratio": float(np.median(times[:, 0] / times[:, 1])), "peak_mb": peak}
+    return costs_beside(lambda: training_step(step, name, place), lambda: training_step(step, "EW", ""), repeats)
 
 
 def main(batch_size: int = 32, image_size: int = 160, repeats: int = 5, out: Path = Path("runs/step_costs")) -> None:

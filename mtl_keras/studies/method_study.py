@@ -12,7 +12,6 @@ from mtl_keras.data.blanks import keep_some
 from mtl_keras.data.pipeline import batches, feature_batches
 from mtl_keras.errors import UserError
 from mtl_keras.studies.diverged import DivergedRun
-from mtl_keras.studies.memory import peak_memory
 from mtl_keras.studies.methods import TUNED, Group, Method, chosen, leave_out, usable
 from mtl_keras.studies.network import FROZEN_BATCH, batches_of
 from mtl_keras.studies.plan import Methods
@@ -21,6 +20,7 @@ from mtl_keras.studies.runs import Run
 from mtl_keras.studies.seeds import with_seeds
 from mtl_keras.studies.settings import Experiment, with_tasks
 from mtl_keras.studies.study import Study
+from mtl_keras.studies.timing import peak_memory
 from mtl_keras.studies.tuning import Trial, tune
 from mtl_keras.training.conflict import CONFLICT, measuring_conflict
 from mtl_keras.training.model import MultiTaskModel

@@ -11,7 +11,7 @@ from mtl_keras.choices import name_of
 from mtl_keras.errors import UserError
 from mtl_keras.files import read_csv, write_rows
 from mtl_keras.studies.markdown import table_lines
-from mtl_keras.studies.timing import check_memory, in_fresh_process, milliseconds_in_turns, peak_above
+from mtl_keras.studies.timing import check_memory, costs_beside, in_fresh_process
 
 COLUMNS = ("library", "weighting", "gradients_at", "needs", "ms", "ratio", "peak_mb")
 FILE = "step_costs.csv"
@@ -70,13 +70,11 @@ def needs_and_places(weighting: str, tasks: tuple[str, ...]) -> tuple[str, list[
 
 def measured(step: Step, weighting: str, place: str, repeats: int) -> dict:
     """Return the `ms`, `ratio` and `peak_mb` of a weighting's step, measured in this process."""
-    own = training_step(step, weighting, place or "parameters")
-    peak = peak_above(lambda: [own(), own()])
-    equal = training_step(step, "equal", "parameters")
-    for _ in range(2):  # warm up
-        equal(), own()
-    times = milliseconds_in_turns([own, equal], repeats)
-    return {"ms": float(np.median(times[:, 0])), "ratio": float(np.median(times[:, 0] / times[:, 1])), "peak_mb": peak}
+    return costs_beside(
+        lambda: training_step(step, weighting, place or "parameters"),
+        lambda: training_step(step, "equal", "parameters"),
+        repeats,
+    )
 
 
 def training_step(step: Step, weighting: str, place: str) -> Callable[[], object]:

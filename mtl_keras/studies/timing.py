@@ -1,9 +1,12 @@
 """Time of steps that take turns, and peak memory of work that has a process of its own."""
 
+import ctypes
+import gc
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -45,9 +48,37 @@ def memory(name: str) -> float:
     return int(re.search(rf"{name}:\s*(\d+)", Path("/proc/self/status").read_text())[1]) / 1024
 
 
-def peak_above(work: Callable[[], object]) -> float:
-    """Return how far the memory of this process rises during some work, in MiB above what it has before."""
-    before = memory("VmRSS")
+@contextmanager
+def peak_memory() -> Iterator[list[float]]:
+    """Give a list that holds, after the block, the peak of main memory above that before it, in MiB.
+
+    It stays empty where the system does not tell: that is known on Linux, and of a GPU's own memory nothing.
+    """
+    found: list[float] = []
+    if not CLEAR.exists():
+        yield found
+        return
+    gc.collect()
+    # What is free already would otherwise be used again without being seen.
+    with suppress(AttributeError):  # only the GNU library has it
+        ctypes.CDLL(None).malloc_trim(0)
     CLEAR.write_text("5")  # the peak counts from here
-    work()
-    return memory("VmHWM") - before
+    before = memory("VmRSS")
+    yield found
+    found.append(max(0.0, memory("VmHWM") - before))
+
+
+def costs_beside(make: Callable, make_usual: Callable, repeats: int) -> dict:
+    """Return what a step costs: `ms`, its `ratio` to a usual step, both medians over turns, and `peak_mb` of memory.
+
+    `make` and `make_usual` return such steps. The memory is what the step's first two calls take, in MiB.
+    """
+    own = make()
+    with peak_memory() as peak:
+        own(), own()
+    usual = make_usual()
+    for _ in range(2):  # warm up
+        usual(), own()
+    times = milliseconds_in_turns([own, usual], repeats)
+    ratio = float(np.median(times[:, 0] / times[:, 1]))
+    return {"ms": float(np.median(times[:, 0])), "ratio": ratio, "peak_mb": peak[0]}

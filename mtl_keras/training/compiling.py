@@ -109,12 +109,12 @@ class Compiling(TaskGradients):
 
     def has_common_features(self) -> bool:
         """Return whether there are features that all tasks read, though what makes them may be frozen."""
-        return self._read_by_all[1] is not None
+        return self._tensors[1] is not None
 
     def front_and_back(self) -> tuple[Callable, keras.Model]:
         """Return the network up to the features that all tasks read, and what makes their answers of these."""
         # As they were given: a model that begins in the middle of another has tensors of its own.
-        inputs, features, outputs = self._read_by_all
+        inputs, features, outputs = self._tensors
         back = keras.Model(features, outputs)
         if features is inputs:
             return lambda given, training: tf.identity(given), back

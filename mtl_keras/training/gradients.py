@@ -1,4 +1,4 @@
-"""Gradients of several tasks' losses, together or each apart, at variables or at features: the only gradient tape."""
+"""Gradients of several tasks' losses, as a training step needs them: at variables or at features."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from mtl_keras.training.fitting import Fitting
 from mtl_keras.training.masked import masked_sum, mean_of
 from mtl_keras.training.parts import Examples, in_parts
 from mtl_keras.training.replicas import before_this_replica, over_replicas, replicas
-from mtl_keras.training.task_gradients import filled, pieces, products, rows, shared_positions, weighted
+from mtl_keras.training.task_gradients import filled, parted, pieces, products, rows, shared_positions, weighted
 from mtl_keras.training.weightings.weighting import Step
 
 GRADIENTS_AT = ("parameters", "features")
@@ -58,8 +58,7 @@ class TaskGradients(Fitting):
             sums = tf.stack(sums)
             # In parts, the losses of all of them are not known yet: then the weighting does not look at them.
             seen = over_replicas(tf.stop_gradient(sums)) if self._accumulate == 1 else tf.zeros_like(sums)
-            step = Step(mean_of(seen, divisors), present)
-            told.append(step._replace(answer=self._weighting.weigh(step)))
+            told.append(self._answered(Step(mean_of(seen, divisors), present)))
             # Each replica's part of the weighted means over all: their gradients add up to the whole gradient.
             parts = mean_of(tf.stop_gradient(told[-1].answer) * sums, divisors)
             return [tf.reduce_sum(parts) + added / replicas()]
@@ -75,8 +74,7 @@ class TaskGradients(Fitting):
         """Take the gradient of each loss apart, for weights that only the losses of all parts tell."""
         outputs, (sums, added, by_loss) = self._passed(examples, self._apart(divisors))
         sums = tf.stack(sums)
-        step = Step(mean_of(over_replicas(sums), divisors), present)
-        step = step._replace(answer=self._weighting.weigh(step))
+        step = self._answered(Step(mean_of(over_replicas(sums), divisors), present))
         gradients = weighted(by_loss, [*tf.unstack(step.answer), 1.0], self.trainable_variables)
         return Passed(outputs, sums, added, over_replicas(gradients), step)
 
@@ -88,7 +86,7 @@ class TaskGradients(Fitting):
         variables, by_task = self.trainable_variables, by_loss[:-1]
         step = Step(mean_of(over_replicas(self._whole(sums)), divisors), present)
         shared = shared_positions(by_task[: len(self.tasks)])
-        own = [[None if n in shared else g for n, g in enumerate(row)] for row in by_task]
+        own, _ = parted(by_task, shared)
         gradients = over_replicas(weighted([*own, by_loss[-1]], [1.0] * len(by_loss), variables))
         if not shared and len(self.tasks) > 1 and not self.has_common_features():
             raise UserError(
@@ -105,14 +103,18 @@ class TaskGradients(Fitting):
         """Weigh the gradients at the features that all tasks read, and go back through what makes them only once."""
         front, back = self.front_and_back()
         variables, scale = self.trainable_variables, self.optimizer.scale_loss(1.0)
-        own = [variable for variable in variables if any(variable is each for each in back.trainable_variables)]
+        behind = [n for n, v in enumerate(variables) if any(v is each for each in back.trainable_variables)]
         with tf.GradientTape(persistent=True) as tape:
             features = front(examples.images, training=True)
             outputs = back(features, training=True)
             added, sums = tf.add_n([tf.zeros(()), *self.losses]), self._sums(outputs, examples)
             *of_tasks, rest = [scale * loss for loss in self._apart(divisors)(sums, added)]
-        by_task = [tape.gradient(loss, [features, *own]) for loss in of_tasks]
-        at_features = [tf.zeros_like(features) if row[0] is None else row[0] for row in by_task]
+        at_features, by_task = [], []
+        for loss in of_tasks:
+            first, *others = tape.gradient(loss, [features, *(variables[n] for n in behind)])
+            at_features.append(tf.zeros_like(features) if first is None else first)
+            found = dict(zip(behind, others, strict=True))
+            by_task.append([found.get(n) for n in range(len(variables))])
         # (T, B D): each replica's features are its own, so that the dot products add up.
         jacobian = tf.stack([tf.cast(tf.reshape(gradient, (-1,)), "float32") for gradient in at_features]) / scale
         gramian = None
@@ -122,19 +124,12 @@ class TaskGradients(Fitting):
         step, combined = self._combined(Step(mean_of(over_replicas(sums), divisors), present), jacobian, gramian)
         combined = tf.cast(tf.reshape(combined * scale, tf.shape(features)), features.dtype)
         through = tape.gradient(features, variables, output_gradients=combined)
-        found = weighted([through, tape.gradient(rest, variables)], [1.0, 1.0], variables)
         # What several tasks share behind the features goes by the same weights, where there are such.
-        behind = shared_positions([row[1:] for row in by_task[: len(self.tasks)]])
-        rows_of_own = [[None if n in behind else g for n, g in enumerate(row[1:])] for row in by_task]
-        rows_behind = [[g if n in behind else None for n, g in enumerate(row[1:])] for row in by_task]
+        own, shared = parted(by_task, shared_positions(by_task[: len(self.tasks)]))
         ones = [1.0] * len(by_task)
         weights = ones if gramian is None else tf.unstack(step.answer)
-        of_own = weighted([*rows_of_own, *rows_behind], [*ones, *weights], own)
-        by_variable = {id(variable): gradient for variable, gradient in zip(own, of_own, strict=True)}
-        gradients = [
-            gradient + by_variable[id(variable)] if id(variable) in by_variable else gradient
-            for variable, gradient in zip(variables, found, strict=True)
-        ]
+        rows_of = [*own, *shared, through, tape.gradient(rest, variables)]
+        gradients = weighted(rows_of, [*ones, *weights, 1.0, 1.0], variables)
         return Passed(outputs, sums, added, over_replicas(gradients), step)
 
     def _combined_at(self, shared: list[int], by_task: list[list], step: Step) -> tuple:
@@ -148,20 +143,21 @@ class TaskGradients(Fitting):
         # Variable by variable: one after the other they would be as large as the network, for each task.
         columns = [filled([row[place] for row in by_task], [variables[place]] * len(by_task)) for place in shared]
         columns = tf.nest.pack_sequence_as(columns, over_replicas(tf.nest.flatten(columns)))
-        step = step._replace(gramian=tf.add_n([products(column, scale) for column in columns]))
-        step = step._replace(answer=self._weighting.weigh(step))
+        step = self._answered(step._replace(gramian=tf.add_n([products(column, scale) for column in columns])))
         combined = weighted([*zip(*columns, strict=True)], tf.unstack(step.answer), [variables[p] for p in shared])
         return step, dict(zip(shared, combined, strict=True))
 
     def _combined(self, step: Step, jacobian, gramian) -> tuple:
         """Return the step with what the weighting needs and answers, and what it makes of gradients (T, P): (P,)."""
         if gramian is None:
-            step = step._replace(gradients=jacobian)
-            step = step._replace(answer=self._weighting.weigh(step))
+            step = self._answered(step._replace(gradients=jacobian))
             return step, step.answer
-        step = step._replace(gramian=gramian)
-        step = step._replace(answer=self._weighting.weigh(step))
+        step = self._answered(step._replace(gramian=gramian))
         return step, tf.linalg.matvec(jacobian, step.answer, transpose_a=True)
+
+    def _answered(self, step: Step) -> Step:
+        """Return the step with what the weighting answers to it."""
+        return step._replace(answer=self._weighting.weigh(step))
 
     # === One pass forward and back ===
 

@@ -31,6 +31,13 @@ def shared_positions(by_task: list[list]) -> list[int]:
     return [position for position, tasks in enumerate(reached) if tasks > 1]
 
 
+def parted(by_task: list[list], positions: list[int]) -> tuple[list[list], list[list]]:
+    """Return the tasks' gradients without those at these positions, and those alone, None standing for the others."""
+    without = [[None if n in positions else g for n, g in enumerate(row)] for row in by_task]
+    alone = [[g if n in positions else None for n, g in enumerate(row)] for row in by_task]
+    return without, alone
+
+
 def rows(by_task: list[list], variables: list[keras.Variable], positions: list[int]):
     """Return the tasks' gradients at the variables of these positions, one after the other: (T, P)."""
     flat = [filled([row[p] for p in positions], [variables[p] for p in positions]) for row in by_task]

@@ -24,7 +24,7 @@ class Trainer(Compiling):
 
     def __init__(self, tasks: list[Task], inputs, outputs: dict, name: str, features=None):
         super().__init__(inputs=inputs, outputs=outputs, name=name)
-        self.tasks, self._weighting, self._read_by_all = list(tasks), None, (inputs, features, outputs)
+        self.tasks, self._weighting, self._tensors = list(tasks), None, (inputs, features, outputs)
         self._class_weights = class_weights_of(self.tasks, None)
         self._means = {"loss": EpochLoss(len(tasks))}
         self._means |= {f"{task.name}_loss": keras.metrics.Mean(f"{task.name}_loss") for task in tasks}

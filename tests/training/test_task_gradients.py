@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mtl_keras.training.task_gradients import filled, pieces, products, rows, shared_positions, weighted
+from mtl_keras.training.task_gradients import filled, parted, pieces, products, rows, shared_positions, weighted
 
 VARIABLES = [keras.Variable(np.zeros(shape, "float32")) for shape in ((2, 3), (4,), (2,), (3,))]
 # The first is reached by both tasks, the next by one each, the last by none.
@@ -42,3 +42,9 @@ def test_products_are_those_of_gradients_without_their_scale():
     first, second = np.array([[1.0, 2.0]], "float32"), np.array([[3.0, -1.0]], "float32")
     np.testing.assert_allclose(products([first, second], 1.0), [[5, 1], [1, 10]])
     np.testing.assert_allclose(products([4 * first, 4 * second], tf.constant(4.0)), [[5, 1], [1, 10]])
+
+
+def test_a_position_is_in_one_part_or_the_other():
+    without, alone = parted(BY_TASK, [0])
+    assert [[g is None for g in row] for row in without] == [[True, False, True, True], [True, True, False, True]]
+    assert [[g is None for g in row] for row in alone] == [[False, True, True, True]] * 2
