@@ -40,7 +40,7 @@ def draw_improvements(table: pd.DataFrame, path: Path | str) -> None:
             label.set_color(LOOKS[Group(group)][1])
         axis.set(xlim=(left, right), ylim=(len(rows) - 0.4, -0.6))
         axis.set_xlabel("improvement over one network a task, delta-m (%): higher is better \N{RIGHTWARDS ARROW}")
-        axis.set_title("What each method is worth on average over the tasks, with 95 % intervals")
+        axis.set_title("What each method is worth, with 95 % intervals")
         axis.grid(axis="y", visible=False)
         used = [group for group in Group if (shown["group"] == group).any()]
         points = [Line2D([], [], ls="", marker=LOOKS[g][0], color=LOOKS[g][1], ms=8, label=g) for g in used]
