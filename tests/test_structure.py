@@ -12,7 +12,7 @@ PACKAGE = "mtl_keras"
 # The levels of the house, by its rooms (a folder or a file beside them): imports go to a level above, never back. Of
 # their own level, rooms may import only what NEIGHBORS says.
 LEVELS = (
-    ("errors", "quiet", "workers", "colors", "columns", "choices", "files", "tables", "tasks", "kinds"),
+    ("errors", "quiet", "workers", "extras", "colors", "columns", "choices", "files", "tables", "tasks", "kinds"),
     ("datasets", "portraits", "data", "faces", "models"),
     ("training",),
     ("evaluation",),
@@ -22,6 +22,7 @@ LEVELS = (
 NEIGHBORS = {
     "columns": {"errors"},
     "choices": {"errors", "tables"},
+    "extras": {"errors"},
     "files": {"errors"},
     "tables": {"errors"},
     "tasks": {"errors"},

@@ -2,28 +2,30 @@
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import PIL.Image
 from tqdm import tqdm
 
 from mtl_keras.data.images import Picture, check_range, check_side, picture_of, read_picture, resize
 from mtl_keras.errors import UserError
-from mtl_keras.evaluation.predictions import with_predictions
 from mtl_keras.faces.cut import settings_for
-from mtl_keras.faces.geometry import UTKFACE_CROP, Face, as_rgb
+from mtl_keras.faces.geometry import Face, as_rgb
 from mtl_keras.faces.mtcnn import FaceDetector
 from mtl_keras.files import EXTENSIONS, image_files
-from mtl_keras.kinds import kind_of
-from mtl_keras.training import model_folder
+from mtl_keras.serving.person import Person, answers_of
+from mtl_keras.serving.runtime import open_runtime
+from mtl_keras.tasks import Task
 from mtl_keras.training.model import MultiTaskModel
 
 FACES = ("detect", "crop")
 Image = str | Path | PIL.Image.Image
 # Images are held in memory together up to this number and this many pixels.
 BATCH_IMAGES, BATCH_PIXELS = 32, 32_000_000
+# And at most this number of crops goes through the network at once.
+BATCH_CROPS = 64
 # From this number of images on there is a progress bar.
 MANY = 8
 
@@ -39,11 +41,28 @@ class Predictor:
     def __init__(self, model: MultiTaskModel | Path | str, faces: str = "detect"):
         if faces not in FACES:
             raise UserError(f"faces {faces!r}: expected one of {', '.join(FACES)}")
-        built = isinstance(model, MultiTaskModel)
-        self.model = model if built else model_folder.load(model)
-        geometry = UTKFACE_CROP if built else model_folder.read_sidecar(model)["crop"]
-        self._crops = settings_for(self.model.tasks, geometry)
+        self._runtime = open_runtime(model)
+        self._crops = settings_for(self.tasks, self._runtime.crop)
         self._detector = FaceDetector() if faces == "detect" else None
+
+    @property
+    def tasks(self) -> list[Task]:
+        """What is answered about each person."""
+        return list(self._runtime.tasks)
+
+    def __call__(self, images: Image | np.ndarray | Iterable[Image | np.ndarray]) -> list[Person] | list[list[Person]]:
+        """Return the people in an image, the largest face first; of several images, a list for each.
+
+        Images are as `predict` takes them; one that cannot be read is an error that names it.
+        """
+        found = []
+        for batch in _batches(_several(images)):
+            if wrong := next(((path, error) for path, _, error in batch if error), None):
+                raise UserError(f"{wrong[0]}: {wrong[1]}")
+            found += self._people([picture for _, picture, _ in batch])
+        if wrong := next((people for people in found if isinstance(people, UserError)), None):
+            raise wrong
+        return found[0] if _is_one(images) else found
 
     def predict(self, images: Image | np.ndarray | Iterable[Image | np.ndarray]) -> list[dict]:
         """Return {"path", "error", "people"} for each image; the people of a photo in order of their size.
@@ -58,51 +77,62 @@ class Predictor:
         results = []
         with tqdm(total=len(images), desc="predicting", unit="image", disable=len(images) < MANY) as bar:
             for batch in _batches(images):
-                results += self._predict_batch(batch)
+                found = iter(self._people([picture for _, picture, _ in batch if picture is not None]))
+                for path, picture, error in batch:
+                    people = [] if picture is None else next(found)
+                    if isinstance(people, UserError):
+                        people, error = [], str(people)
+                    results.append({"path": path, "error": error, "people": [each.as_json() for each in people]})
                 bar.update(len(batch))
         return results
 
-    def _predict_batch(self, batch: list[tuple[str | None, Picture | None, str | None]]) -> list[dict]:
-        """Return the results for some (path, picture, error)."""
-        images = [picture.pixels for _, picture, _ in batch if picture is not None]
-        found = iter(self._detector.detect(images) if self._detector else [[None] for _ in images])
-        results, crops = [], []
-        for path, picture, error in batch:
-            people = []
-            if picture is not None:
-                faces = next(found)
-                try:
-                    crops += [self._crop(picture.pixels, face) for face in faces]
-                    people = [_place(face, picture) for face in faces]
-                except UserError as wrong:  # landmarks from which no crop can be made
-                    error = str(wrong)
-            results.append({"path": path, "error": error, "people": people})
-        people = [person for result in results for person in result["people"]]
-        if people:
-            for person, answers in zip(people, self._answers(np.stack(crops)), strict=True):
-                person.update(answers)
-        return results
+    def _people(self, pictures: list[Picture]) -> list[list[Person] | UserError]:
+        """Return the people of each picture, or what is wrong with it; all crops go through the network together."""
+        pixels = [picture.pixels for picture in pictures]
+        found = self._detector.detect(pixels) if self._detector else [[None]] * len(pixels)
+        people = [self._cut_out(picture, faces) for picture, faces in zip(pictures, found, strict=True)]
+        everyone = [person for several in people if not isinstance(several, UserError) for person in several]
+        answered = iter(self.answered(everyone))
+        return [several if isinstance(several, UserError) else [next(answered) for _ in several] for several in people]
 
-    def _crop(self, image: np.ndarray, face: Face | None) -> np.ndarray:
-        """Return a face (S, S, 3) as the network sees it; without a place of a face, the image is its crop."""
-        crop = image if face is None else self._crops.cut(image, face)
-        return resize(crop, self.model.image_size, self.model.resize_method)
+    def _cut_out(self, picture: Picture, faces: list[Face | None]) -> list[Person] | UserError:
+        try:
+            return [self._person(picture, face) for face in faces]
+        except UserError as wrong:  # landmarks from which no crop can be made
+            return wrong
 
-    def _answers(self, crops: np.ndarray) -> Iterator[dict]:
-        """Yield {task: answer} for each of some face crops (B, S, S, 3) uint8."""
-        outputs = self.model.predict(crops, batch_size=64, verbose=0)
-        table = with_predictions(pd.DataFrame(index=range(len(crops))), self.model.tasks, outputs)
-        for _, row in table.iterrows():
-            yield {task.name: kind_of(task).as_json(row) for task in self.model.tasks}
+    def _person(self, picture: Picture, face: Face | None) -> Person:
+        """Return a face, cut out as the network sees it; without a place of a face, the image is its crop."""
+        crop = picture.pixels if face is None else self._crops.cut(picture.pixels, face)
+        crop = resize(crop, self._runtime.image_size, self._runtime.resize_method)
+        if face is None:
+            return Person((0, 0, *picture.size), None, None, crop)
+        face = face.in_file(picture.size, picture.factor)
+        return Person(face.box, face.confidence, face.landmarks, crop)
+
+    def answered(self, people: list[Person]) -> list[Person]:
+        """Return people with what the network answers about their crops."""
+        if not people:
+            return []
+        crops = np.stack([person.crop for person in people])  # (B, S, S, 3)
+        parts = [self._runtime.run(crops[start : start + BATCH_CROPS]) for start in range(0, len(crops), BATCH_CROPS)]
+        outputs = {task.name: np.concatenate([part[task.name] for part in parts]) for task in self.tasks}
+        rows = zip(people, answers_of(self.tasks, outputs), strict=True)
+        return [
+            replace(person, outputs={name: output[number] for name, output in outputs.items()}, answers=answers)
+            for number, (person, answers) in enumerate(rows)
+        ]
+
+
+def _is_one(images: Image | np.ndarray | Iterable[Image | np.ndarray]) -> bool:
+    return isinstance(images, str | Path | PIL.Image.Image) or (isinstance(images, np.ndarray) and images.ndim != 4)
 
 
 def _several(images: Image | np.ndarray | Iterable[Image | np.ndarray]) -> Sequence[Image | np.ndarray]:
     """Return images one by one, of whatever `Predictor.predict` takes."""
-    if isinstance(images, str | Path | PIL.Image.Image):
+    if _is_one(images):
         return [images]
-    if not isinstance(images, np.ndarray):
-        return list(images)
-    return images if images.ndim == 4 else [images]
+    return images if isinstance(images, np.ndarray) else list(images)
 
 
 def _batches(images: Iterable[Image | np.ndarray]) -> Iterator[list[tuple[str | None, Picture | None, str | None]]]:
@@ -141,15 +171,6 @@ def as_pixels(image: np.ndarray, what: str) -> np.ndarray:
     pixels = as_rgb(np.round(image).astype(np.uint8), what)
     check_side(pixels.shape[1], pixels.shape[0], f"{what}: ")
     return pixels
-
-
-def _place(face: Face | None, picture: Picture) -> dict:
-    """Return where a face is in its file: as it was found, or the whole image if that is a crop."""
-    if face is None:
-        return {"box": [0, 0, *picture.size], "confidence": None, "landmarks": None}
-    face = face.in_file(picture.size, picture.factor)
-    landmarks = {name: [round(x, 2), round(y, 2)] for name, (x, y) in face.landmarks.items()}
-    return {"box": list(face.box), "confidence": round(face.confidence, 4), "landmarks": landmarks}
 
 
 def find_images(paths: Iterable[Path | str]) -> dict[str, str]:

@@ -1,0 +1,56 @@
+"""What is known about one person in an image."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mtl_keras.kinds import kind_of
+from mtl_keras.tasks import Task
+
+
+@dataclass(frozen=True, eq=False)
+class Person:
+    """One person: the place of the face in the image, and what a network answers about it.
+
+    `box` is (x, y, width, height) in pixels of the upright image, `landmarks` {name: (x, y)} likewise; `confidence`
+    and `landmarks` are None where an image was taken whole. `crop` (S, S, 3) uint8 is the aligned face as the network
+    saw it, `outputs` {task: (K,)} what its heads gave, and `answers` {task: answer} what that says, as JSON holds it.
+    A `reason` says why the answers are not to be relied on; it is "" where nothing speaks against them.
+    """
+
+    box: tuple[int, int, int, int]
+    confidence: float | None
+    landmarks: dict[str, tuple[float, float]] | None
+    crop: np.ndarray
+    outputs: dict[str, np.ndarray] = field(default_factory=dict)
+    answers: dict[str, dict] = field(default_factory=dict)
+    reason: str = ""
+
+    @property
+    def reliable(self) -> bool:
+        """Whether nothing was found that speaks against the answers."""
+        return not self.reason
+
+    def as_json(self) -> dict:
+        """Return box, confidence, landmarks and an answer a task, in plain numbers."""
+        return {
+            "box": list(self.box),
+            "confidence": None if self.confidence is None else round(self.confidence, 4),
+            "landmarks": self.landmarks
+            and {name: [round(x, 2), round(y, 2)] for name, (x, y) in self.landmarks.items()},
+            **self.answers,
+        }
+
+
+def answers_of(tasks: Iterable[Task], outputs: dict[str, np.ndarray]) -> list[dict[str, dict]]:
+    """Return {task: answer} for each of N people whose outputs are {task: (N, K)}."""
+    columns = {task.name: kind_of(task).answer_columns(np.asarray(outputs[task.name], np.float32)) for task in tasks}
+    count = len(next(iter(outputs.values())))
+    return [
+        {
+            task.name: kind_of(task).as_json({name: cells[row] for name, cells in columns[task.name].items()})
+            for task in tasks
+        }
+        for row in range(count)
+    ]
