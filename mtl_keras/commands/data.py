@@ -8,12 +8,13 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 
-from mtl_keras.commands.options import Audit, Crop, DatasetOptions, Pack, Render
+from mtl_keras.commands.options import Audit, Crop, Pack, Render
 from mtl_keras.data.audit import check_images, tell
 from mtl_keras.data.audit_page import write_report
 from mtl_keras.data.leaks import leak_note, resolve_leaks
 from mtl_keras.data.packing import check_packing, pack_shards
 from mtl_keras.datasets import DATASETS
+from mtl_keras.datasets.task_file import add_tasks_of
 from mtl_keras.errors import SomeFailedError, UserError, printable
 from mtl_keras.faces.crop import crop_faces, photo_table
 from mtl_keras.faces.cut import CropSettings
@@ -52,11 +53,13 @@ def faces_cut_out(photos: pd.DataFrame, folder: Path | None, settings: CropSetti
         yield crop_faces(photos, place, settings)
 
 
-def checked(options: DatasetOptions) -> tuple[pd.DataFrame, pd.DataFrame]:
+def checked(options: Audit | Pack) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the label table of the data set that the options name, as it was read and with its images checked.
 
     What is odd in it is said, and which copies stand in several of its parts.
     """
+    if options.task_file:
+        add_tasks_of(options.task_file)
     images = read(options.dataset, options.data, options.strict)
     table = check_images(images)
     if note := leak_note(table):
@@ -95,6 +98,8 @@ def crop(options: Crop) -> None:
     if (options.images is None) == (options.dataset is None) or (options.dataset is None) != (options.data is None):
         raise UserError("expected either --dataset NAME with --data DIR, or --images DIR")
     check_writable(options.out, folder=True)
+    if options.task_file:
+        add_tasks_of(options.task_file)
     settings = CropSettings(options.faces, options.size, options.margin, options.keep_roll)
     photos = (
         read(options.dataset, options.data, options.strict)
