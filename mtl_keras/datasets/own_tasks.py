@@ -119,7 +119,8 @@ def _refuse_marks(cells: pd.Series, different: np.ndarray) -> None:
 
 def _classes_of_texts(name: str, cells: pd.Series, different: np.ndarray, wrong: pd.Series) -> Task:
     """Return the task of a column of texts (N,), of which those are `wrong` that are no numbers."""
-    if wrong.any() and pd.to_numeric(cells.str.replace(",", ".", n=1), errors="coerce").notna().all():
+    commas = cells.str.fullmatch(r"-?\d+,\d+")
+    if commas.any() and commas[wrong].all():
         raise UserError(f"its numbers have a comma, such as {quoted(cells[wrong].iloc[0])}; write a point in its place")
     if 0 < wrong.mean() < 0.5:
         raise UserError(f"it holds numbers, but also {quoted(cells[wrong].iloc[0])}")

@@ -31,7 +31,8 @@ def test_columns_of_tasks_are_labels_and_blanks_stay_blank(tmp_path):
     (entry,) = table.attrs["deviations"]
     assert (
         entry["path"].endswith("my faces.csv")
-        and "no task names them (mtl_keras.add_task adds one's own): 'note'" in entry["reason"]
+        and "no task names them (mtl_keras.add_task, or a tasks.json beside it, adds one's own): 'note'"
+        in entry["reason"]
     )
     with pytest.raises(UserError, match="my faces.csv: columns left out"):
         csv_file(tmp_path / "set", strict=True)
