@@ -30,9 +30,14 @@ def check_name(dataset: str) -> None:
         raise UserError(f"unknown dataset {dataset!r}; expected one of {', '.join(DATASETS)}")
 
 
-def read(dataset: str, data: Path, strict: bool = False) -> pd.DataFrame:
-    """Read a data set by its name and folder, and say what is odd in it; an unknown name is an error."""
+def read(dataset: str, data: Path, strict: bool = False, task_file: Path | None = None) -> pd.DataFrame:
+    """Read a data set by its name and folder, and say what is odd in it; an unknown name is an error.
+
+    `task_file` defines tasks of one's own, which the set may label.
+    """
     check_name(dataset)
+    if task_file:
+        add_tasks_of(task_file)
     table = DATASETS[dataset](data, strict)
     tell(table)
     return table
@@ -58,9 +63,7 @@ def checked(options: Audit | Pack) -> tuple[pd.DataFrame, pd.DataFrame]:
 
     What is odd in it is said, and which copies stand in several of its parts.
     """
-    if options.task_file:
-        add_tasks_of(options.task_file)
-    images = read(options.dataset, options.data, options.strict)
+    images = read(options.dataset, options.data, options.strict, options.task_file)
     table = check_images(images)
     if note := leak_note(table):
         print(note, file=sys.stderr)
@@ -98,11 +101,9 @@ def crop(options: Crop) -> None:
     if (options.images is None) == (options.dataset is None) or (options.dataset is None) != (options.data is None):
         raise UserError("expected either --dataset NAME with --data DIR, or --images DIR")
     check_writable(options.out, folder=True)
-    if options.task_file:
-        add_tasks_of(options.task_file)
     settings = CropSettings(options.faces, options.size, options.margin, options.keep_roll)
     photos = (
-        read(options.dataset, options.data, options.strict)
+        read(options.dataset, options.data, options.strict, options.task_file)
         if options.dataset
         else photo_table(options.images, leave_out=options.out)
     )
