@@ -32,7 +32,7 @@ def csv_file(folder: str | Path, strict: bool = False) -> pd.DataFrame:
     if own := task_file_beside(path):
         add_tasks_of(own)
     tasks = {column: task for task in TASKS.values() for column in task.columns}
-    optional, unused = ["source", "split", "group", *tasks], [*TABLE_COLUMNS, *CROP_COLUMNS]
+    optional, unused = ["source", "split", "group", "photo", *tasks], [*TABLE_COLUMNS, *CROP_COLUMNS]
     read, header = read_columns(path, ["path"], optional=optional, unused=unused)
     columns, deviations = [name for name in tasks if name in read], header_notes(path, header, LEFT_OUT)
     if not columns:
@@ -56,6 +56,9 @@ def csv_file(folder: str | Path, strict: bool = False) -> pd.DataFrame:
     table = label_table("csv_file", rows["path"], labels, rows.get("split"), rows.get("group"), skipped, deviations)
     if "source" in rows:
         table["source"] = rows["source"].astype(TEXT).fillna("csv_file")
+    # Faces that were cut out of photos before are not to be looked for again.
+    if "photo" in rows:
+        table.attrs["cut_out"] = sorted(set(table["source"][rows["photo"].notna()]))
     return table
 
 

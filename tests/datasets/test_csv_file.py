@@ -89,6 +89,12 @@ def test_a_table_that_the_library_wrote_comes_back(faces, tmp_path):
     assert complete(again)[columns].equals(complete(faces)[columns])
 
 
+def test_faces_that_were_cut_out_are_told_from_photos(tmp_path):
+    text = "path,source,smile,photo\na.jpg,genki4k,smiling,b.jpg\nb.jpg,lagenda,smiling,\n"
+    folder = write(tmp_path, text, "a.jpg", "b.jpg")
+    assert csv_file(folder).attrs["cut_out"] == ["genki4k"] and "photo" not in csv_file(folder)
+
+
 def test_missing_images_and_paths_are_listed(tmp_path):
     folder = write(tmp_path, "path,age\na.jpg,1\n,2\nb.jpg,3\n", "a.jpg")
     table = csv_file(folder)
