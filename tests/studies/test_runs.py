@@ -306,8 +306,7 @@ def test_answers_are_kept_without_names_and_labels_and_found_again_elsewhere(tmp
 
 
 def test_classes_that_look_like_numbers_or_blanks_come_back_as_texts(tmp_path):
-    table = pd.DataFrame({"path": ["a.jpg", "b.jpg", "c.jpg"], "source": "x", "stars": ["1", "NA", "01"]})
-    answered = table.assign(**{"stars.class": table["stars"], "stars.probability": [0.5, 0.25, 1.0]})
-    run = runs.write_run(tmp_path, {"run": "a run"}, answered)
-    assert run.predictions["stars.class"].tolist() == ["1", "NA", "01"]
-    assert run.predictions["stars.probability"].tolist() == [0.5, 0.25, 1.0]
+    answers = {"stars.class": ["1", "2", "01"], "size.class": ["NA", "None", "nan"], "size.probability": [0.5, 0.25, 1]}
+    answered = pd.DataFrame({"path": ["a.jpg", "b.jpg", "c.jpg"], "source": "x", **answers})
+    found = runs.write_run(tmp_path, {"run": "a run"}, answered).predictions
+    assert {name: found[name].tolist() for name in answers} == answers
