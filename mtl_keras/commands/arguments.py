@@ -11,7 +11,7 @@ from mtl_keras.errors import kept_if_interrupted
 from mtl_keras.studies.plan import Comparison
 from mtl_keras.studies.presets import PRESETS
 from mtl_keras.studies.presets.plain import PLAIN
-from mtl_keras.studies.presets.preset import Defaults, Preset
+from mtl_keras.studies.presets.preset import Preset
 from mtl_keras.studies.settings import Experiment
 from mtl_keras.tables import imported
 
@@ -72,16 +72,12 @@ def has_data() -> bool:
     return any(argument.split("=")[0] == "--data" for argument in sys.argv[1:])
 
 
-def defaults_of(preset: Preset) -> Defaults:
-    """Return the preset's defaults for real or for drawn faces, whichever the command line asks for."""
-    return preset.real if has_data() else preset.drawn
-
-
 def default_arguments(name: str, preset: Preset) -> Arguments:
     """Return what the command line of an experiment is parsed over; `name` is that of its folder in runs/."""
-    chosen = defaults_of(preset)
+    real = has_data()
+    chosen = preset.defaults(real)
     return Arguments(
-        out=Path("runs") / (name if has_data() else f"{name}_rendered"),
+        out=Path("runs") / (name if real else f"{name}_rendered"),
         rendered_faces=preset.rendered_faces,
         experiment=chosen.experiment,
         comparison=chosen.comparison,

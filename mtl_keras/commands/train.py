@@ -32,7 +32,7 @@ def train(options: Train) -> None:
 def train_preset(arguments: Arguments, preset: Preset, task_file: Path | None = None) -> None:
     """Train as the arguments say, with what else the preset has for real faces, or for drawn ones without data."""
     check_writable(arguments.out, folder=True)
-    read, chosen = cache(first_of(preset.readers)), preset.real if arguments.data else preset.drawn
+    read, chosen = cache(first_of(preset.readers)), preset.defaults(real=bool(arguments.data))
     if task_file:
         add_tasks_of(task_file)
     find_own_tasks(arguments, given=bool(task_file))
@@ -113,7 +113,8 @@ def labelled(places: Iterable[Path], read: Reader, strict: bool) -> tuple[str, .
         else:
             known |= tasks_in(read(place, strict))
     if not known:
-        raise UserError(f"{', '.join(map(str, places))}: no image has a label of any task; see docs/own_data.md")
+        mend = "`mtl-keras list tasks` names them, and --task-file adds your own"
+        raise UserError(f"{', '.join(map(str, places))}: no image has a label of any task; {mend}")
     return tuple(name for name in TASKS if name in known)
 
 

@@ -34,3 +34,7 @@ class Preset:
     readers: tuple[str, ...] = ()
     layouts: tuple[str, ...] = ("utkface",)
     rendered_faces: int = 2400
+
+    def defaults(self, real: bool) -> Defaults:
+        """Return the defaults for real faces, or for drawn ones."""
+        return self.real if real else self.drawn
