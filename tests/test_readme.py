@@ -1,9 +1,11 @@
 """README.md and docs/ tell the truth: their code runs, their tables are those in results/, their links lead on."""
 
 import importlib.util
+import json
 import os
 import re
 import runpy
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -13,8 +15,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from mtl_keras.datasets.rendered import rendered
+from mtl_keras.datasets.task_file import add_tasks_of
 from mtl_keras.portraits import LAYOUTS
 from mtl_keras.portraits.writer import write_faces
+from mtl_keras.tasks import TASKS
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -66,6 +71,56 @@ def test_python_blocks_run(folder, number):
     command = [sys.executable, "-c", PYTHON[number][1]]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=400)
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+def draw_own_data(folder: Path) -> None:
+    """Write the CSV files that the page on own data starts from, and the drawn faces that they list."""
+    faces = rendered(write_faces(folder / "photos", LAYOUTS["utkface"], 80, seed=5, size=48))
+    random = np.random.default_rng(0)
+    table = pd.DataFrame({"path": [f"photos/{Path(path).name}" for path in faces["path"]], "age": faces["age"]})
+    table["hat"] = np.where(random.random(80) < 0.6, random.choice(["no", "yes"], 80), None)
+    table["height"] = random.normal(170, 10, 80).round(1)
+    table["note"] = [f"at the lake {number}" for number in range(80)]
+    table[:60].to_csv(folder / "my_faces.csv", index=False)
+    table[60:].to_csv(folder / "new_faces.csv", index=False)
+
+
+@pytest.mark.slow
+def test_own_data_go_the_way_that_their_page_tells(run, monkeypatch, no_new_tasks, tmp_path):
+    page = TEXTS["docs/own_data.md"]
+    draw_own_data(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    known, environment = dict(TASKS), {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    for line in "".join(re.findall(r"```sh\n(.*?)```", page, re.DOTALL)).splitlines():
+        # A smaller network than the page's, for one epoch.
+        program, command, *words = shlex.split(line.replace("bknet", "small_cnn"))
+        assert program == "mtl-keras"
+        words += ["--backbone", "small_cnn", "--epochs", "1"] if command == "train" else []
+        # Of the tasks is known only what lies on the disk.
+        TASKS.clear()
+        TASKS.update(known)
+        if command == "evaluate":
+            # As its users call it, in a process of its own.
+            call = [sys.executable, "-m", "mtl_keras.commands.main", command, *words]
+            done = subprocess.run(call, env=environment, capture_output=True, text=True, timeout=400)
+            code, said = done.returncode, done.stderr
+        else:
+            code, _, said = run(command, *words)
+        assert code == 0, said[-2000:]
+        if command == "train":
+            shown = re.search(r"it is going to learn:\n\n```\n(.*?)```", page, re.DOTALL)[1].splitlines()
+            assert len(shown) == 5 and "\n".join(shown) in said
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    labelled = pd.read_csv("new_faces.csv").notna().sum()
+    assert {task: found["n"] for task, found in figures["tasks"].items()} == dict(labelled[["age", "hat", "height"]])
+    person = json.loads((tmp_path / "people.json").read_text())[0]["people"][0]
+    assert person["hat"]["class"] in ("no", "yes") and 100 < person["height"]["value"] < 240
+    assert "hat" in (tmp_path / "audit" / "report.txt").read_text()
+    (tmp_path / "page.json").write_text(re.search(r"```json\n(.*?)```", page, re.DOTALL)[1])
+    TASKS.pop("height")
+    assert [task.name for task in add_tasks_of(tmp_path / "page.json")] == ["hat", "stars", "height"]
+    packed = json.loads((tmp_path / "shards" / "manifest.json").read_text())
+    assert [task["name"] for task in packed["tasks"]] == ["age", "hat", "height"]
 
 
 @pytest.mark.parametrize("line", [line for line in SHELL if line.startswith(("mtl-keras", "python"))])

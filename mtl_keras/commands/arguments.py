@@ -1,16 +1,17 @@
 """The command line that every experiment has in common."""
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
-from typing import Literal
+from typing import Annotated, Literal
 
 import tyro
 
 from mtl_keras.errors import kept_if_interrupted
 from mtl_keras.studies.plan import Comparison
+from mtl_keras.studies.presets import PRESETS
+from mtl_keras.studies.presets.plain import PLAIN
+from mtl_keras.studies.presets.preset import Preset
 from mtl_keras.studies.settings import Experiment
 from mtl_keras.tables import imported
 
@@ -48,9 +49,56 @@ class Arguments:
     comparison: FLAT[Comparison] = field(default_factory=Comparison)
 
 
+@dataclass(frozen=True)
+class Train(Arguments):
+    """Train a network on any data, as the experiments do, and write tables, figures and models to a folder.
+
+    Each --data names a folder of a data set, NAME=FOLDER where several readers could read it, a CSV file with a column
+    `path`, or a folder of shards. Without --tasks all is learned that the data label. Columns of a CSV file that no
+    task names become tasks of their own, as far as that is clear; it is printed how, and how to change it.
+
+    Example: mtl-keras train --data UTKFace my_faces.csv --tasks age gender hat --single-task both --out runs/mine
+    """
+
+    # The settings and published figures of an experiment, of `mtl-keras list presets`; other flags change single ones.
+    preset: str | None = None
+    # JSON file that defines tasks of your own, in place of what the columns of CSV files look like; a tasks.json beside
+    # a CSV file needs no mention.
+    task_file: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+
+
 def has_data() -> bool:
     """Return whether the command line names data, on which the defaults of an experiment depend."""
     return any(argument.split("=")[0] == "--data" for argument in sys.argv[1:])
+
+
+def default_arguments(name: str, preset: Preset) -> Arguments:
+    """Return what the command line of an experiment is parsed over; `name` is that of its folder in runs/."""
+    real = has_data()
+    chosen = preset.defaults(real)
+    return Arguments(
+        out=Path("runs") / (name if real else f"{name}_rendered"),
+        rendered_faces=preset.rendered_faces,
+        experiment=chosen.experiment,
+        comparison=chosen.comparison,
+    )
+
+
+def default_train() -> Train:
+    """Return what `mtl-keras train` is parsed over: the defaults of the preset that the command line names."""
+    name = preset_named()
+    default = default_arguments(name or "train", PRESETS[name] if name else PLAIN)
+    return Train(**vars(default), preset=name)
+
+
+def preset_named() -> str | None:
+    """Return the last name that the command line gives behind `--preset`."""
+    words, found = sys.argv[1:], None
+    for place, word in enumerate(words):
+        flag, sign, name = word.partition("=")
+        if flag == "--preset":
+            found = name if sign else next(iter(words[place + 1 :]), None)
+    return None if found == "None" else found
 
 
 def parse(default: Arguments, description: str) -> Arguments:
@@ -58,13 +106,10 @@ def parse(default: Arguments, description: str) -> Arguments:
     return tyro.cli(Arguments, default=default, description=description)
 
 
-def run_experiment(
-    arguments: Arguments,
-    read: Callable,
-    reported: Iterable[dict] = (),
-    variants: Mapping[str, dict] = MappingProxyType({}),
-    layouts: Iterable[str] = ("utkface",),
-) -> None:
-    """Do what `mtl_keras.commands.experiment.run` says, importing it only now: `--help` needs no TensorFlow."""
+def run_preset(name: str, description: str) -> None:
+    """Run the experiment of a preset, with the command line's arguments over its defaults."""
+    preset = PRESETS[name]
+    arguments = parse(default_arguments(name, preset), description)
     with kept_if_interrupted(f"finished runs and epochs are kept in {arguments.out}; add --resume to go on"):
-        imported("mtl_keras.commands.experiment:run")(arguments, read, reported, variants, layouts)
+        # Only now: --help needs no TensorFlow.
+        imported("mtl_keras.commands.train:train_preset")(arguments, preset)

@@ -8,12 +8,13 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 
-from mtl_keras.commands.options import Audit, Crop, DatasetOptions, Pack, Render
+from mtl_keras.commands.options import Audit, Crop, Pack, Render
 from mtl_keras.data.audit import check_images, tell
 from mtl_keras.data.audit_page import write_report
 from mtl_keras.data.leaks import leak_note, resolve_leaks
 from mtl_keras.data.packing import check_packing, pack_shards
 from mtl_keras.datasets import DATASETS
+from mtl_keras.datasets.task_file import add_tasks_of
 from mtl_keras.errors import SomeFailedError, UserError, printable
 from mtl_keras.faces.crop import crop_faces, photo_table
 from mtl_keras.faces.cut import CropSettings
@@ -29,9 +30,14 @@ def check_name(dataset: str) -> None:
         raise UserError(f"unknown dataset {dataset!r}; expected one of {', '.join(DATASETS)}")
 
 
-def read(dataset: str, data: Path, strict: bool = False) -> pd.DataFrame:
-    """Read a data set by its name and folder, and say what is odd in it; an unknown name is an error."""
+def read(dataset: str, data: Path, strict: bool = False, task_file: Path | None = None) -> pd.DataFrame:
+    """Read a data set by its name and folder, and say what is odd in it; an unknown name is an error.
+
+    `task_file` defines tasks of one's own, which the set may label.
+    """
     check_name(dataset)
+    if task_file:
+        add_tasks_of(task_file)
     table = DATASETS[dataset](data, strict)
     tell(table)
     return table
@@ -52,12 +58,12 @@ def faces_cut_out(photos: pd.DataFrame, folder: Path | None, settings: CropSetti
         yield crop_faces(photos, place, settings)
 
 
-def checked(options: DatasetOptions) -> tuple[pd.DataFrame, pd.DataFrame]:
+def checked(options: Audit | Pack) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the label table of the data set that the options name, as it was read and with its images checked.
 
     What is odd in it is said, and which copies stand in several of its parts.
     """
-    images = read(options.dataset, options.data, options.strict)
+    images = read(options.dataset, options.data, options.strict, options.task_file)
     table = check_images(images)
     if note := leak_note(table):
         print(note, file=sys.stderr)
@@ -97,7 +103,7 @@ def crop(options: Crop) -> None:
     check_writable(options.out, folder=True)
     settings = CropSettings(options.faces, options.size, options.margin, options.keep_roll)
     photos = (
-        read(options.dataset, options.data, options.strict)
+        read(options.dataset, options.data, options.strict, options.task_file)
         if options.dataset
         else photo_table(options.images, leave_out=options.out)
     )

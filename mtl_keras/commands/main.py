@@ -1,8 +1,11 @@
 """The command `mtl-keras`."""
 
+import sys
+
 import tyro
 from tyro.conf import FlagCreatePairsOff
 
+from mtl_keras.commands.arguments import Train, default_train
 from mtl_keras.commands.options import COMMANDS, Audit, Crop, Evaluate, List, Pack, Predict, Render
 from mtl_keras.errors import guarded, kept_if_interrupted
 from mtl_keras.tables import imported
@@ -10,6 +13,7 @@ from mtl_keras.tables import imported
 # What does a command's work is imported when it runs: TensorFlow takes seconds to start, and `--help` needs none of it.
 WORK = {
     List: "mtl_keras.commands.names:print_names",
+    Train: "mtl_keras.commands.train:train",
     Evaluate: "mtl_keras.commands.evaluate:evaluate",
     Predict: "mtl_keras.commands.predict:predict",
     Render: "mtl_keras.commands.data:render",
@@ -20,6 +24,7 @@ WORK = {
 # What Ctrl+C leaves of it.
 KEPT = {
     List: "nothing was written",
+    Train: "finished runs and epochs are kept in the folder that --out names; add --resume to go on",
     Evaluate: "no figures were written; faces that were cut out into --crops DIR are kept",
     Predict: "no answers were written",
     Render: "no faces were written",
@@ -42,7 +47,12 @@ def run(options: object) -> None:
 
 def parse() -> object:
     """Return the options of the command that the command line names; `--help` and mistakes in it end the program."""
-    description = "Use networks that tell several things about a face. `mtl-keras COMMAND --help` shows an example."
+    if sys.argv[1:2] == ["train"]:
+        # Its defaults are those of a preset, for real or for drawn faces.
+        return tyro.cli(Train, default=default_train(), prog="mtl-keras train", args=sys.argv[2:])
+    description = (
+        "Train and use networks that tell several things about a face. `mtl-keras COMMAND --help` shows an example."
+    )
     return tyro.extras.subcommand_cli_from_dict(
         COMMANDS, prog="mtl-keras", description=description, config=(FlagCreatePairsOff,)
     )

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
+from mtl_keras.commands.arguments import Train
 from mtl_keras.evaluation.views import VIEWS
 from mtl_keras.portraits import LAYOUTS
 
@@ -17,6 +18,7 @@ LISTS = {
     "sharing": "mtl_keras.models.sharing:SHARING",
     "weightings": "mtl_keras.training.weightings:WEIGHTINGS",
     "formats": "mtl_keras.serving.formats:FORMATS",
+    "presets": "mtl_keras.studies.presets:PRESETS",
 }
 File = Annotated[Path | None, arg(metavar="FILE")]
 Folder = Annotated[Path | None, arg(metavar="DIR")]
@@ -119,6 +121,8 @@ class Crop:
     data: Folder = None
     # Make everything that deviates from the data set's rules an error, instead of reading as much as it tells.
     strict: bool = False
+    # JSON file that defines tasks of your own; a tasks.json beside a CSV file needs no mention.
+    task_file: File = None
     # Instead of a data set: a folder of photos without labels.
     images: Folder = None
     # Side of the crops in pixels.
@@ -142,6 +146,8 @@ class Audit(DatasetOptions):
 
     # Folder for report.txt, report.html with thumbnails, and CSV files.
     out: Path = Path("audit")
+    # JSON file that defines tasks of your own; a tasks.json beside a CSV file needs no mention.
+    task_file: File = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,10 +165,13 @@ class Pack(DatasetOptions):
     leaks: Literal["keep", "drop"] = "keep"
     # Another seed deals the images to the shards in another order.
     seed: int = 0
+    # JSON file that defines tasks of your own; a tasks.json beside a CSV file needs no mention.
+    task_file: File = None
 
 
 COMMANDS = {
     "list": List,
+    "train": Train,
     "evaluate": Evaluate,
     "predict": Predict,
     "render": Render,

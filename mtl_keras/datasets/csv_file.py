@@ -1,7 +1,8 @@
 """Any CSV file with a column `path`: a label table of one's own, or one that this library wrote.
 
 Paths count from the CSV file's folder. Every column that a task names (`mtl-keras list tasks`; head_pose.yaw and so on)
-is a label, also one of `mtl_keras.add_task`; `source`, `split` (train, validation, test) and `group` are read too.
+is a label, also one of `mtl_keras.add_task`, or of a `tasks.json` beside the file (`mtl_keras.datasets.task_file`);
+`source`, `split` (train, validation, test) and `group` are read too.
 Names may differ in blanks, capitals, `_`, `-` and `.`. Other columns are left out. Both are told in
 `attrs["deviations"]`.
 """
@@ -13,11 +14,12 @@ import pandas as pd
 
 from mtl_keras.datasets.files import label_table
 from mtl_keras.datasets.lists import header_notes, notes, read_columns, refuse, with_endings
+from mtl_keras.datasets.task_file import add_tasks_of, task_file_beside
 from mtl_keras.errors import UserError
 from mtl_keras.files import TEXT, image_files
 from mtl_keras.tasks import CROP_COLUMNS, TABLE_COLUMNS, TASKS
 
-LEFT_OUT = "columns left out, since no task names them (mtl_keras.add_task adds one's own)"
+LEFT_OUT = "columns left out, since no task names them (mtl_keras.add_task, or a tasks.json beside it, adds one's own)"
 
 
 def csv_file(folder: str | Path, strict: bool = False) -> pd.DataFrame:
@@ -27,8 +29,10 @@ def csv_file(folder: str | Path, strict: bool = False) -> pd.DataFrame:
     in `attrs["deviations"]`; with `strict` the first of either is an error.
     """
     path = _only_csv(Path(folder))
+    if own := task_file_beside(path):
+        add_tasks_of(own)
     tasks = {column: task for task in TASKS.values() for column in task.columns}
-    optional, unused = ["source", "split", "group", *tasks], [*TABLE_COLUMNS, *CROP_COLUMNS]
+    optional, unused = ["source", "split", "group", "photo", *tasks], [*TABLE_COLUMNS, *CROP_COLUMNS]
     read, header = read_columns(path, ["path"], optional=optional, unused=unused)
     columns, deviations = [name for name in tasks if name in read], header_notes(path, header, LEFT_OUT)
     if not columns:
@@ -52,6 +56,9 @@ def csv_file(folder: str | Path, strict: bool = False) -> pd.DataFrame:
     table = label_table("csv_file", rows["path"], labels, rows.get("split"), rows.get("group"), skipped, deviations)
     if "source" in rows:
         table["source"] = rows["source"].astype(TEXT).fillna("csv_file")
+    # Faces that were cut out of photos before are not to be looked for again.
+    if "photo" in rows:
+        table.attrs["cut_out"] = sorted(set(table["source"][rows["photo"].notna()]))
     return table
 
 

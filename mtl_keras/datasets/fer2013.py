@@ -23,7 +23,7 @@ from mtl_keras.datasets.class_folders import SPLITS, read_class_folders
 from mtl_keras.datasets.lists import header_notes, refuse
 from mtl_keras.errors import UserError
 from mtl_keras.files import folder_of, image_files, replacing_folder
-from mtl_keras.tasks import EXPRESSION
+from mtl_keras.tasks import EXPRESSION, TABLE_COLUMNS
 
 LISTS, IMAGES, SIDE = ("fer2013.csv", "icml_face_data.csv"), "fer2013_images", 48
 COLUMNS = ("emotion", "pixels", "Usage")
@@ -42,7 +42,12 @@ def fer2013(folder: str | Path, strict: bool = False) -> pd.DataFrame:
     folder = folder_of(folder, f"FER2013, with {' or '.join(LISTS)}, or with class folders")
     source, images = next((folder / name for name in LISTS if (folder / name).is_file()), None), folder / IMAGES
     if source is None:
-        return read_class_folders(folder, "fer2013", strict)
+        table = read_class_folders(folder, "fer2013", strict)
+        if others := [column for column in table if column not in (*TABLE_COLUMNS, EXPRESSION.name)]:
+            raise UserError(
+                f"{folder}: its folders name classes of {', '.join(others)}; expected {EXPRESSION.name} alone"
+            )
+        return table
     noted = _noted(source, images) or write_images(source, images, strict)
     if strict:
         refuse(_placed(noted["skipped"] + noted["deviations"], folder))

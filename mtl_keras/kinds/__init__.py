@@ -24,7 +24,8 @@ METRICS = {metric.name: metric for kind in KINDS.values() for metric in kind.MET
 # Names of the metrics that are shown while training, and of those that are shown of runs.
 SCORES = {kind.SCORE.name for kind in KINDS.values()}
 SHOWN = {metric.name for kind in KINDS.values() for metric in kind.SHOWN}
-# How columns end that hold answers.
+# How columns end that hold answers, and those of names of classes.
+CLASSES = tuple({kind.ANSWERS[0] for kind in KINDS.values() if kind.names})
 ANSWERS = tuple(dict.fromkeys(ending for kind in KINDS.values() for ending in kind.ANSWERS))
 
 

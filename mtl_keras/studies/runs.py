@@ -19,8 +19,8 @@ import pandas as pd
 
 from mtl_keras.data.table import write_table
 from mtl_keras.errors import UserError
-from mtl_keras.files import replacing
-from mtl_keras.kinds import ANSWERS
+from mtl_keras.files import read_csv, replacing
+from mtl_keras.kinds import ANSWERS, CLASSES
 from mtl_keras.training import model_folder
 
 SETTINGS, ROW, PREDICTIONS, HISTORY = "settings.json", "row.json", "predictions.csv", "history.csv"
@@ -136,7 +136,9 @@ def read_run(folder: Path, table: pd.DataFrame) -> Run | None:
     except (OSError, ValueError):
         raise UserError(f"{noted}: damaged; remove its folder to train this run anew, or copy it again") from None
     labels = table[[column for column in table if not column.endswith(ANSWERS)]]
-    kept = pd.read_csv(answers, dtype={"image": str}).set_index(["image", "number"])
+    # A class may be called 1 or NA.
+    names = [name for name in pd.read_csv(answers, nrows=0) if name == "image" or name.endswith(CLASSES)]
+    kept = read_csv(answers, tuple(names)).set_index(["image", "number"])
     history = folder / HISTORY
     curve = pd.read_csv(history) if history.is_file() else pd.DataFrame()
     return Run(

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 from PIL import Image, ImageOps
 
-from mtl_keras.commands.arguments import Arguments, has_data, parse, run_experiment
-from mtl_keras.commands.experiment import crops_of, cut_out, read_folder, rows_to_test_on
+from mtl_keras.commands.arguments import Arguments, has_data, parse
+from mtl_keras.commands.experiment import crops_of, cut_out, read_folder, rows_to_test_on, run
 from mtl_keras.data.packing import pack_shards
 from mtl_keras.data.shards import read_shards
 from mtl_keras.data.split import split
@@ -194,7 +194,7 @@ def test_without_a_check_damaged_images_stay_in_the_table(tmp_path, capsys, monk
     write_faces(tmp_path / "faces", UTKFACE, 12, size=64)
     (tmp_path / "faces" / "30_1_2_20170101120000000.jpg").write_bytes(b"")
     for check, rows in ((True, 12), (False, 13)):
-        run_experiment(Arguments(data=(tmp_path / "faces",), out=tmp_path / "out", check=check), utkface)
+        run(Arguments(data=(tmp_path / "faces",), out=tmp_path / "out", check=check), utkface)
         assert len(seen["table"]) == rows and ("image" in seen["table"]) == check
         assert ("images not checked" in capsys.readouterr().err) == (not check)
 
@@ -206,7 +206,7 @@ def test_faces_are_cut_out_of_sets_of_photos_only_and_kept(tmp_path, capsys, mon
         write_faces(tmp_path / name, LAYOUTS[layout], 4, seed=4)
     arguments = Arguments(data=(tmp_path / "UTKFace", tmp_path / "GENKI-4K"), out=tmp_path / "out")
     read = first_that_reads((genki4k, fer2013, utkface))
-    run_experiment(arguments, read)
+    run(arguments, read)
     table, crops = seen["table"], tmp_path / "out" / "cache" / "crops-genki4k"
     # Not every drawing is a face to MTCNN.
     (found,) = re.findall(r"genki4k: ([1-4]) faces cut out of 4 photos", capsys.readouterr().err)
@@ -218,7 +218,7 @@ def test_faces_are_cut_out_of_sets_of_photos_only_and_kept(tmp_path, capsys, mon
     assert settings["crop"]["kind"] == "utkface" and settings["cropping"] == 1
     assert [settings[name] for name in ("faces", "size", "margin", "keep_roll")] == ["largest", 200, 0.0, False]
     monkeypatch.delattr(FaceDetector, "detect")
-    run_experiment(arguments, read)
+    run(arguments, read)
     assert seen["table"].equals(table)
 
 
@@ -253,7 +253,7 @@ def test_data_may_be_shards(tmp_path, capsys, monkeypatch):
     write_faces(tmp_path / "UTKFace", UTKFACE, 12, seed=4, size=64)
     faces = utkface(tmp_path / "UTKFace")
     pack_shards(faces, tmp_path / "shards", 5)
-    run_experiment(Arguments(data=(tmp_path / "shards",), out=tmp_path / "out"), utkface)
+    run(Arguments(data=(tmp_path / "shards",), out=tmp_path / "out"), utkface)
     printed = capsys.readouterr()
     assert "shards: 12 images unpacked from shards" in printed.err
     assert printed.out.splitlines()[:2] == ["  run age MAE", "a run    5.00"], "figures stand alone"
@@ -324,12 +324,12 @@ def test_copies_across_the_parts_of_a_set_are_told_of_and_dropped(tmp_path, caps
         with Image.open(path) as image:
             ImageOps.mirror(image).save(folder / "train" / path.parent.name / f"again-{path.name}")
     arguments = Arguments(data=(folder,), out=tmp_path / "out", experiment=Experiment(tasks=("expression",)))
-    run_experiment(arguments, fer2013)
+    run(arguments, fer2013)
     kept = split(seen["table"])
     assert f"in several parts (train, test) of fer2013: {len(images)} photos" in capsys.readouterr().err
     listed = pd.read_csv(tmp_path / "out" / "leaks.csv")
     assert sorted(listed["path"]) == sorted([path.name for path in images] + [f"again-{path.name}" for path in images])
-    run_experiment(replace(arguments, leaks="drop"), fer2013)
+    run(replace(arguments, leaks="drop"), fer2013)
     parts, printed = split(seen["table"]), capsys.readouterr()
     assert f"{len(images)} images dropped" in printed.err and "in several parts" not in printed.err
     assert len(kept[0]) - len(parts[0]) == len(images) == len(parts[2])

@@ -54,6 +54,7 @@ def test_an_interruption_tells_what_is_kept(run, monkeypatch, command, tmp_path)
     monkeypatch.setattr(main, "imported", interrupted)
     needed = {
         "list": ["tasks"],
+        "train": [],
         "evaluate": ["model", "--dataset", "utkface", "--data", tmp_path],
         "predict": ["model", tmp_path],
     }.get(command, ["--out", tmp_path, *(["--dataset", "utkface", "--data", tmp_path] if command != "render" else [])])
@@ -100,7 +101,7 @@ def test_tables_fit_the_screen(monkeypatch, columns):
     assert len(blocks) == {None: 3, 40: 9, 80: 3, 300: 1}[columns]
 
 
-@pytest.mark.parametrize("command", ["", "list", "evaluate", "predict", "render", "crop", "audit", "pack"])
+@pytest.mark.parametrize("command", ["", "list", "train", "evaluate", "predict", "render", "crop", "audit", "pack"])
 def test_help_shows_an_example(run, command):
     code, out, _ = run(*command.split(), "--help")
     assert code == 0
@@ -117,6 +118,7 @@ def test_lists_print_one_name_a_line(run):
     assert "facenet" in backbones and "features" not in backbones
     assert {"mobilenet_v3_small", "keras_applications/NAME"} <= {*backbones}
     assert "hard" in run("list", "sharing")[1] and "equal" in run("list", "weightings")[1]
+    assert run("list", "presets")[1].split()[:2] == ["facenet_utk", "bknet_age_gender_smile"]
     assert run("list", "cakes")[0] == 2
 
 

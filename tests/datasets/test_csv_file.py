@@ -31,7 +31,8 @@ def test_columns_of_tasks_are_labels_and_blanks_stay_blank(tmp_path):
     (entry,) = table.attrs["deviations"]
     assert (
         entry["path"].endswith("my faces.csv")
-        and "no task names them (mtl_keras.add_task adds one's own): 'note'" in entry["reason"]
+        and "no task names them (mtl_keras.add_task, or a tasks.json beside it, adds one's own): 'note'"
+        in entry["reason"]
     )
     with pytest.raises(UserError, match="my faces.csv: columns left out"):
         csv_file(tmp_path / "set", strict=True)
@@ -86,6 +87,12 @@ def test_a_table_that_the_library_wrote_comes_back(faces, tmp_path):
     again = csv_file(tmp_path / "table.csv")
     columns = [name for name in faces if name != "split"]
     assert complete(again)[columns].equals(complete(faces)[columns])
+
+
+def test_faces_that_were_cut_out_are_told_from_photos(tmp_path):
+    text = "path,source,smile,photo\na.jpg,genki4k,smiling,b.jpg\nb.jpg,lagenda,smiling,\n"
+    folder = write(tmp_path, text, "a.jpg", "b.jpg")
+    assert csv_file(folder).attrs["cut_out"] == ["genki4k"] and "photo" not in csv_file(folder)
 
 
 def test_missing_images_and_paths_are_listed(tmp_path):

@@ -149,3 +149,11 @@ def test_the_real_set_is_read_whole(real_data):
     assert set(table["split"]) == set(os.listdir(folder))
     for (part, expression), rows in table.groupby(["split", "expression"]):
         assert len(rows) == len(os.listdir(folder / part / expression))
+
+
+def test_class_folders_of_something_else_are_another_set(tmp_path, one_line):
+    for name in ("male", "female"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.png").touch()
+    with one_line("its folders name classes of gender; expected expression alone", tmp_path):
+        fer2013(tmp_path)

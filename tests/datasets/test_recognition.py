@@ -3,7 +3,7 @@
 import pytest
 
 from mtl_keras.datasets import csv_file, fer2013, genki4k, utkface
-from mtl_keras.datasets.recognition import first_that_reads
+from mtl_keras.datasets.recognition import first_of, first_that_reads, read_any
 from mtl_keras.errors import UserError
 from mtl_keras.portraits import LAYOUTS
 from mtl_keras.portraits.writer import write_faces
@@ -44,3 +44,60 @@ def test_strict_holds_for_the_set_that_was_recognised(tmp_path):
     assert len(first_that_reads(READERS)(folder)) == 7
     with pytest.raises(UserError, match="file0003.jpg: the image is missing"):
         first_that_reads(READERS)(folder, strict=True)
+
+
+def test_any_set_is_recognised_and_named(tmp_path):
+    drawn = {name: write_faces(tmp_path / name, LAYOUTS[name], 8, size=96) for name in ("utkface", "fer2013", "biwi")}
+    for name, folder in drawn.items():
+        # The reader of drawn faces reads them all, and that of class folders some: they come last.
+        assert set(read_any(folder)["source"]) == set(read_any(f"{name}={folder}")["source"]) == {name}
+        assert "eyeglasses" in read_any(f"rendered={folder}")
+    assert set(read_any(f"class_folders={drawn['fer2013']}")["source"]) == {"class_folders"}
+    for name in ("test", "train"):
+        (drawn["fer2013"] / name / "people").mkdir()
+        (drawn["fer2013"] / name / "people" / "a.png").touch()
+    with pytest.raises(UserError, match="people"):
+        read_any(drawn["fer2013"], strict=True)
+
+
+def test_what_several_readers_read_says_how_to_name_one(tmp_path):
+    (tmp_path / "male").mkdir()
+    for name in ("a.jpg", "male/b.jpg"):
+        (tmp_path / name).touch()
+    (tmp_path / "labels.csv").write_text("path,age\na.jpg,3\n")
+    with pytest.raises(UserError, match=f"class_folders and csv_file read it; .* as in class_folders={tmp_path}"):
+        read_any(tmp_path)
+    assert len(read_any(f"csv_file={tmp_path}")) == 1
+
+
+def test_what_is_no_set_at_all_is_one_line(tmp_path, one_line):
+    (tmp_path / "holiday.jpg").touch()
+    with one_line(f"list datasets` reads it; .* as in utkface={tmp_path}", tmp_path):
+        read_any(tmp_path)
+    with one_line("nowhere: no such file or folder; expected a data set's folder, a CSV file or", tmp_path):
+        read_any(tmp_path / "nowhere")
+    with one_line("unknown dataset 'utkfaces'; expected one of adience, "):
+        read_any("utkfaces=UTKFace")
+    (tmp_path / "labels.csv").write_text("file,age\na.jpg,3\n")
+    with one_line("labels.csv: starts with 'file, age'; expected the columns path", tmp_path):
+        read_any(tmp_path / "labels.csv")
+    # A folder may be called so itself.
+    (tmp_path / "a=b").mkdir()
+    with one_line("list datasets` reads it", tmp_path / "a=b"):
+        read_any(tmp_path / "a=b")
+
+
+def test_the_sets_of_a_preset_come_first_and_any_other_after_them(tmp_path, one_line):
+    folder = write_faces(tmp_path / "faces", LAYOUTS["fer2013"], 8, size=48)
+    read = first_of(("class_folders", "utkface"))
+    assert set(read(folder)["source"]) == {"class_folders"} and set(read(f"fer2013={folder}")["source"]) == {"fer2013"}
+    assert set(first_of(("utkface",))(folder)["source"]) == {"fer2013"}
+    (tmp_path / "empty").mkdir()
+    # The error is that of the set that was expected.
+    with one_line("holds no image files", tmp_path / "empty"):
+        first_of(("utkface",))(tmp_path / "empty")
+    faces = write_faces(tmp_path / "UTKFace", LAYOUTS["utkface"], 8, size=48)
+    (faces / "39_1_20170116174525125.jpg.chip.jpg").touch()
+    assert len(first_of(("utkface",))(faces)) == 9
+    with pytest.raises(UserError, match="39_1_20170116174525125"):
+        first_of(("utkface",))(faces, strict=True)

@@ -303,3 +303,10 @@ def test_answers_are_kept_without_names_and_labels_and_found_again_elsewhere(tmp
     found = runs.read_run(folder, pd.concat([moved[2:], more, moved[:2]], ignore_index=True)).predictions
     assert found["path"].tolist() == [f"there/here/{name}" for name in ("y.jpg", "1/x.jpg", "2/x.jpg")]
     assert found["age"].tolist() == [3, 1, 2] and found["age.value"].tolist() == [5.123457, 3.0, 4.25]
+
+
+def test_classes_that_look_like_numbers_or_blanks_come_back_as_texts(tmp_path):
+    answers = {"stars.class": ["1", "2", "01"], "size.class": ["NA", "None", "nan"], "size.probability": [0.5, 0.25, 1]}
+    answered = pd.DataFrame({"path": ["a.jpg", "b.jpg", "c.jpg"], "source": "x", **answers})
+    found = runs.write_run(tmp_path, {"run": "a run"}, answered).predictions
+    assert {name: found[name].tolist() for name in answers} == answers

@@ -1,0 +1,36 @@
+"""The defaults that a command line is parsed over: those of the preset it names, for real or for drawn faces."""
+
+import sys
+
+import pytest
+
+from mtl_keras.commands.arguments import default_train
+from mtl_keras.errors import UserError
+from mtl_keras.studies.presets import PRESETS
+from mtl_keras.studies.presets.plain import PLAIN
+
+
+@pytest.mark.parametrize(
+    ("words", "preset", "out"),
+    [
+        (["--preset", "facenet_utk"], PRESETS["facenet_utk"].drawn, "runs/facenet_utk_rendered"),
+        (["--preset=facenet_utk", "--data=x"], PRESETS["facenet_utk"].real, "runs/facenet_utk"),
+        (
+            ["--preset", "facenet_utk", "--preset", "gender_eyeglasses"],
+            PRESETS["gender_eyeglasses"].drawn,
+            "runs/gender_eyeglasses_rendered",
+        ),
+        (["--data", "x"], PLAIN.real, "runs/train"),
+        (["--preset", "None"], PLAIN.drawn, "runs/train_rendered"),
+    ],
+)
+def test_a_preset_on_the_command_line_sets_the_defaults(monkeypatch, words, preset, out):
+    monkeypatch.setattr(sys, "argv", ["mtl-keras", "train", *words])
+    default = default_train()
+    assert (default.experiment, default.comparison, str(default.out)) == (preset.experiment, preset.comparison, out)
+
+
+def test_an_unknown_preset_is_one_line(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["mtl-keras", "train", "--preset", "facenet_utkface"])
+    with pytest.raises(UserError, match="unknown preset 'facenet_utkface'.*did you mean facenet_utk"):
+        default_train()
