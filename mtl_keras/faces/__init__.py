@@ -1,4 +1,4 @@
-"""Cut the faces out of the photos of a label table: found with MTCNN, aligned, written as a folder of crops."""
+"""Cut the faces out of the photos of a label table: found by a detector, aligned, written as a folder of crops."""
 
 from mtl_keras.faces.crop import crop_faces, photo_table
 from mtl_keras.faces.cut import CropSettings, settings_for

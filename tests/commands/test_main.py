@@ -24,7 +24,7 @@ from mtl_keras.faces.folder import read_crops
 from mtl_keras.faces.mtcnn import FaceDetector
 from mtl_keras.portraits import LAYOUTS
 from mtl_keras.portraits.writer import write_faces
-from mtl_keras.tasks import AGE_GROUP, EYEGLASSES, GENDER, SMILE, TASKS
+from mtl_keras.tasks import AGE_GROUP, EYEGLASSES, GENDER, PERSON_KEYS, SMILE, TASKS
 from mtl_keras.training import model_folder
 from mtl_keras.training.model import MultiTaskModel
 
@@ -369,7 +369,7 @@ def test_predict_writes_one_object_an_image_and_a_drawing_of_each(run, tiny_fold
     arguments = ("--faces", "crop", "--json", file, "--draw", drawn)
     _, out, errors = outcome = run("predict", tiny_folder, photos, *arguments)
     assert f"skipped {photos / 'notes.txt'}: its name ends in none of .jpg" in errors
-    assert_ended(outcome, 1, "1 of 3 images cannot be used")
+    assert_ended(outcome, 1, "1 of 3 images cannot be used; the others are answered; the first is", "broken.jpg: ")
     written = json.loads(file.read_text())
     assert [entry["path"] for entry in written] == [
         str(photos / name) for name in ("below/one.png", "broken.jpg", "one.jpg")
@@ -378,7 +378,7 @@ def test_predict_writes_one_object_an_image_and_a_drawing_of_each(run, tiny_fold
     assert [len(entry["people"]) for entry in written] == [1, 0, 1]
     assert "damaged" in written[1]["error"]
     (person,) = written[0]["people"]
-    assert list(person) == ["box", "confidence", "landmarks", "age", "gender", "ethnicity", "head_pose"]
+    assert list(person) == [*PERSON_KEYS, "age", "gender", "ethnicity", "head_pose"]
     lines = out.splitlines()
     assert len(lines) == 2 and f"{photos / 'broken.jpg'}: error: " in errors, "answers stand alone"
     assert lines[0].startswith(f"{photos / 'below' / 'one.png'}: [0,0,64,64] age {round(person['age']['value'])} ± ")
@@ -408,15 +408,16 @@ def test_predict_tells_mistakes(run, tiny_folder, faces_folder, tmp_path):
     assert run("predict", tiny_folder, faces_folder, "--faces", "whole")[0] == 2
     file = tmp_path / "people.json"
     alone = run("predict", tiny_folder, broken, "--json", file, "--faces", "crop")
-    assert_mistake(alone, f"{broken}: not a JPEG, PNG, BMP, GIF, TIFF, WebP, AVIF or HEIC image")
+    assert_ended(alone, 1, f"the first is {broken}: not a JPEG, PNG, BMP, GIF, TIFF, WebP, AVIF or HEIC image")
     assert json.loads(file.read_text())[0]["error"], "the file is written all the same"
     for place in (tmp_path, broken / "people.json", tmp_path / ("x" * 300)):
         outcome = run("predict", tiny_folder, broken, "--json", place, "--faces", "crop")
         assert_mistake(outcome, f"{place}: cannot be written")
     assert_mistake(run("predict", tiny_folder, broken, "--json", broken), "broken.jpg: holds something other than JSON")
     (tmp_path / "empty.png").touch()
-    several = run("predict", tiny_folder, broken, tmp_path / "empty.png")
-    assert_mistake(several, "none of 2 images can be used", "broken.jpg: not a JPEG")
+    several = run("predict", tiny_folder, broken, tmp_path / "empty.png", tmp_path / "gone.jpg")
+    assert_ended(several, 1, "3 of 3 images cannot be used; the first is", "broken.jpg: not a JPEG")
+    assert f"{tmp_path / 'gone.jpg'}: error: No such file" in several[2]
 
 
 def test_drawings_replace_no_image(run, tiny_folder, faces_folder, tmp_path):

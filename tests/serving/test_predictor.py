@@ -1,7 +1,6 @@
 """From files to people: one object an image, whatever the image is."""
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +18,9 @@ from mtl_keras.faces.geometry import LANDMARKS, UTKFACE_CROP, align
 from mtl_keras.faces.mtcnn import FaceDetector
 from mtl_keras.serving import predictor
 from mtl_keras.serving.drawing import SMALLEST_DRAWING, draw
-from mtl_keras.serving.predictor import Predictor, find_images
-from mtl_keras.tasks import AGE_REGRESSION, GENDER, HEAD_POSE, SMILE
+from mtl_keras.serving.found_images import find_images
+from mtl_keras.serving.predictor import Predictor
+from mtl_keras.tasks import AGE_REGRESSION, GENDER, HEAD_POSE, PERSON_KEYS, SMILE
 from mtl_keras.training.model import MultiTaskModel
 
 
@@ -38,7 +38,8 @@ def photo(tmp_path_factory) -> Path:
 
 def assert_person(person: dict, model: MultiTaskModel) -> None:
     """That a person is as the contract says."""
-    assert list(person) == ["box", "confidence", "landmarks", *(task.name for task in model.tasks)]
+    assert list(person) == [*PERSON_KEYS, *(task.name for task in model.tasks)]
+    assert person["reliable"] is (person["reason"] is None)
     assert len(person["box"]) == 4 and all(type(number) is int for number in person["box"])
     assert person["age"].keys() == {"value", "std"}
     assert 0 <= person["age"]["value"] <= 116 and 0 <= person["age"]["std"] < 60
@@ -278,27 +279,3 @@ def test_what_the_images_are_must_be_known(tiny_model):
 def test_a_missing_model_is_named(tmp_path):
     with pytest.raises(UserError, match="no model.keras in it"):
         Predictor(tmp_path)
-
-
-# === Finding files ===
-
-
-def test_folders_are_searched_at_any_depth(tmp_path):
-    (tmp_path / "a" / "b").mkdir(parents=True)
-    (tmp_path / ".hidden").mkdir()
-    names = ("a/b/1.JPG", "a/2.png", "3.bmp", "4.jpeg", "notes.txt", ".5.jpg", ".hidden/6.jpg")
-    for name in names:
-        (tmp_path / name).touch()
-    expected = sorted(str(tmp_path / name) for name in names[:4])
-    assert find_images([tmp_path]) == {path: os.path.relpath(path, tmp_path) for path in expected}
-    # A file that is named is taken whatever its name, and each only once.
-    named = [tmp_path / "notes.txt", tmp_path / "3.bmp", tmp_path]
-    assert [*find_images(named)][:2] == [str(tmp_path / "notes.txt"), str(tmp_path / "3.bmp")]
-    assert sorted(find_images(named)) == sorted([*expected, str(tmp_path / "notes.txt")])
-
-
-def test_nothing_to_find_is_named(tmp_path):
-    with pytest.raises(UserError, match="holds no images; expected files that end in .jpg"):
-        find_images([tmp_path])
-    with pytest.raises(UserError, match="nowhere: no such file or folder"):
-        find_images([tmp_path / "nowhere"])
