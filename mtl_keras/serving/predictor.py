@@ -24,7 +24,7 @@ FACES = ("detect", "crop")
 NO_DETECTOR = "none"
 Image = str | Path | PIL.Image.Image
 # Images are held in memory together up to this number and this many pixels.
-BATCH_IMAGES, BATCH_PIXELS = 32, 32_000_000
+BATCH_IMAGES, BATCH_PIXELS = 64, 32_000_000
 # And at most this number of crops goes through the network at once.
 BATCH_CROPS = 64
 # From this number of images on there is a progress bar.
@@ -172,7 +172,9 @@ def as_pixels(image: np.ndarray, what: str) -> np.ndarray:
         raise UserError(
             f"{what}: got {image.dtype} of shape {image.shape}; expected a path, a PIL image, or numbers (H, W, 3)"
         )
-    check_range(image, what)
-    pixels = as_rgb(np.round(image).astype(np.uint8), what)
+    if image.dtype != np.uint8:
+        check_range(image, what)
+        image = np.round(image).astype(np.uint8)
+    pixels = as_rgb(image, what)
     check_side(pixels.shape[1], pixels.shape[0], f"{what}: ")
     return pixels

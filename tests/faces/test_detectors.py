@@ -45,8 +45,8 @@ def test_one_face_where_it_is(detector, photo):
     (face,) = faces
     x, y, width, height = face.box
     np.testing.assert_allclose((x, y, x + width, y + height), FACE_BOX, atol=8)
-    np.testing.assert_allclose(face.landmarks["left_eye"], LEFT_EYE, atol=pixels)
-    np.testing.assert_allclose(face.landmarks["right_eye"], RIGHT_EYE, atol=pixels)
+    np.testing.assert_allclose(face.landmarks["left_eye"], LEFT_EYE, atol=6)
+    np.testing.assert_allclose(face.landmarks["right_eye"], RIGHT_EYE, atol=6)
     assert list(face.landmarks) == list(LANDMARKS)
     assert face.confidence > 0.9
 
