@@ -45,8 +45,8 @@ def test_one_face_where_it_is(detector, photo):
     (face,) = faces
     x, y, width, height = face.box
     np.testing.assert_allclose((x, y, x + width, y + height), FACE_BOX, atol=8)
-    np.testing.assert_allclose(face.landmarks["left_eye"], LEFT_EYE, atol=6)
-    np.testing.assert_allclose(face.landmarks["right_eye"], RIGHT_EYE, atol=6)
+    np.testing.assert_allclose(face.landmarks["left_eye"], LEFT_EYE, atol=4)
+    np.testing.assert_allclose(face.landmarks["right_eye"], RIGHT_EYE, atol=4)
     assert list(face.landmarks) == list(LANDMARKS)
     assert face.confidence > 0.9
 
@@ -70,7 +70,7 @@ def test_list_of_mixed_sizes_answers_as_one_at_a_time(detector, photo):
 def test_place_in_a_photo_changes_nothing(detector, photo):
     whole, part = detector.detect([photo, photo[20:320, 100:400]])
     np.testing.assert_allclose(
-        np.array(list(part[0].landmarks.values())) + (100, 20), list(whole[0].landmarks.values()), atol=3
+        np.array(list(part[0].landmarks.values())) + (100, 20), list(whole[0].landmarks.values()), atol=4
     )
 
 

@@ -19,6 +19,19 @@ def test_a_face_that_is_seen_in_both_sizes_is_one():
     assert kept[:, 4].tolist() == [0.9, 0.85, 0.7]
 
 
+def test_landmarks_are_those_of_the_image_and_its_mirror_image():
+    photo, once = data.astronaut(), YuNet(mirrored=False)
+    mirror = np.ascontiguousarray(photo[:, ::-1])
+    (face,), (alone,), (turned,) = YuNet().detect([photo])[0], *once.detect([photo, mirror])
+    back = (512, 0) + turned.points[[1, 0, 2, 4, 3]] * (-1, 1)
+    assert np.abs(alone.points - back).max() > 0.5, "a mean of the same would pass as well"
+    np.testing.assert_allclose(face.points, (alone.points + back) / 2)
+    assert (face.box, face.confidence) == (alone.box, alone.confidence)
+    # A face that only one of the two shows keeps its own.
+    row = np.arange(15.0)[None]
+    np.testing.assert_array_equal(yunet._mean(row, np.empty((0, 15))), row)
+
+
 def test_faces_of_very_different_sizes_are_found_together():
     woman = Image.fromarray(data.astronaut()[:240, 100:340])
     both = Image.new("RGB", (1500, 1000), "gray")
@@ -30,7 +43,7 @@ def test_faces_of_very_different_sizes_are_found_together():
 
 def test_threads_do_not_disturb_each_other():
     photo = data.astronaut()
-    images = [photo, photo[:400, 50:400], photo[10:300, 100:500]] * 4
+    images = [photo, photo[:400, 50:400], photo[10:300, 100:500]] * 2
     expected = [YuNet().detect([image]) for image in images]
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(lambda image: YuNet().detect([image]), images)) == expected
