@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 from skimage import data
 
 from mtl_keras.data import images
@@ -14,7 +14,8 @@ from mtl_keras.errors import UserError
 from mtl_keras.evaluation.predictions import predictions
 from mtl_keras.faces import cut
 from mtl_keras.faces.cut import CropSettings
-from mtl_keras.faces.geometry import LANDMARKS, UTKFACE_CROP, align
+from mtl_keras.faces.detectors import DETECTORS, Detector
+from mtl_keras.faces.geometry import LANDMARKS, UTKFACE_CROP, Face, align
 from mtl_keras.faces.mtcnn import FaceDetector
 from mtl_keras.serving import predictor
 from mtl_keras.serving.drawing import SMALLEST_DRAWING, draw
@@ -211,6 +212,51 @@ def test_landmarks_that_make_no_crop_are_an_error_of_that_image(tiny_model, phot
     monkeypatch.setattr(cut, "align", refuse)
     (result,) = Predictor(tiny_model).predict([photo])
     assert result["people"] == [] and "in one point" in result["error"]
+
+
+class Square(Detector):
+    """Finds one face in every image, a quarter of its sides away from each edge."""
+
+    def detect(self, images):
+        return [[self.found(*image.shape[1::-1])] for image in images]
+
+    def found(self, width, height):
+        points = (np.array((width, height)) / 4 + UTKFACE_CROP.points * (width / 2, height / 2)).tolist()
+        box = (width // 4, height // 4, width // 2, height // 2)
+        return Face(box, 0.5, dict(zip(LANDMARKS, map(tuple, points), strict=True)))
+
+
+def test_faces_are_found_by_whatever_detector_is_named(tiny_model, faces, photo):
+    paths = list(faces["path"][:3])
+    people = Predictor(tiny_model, detector=Square())(paths)
+    assert [[person.box for person in each] for each in people] == [[(16, 16, 32, 32)]] * 3
+    assert all(person.confidence == 0.5 for (person,) in people)
+    # By name, YuNet finds the same two people as MTCNN.
+    found = [Predictor(tiny_model, detector=name).predict(photo)[0]["people"] for name in DETECTORS]
+    assert [len(each) for each in found] == [2] * len(DETECTORS)
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one["box"], other["box"], atol=25)
+    assert found[0] != found[1]
+    for whole in (Predictor(tiny_model, detector="none"), Predictor(tiny_model, faces="crop")):
+        assert whole.predict(paths) == Predictor(tiny_model, "crop").predict(paths)
+    with pytest.raises(UserError, match="unknown detector 'mtcn'"):
+        Predictor(tiny_model, detector="mtcn")
+
+
+def test_people_tell_whether_their_answers_are_reliable(tiny_model, photo, faces, tmp_path):
+    sharp, small = Predictor(tiny_model, detector="mtcnn")(photo)
+    assert sharp.reliable and sharp.reason == "" and small.reliable
+    for person in Predictor(tiny_model, detector="mtcnn").predict(photo)[0]["people"]:
+        assert person["reliable"] is True and person["reason"] is None
+    Image.open(photo).filter(ImageFilter.GaussianBlur(7)).save(tmp_path / "blurred.png")
+    (blurred,) = Predictor(tiny_model, detector=Square())(tmp_path / "blurred.png")
+    assert not blurred.reliable and "blurred" in blurred.as_json()["reason"]
+    # In a photo that is read smaller, what counts are the pixels that were seen.
+    tiny = Image.open(faces["path"][0]).resize((40, 40))
+    (person,) = Predictor(tiny_model, detector=Square())(tiny)
+    assert "too small" in person.reason
+    (whole,) = Predictor(tiny_model, detector="none")(tiny)
+    assert whole.reliable
 
 
 # === Images that are in memory ===
