@@ -1,4 +1,4 @@
-"""Find the faces of photos with YuNet, by OpenCV: faster than MTCNN, and it finds more of those that are turned away."""
+"""Find the faces of photos with YuNet, by OpenCV: faster than MTCNN, and more of those that are turned away."""
 
 import hashlib
 from dataclasses import dataclass
