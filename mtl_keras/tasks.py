@@ -10,11 +10,13 @@ from mtl_keras.errors import UserError
 # Columns of a label table that are no labels, and those that tables of cut out faces have besides.
 TABLE_COLUMNS = ("path", "source", "split", "group", "image", "times")
 CROP_COLUMNS = ("photo", "faces", "confidence")
+# What is told of a person besides the answers, one a task.
+PERSON_KEYS = ("box", "confidence", "landmarks", "reliable", "reason")
 # Names that stand for something else in the logs of training.
 LOGGED = ("loss", "val", "l2", "epoch", "seconds")
 # What TensorFlow takes as the beginning of a layer's name.
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-TAKEN = {*TABLE_COLUMNS, *CROP_COLUMNS, *LOGGED}
+TAKEN = {*TABLE_COLUMNS, *CROP_COLUMNS, *PERSON_KEYS, *LOGGED}
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from mtl_keras.tasks import (
     ETHNICITY,
     GENDER,
     HEAD_POSE,
+    PERSON_KEYS,
     TASKS,
     Task,
     add_task,
@@ -238,7 +239,7 @@ def test_a_task_that_cannot_work_is_refused_and_not_entered(fields, said, no_new
     assert "oops" not in TASKS
 
 
-@pytest.mark.parametrize("name", ["photo", "confidence", "times", "val", "loss", "two words", "gender"])
+@pytest.mark.parametrize("name", ["photo", *PERSON_KEYS, "times", "val", "loss", "two words", "gender"])
 def test_names_that_stand_for_something_else_are_refused(name, no_new_tasks):
     with pytest.raises(UserError, match=name):
         mtl_keras.add_task(Task(name, "regression", range=(0, 1)))

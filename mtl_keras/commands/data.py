@@ -18,6 +18,7 @@ from mtl_keras.datasets.task_file import add_tasks_of
 from mtl_keras.errors import SomeFailedError, UserError, printable
 from mtl_keras.faces.crop import crop_faces, photo_table
 from mtl_keras.faces.cut import CropSettings
+from mtl_keras.faces.detectors import Detector, find_detector
 from mtl_keras.faces.folder import NO_FACE
 from mtl_keras.files import check_writable
 from mtl_keras.portraits import LAYOUTS
@@ -44,10 +45,12 @@ def read(dataset: str, data: Path, strict: bool = False, task_file: Path | None 
 
 
 @contextmanager
-def faces_cut_out(photos: pd.DataFrame, folder: Path | None, settings: CropSettings) -> Iterator[pd.DataFrame]:
+def faces_cut_out(
+    photos: pd.DataFrame, folder: Path | None, settings: CropSettings, detector: Detector
+) -> Iterator[pd.DataFrame]:
     """Give the label table of the faces of photos; without a `folder` to keep them, they are removed afterwards."""
     if folder:
-        yield crop_faces(photos, folder, settings)
+        yield crop_faces(photos, folder, settings, detector=detector)
         return
     try:
         temporary = TemporaryDirectory(prefix="mtl-keras-crops-")
@@ -55,7 +58,7 @@ def faces_cut_out(photos: pd.DataFrame, folder: Path | None, settings: CropSetti
         reason = error.strerror or error
         raise UserError(f"no temporary folder for faces ({reason}); name one of your own with --crops DIR") from None
     with temporary as place:
-        yield crop_faces(photos, place, settings)
+        yield crop_faces(photos, place, settings, detector=detector)
 
 
 def checked(options: Audit | Pack) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -100,6 +103,7 @@ def crop(options: Crop) -> None:
     """Crop the faces and print how many there are, and where."""
     if (options.images is None) == (options.dataset is None) or (options.dataset is None) != (options.data is None):
         raise UserError("expected either --dataset NAME with --data DIR, or --images DIR")
+    detector = find_detector(options.detector)
     check_writable(options.out, folder=True)
     settings = CropSettings(options.faces, options.size, options.margin, options.keep_roll)
     photos = (
@@ -107,7 +111,7 @@ def crop(options: Crop) -> None:
         if options.dataset
         else photo_table(options.images, leave_out=options.out)
     )
-    crops = crop_faces(photos, options.out, settings, n_jobs=options.jobs)
+    crops = crop_faces(photos, options.out, settings, options.jobs, detector)
     print(f"{len(crops)} crops of {len(photos)} photos in {options.out}, {len(crops.attrs['skipped'])} skipped")
     refuse_failed(photos, crops)
 

@@ -17,6 +17,7 @@ from mtl_keras.evaluation.groups import GROUPS, by_group
 from mtl_keras.evaluation.metrics import metrics_with_intervals
 from mtl_keras.evaluation.predictions import predictions
 from mtl_keras.faces.cut import settings_for
+from mtl_keras.faces.detectors import find_detector
 from mtl_keras.files import check_writable
 from mtl_keras.tasks import TASKS, Task
 from mtl_keras.training import model_folder
@@ -30,6 +31,7 @@ def evaluate(options: Evaluate) -> None:
     if options.crops and not detect:
         whole = f"--crops {options.crops}: the images of {options.dataset} are taken as crops of one face each"
         raise UserError(f"{whole}, so none are cut out; leave out --crops, or add --faces detect for photos")
+    detector = find_detector(options.detector)
     check_json(options.json)
     if options.crops:
         check_writable(options.crops, folder=True)
@@ -45,7 +47,7 @@ def evaluate(options: Evaluate) -> None:
         # Of a head that is turned upright such a label is no longer true.
         oriented = [column for task in TASKS.values() if task.oriented for column in task.columns]
         table = table.drop(columns=oriented, errors="ignore")
-    with faces_cut_out(table, options.crops, settings) as crops:
+    with faces_cut_out(table, options.crops, settings, detector) as crops:
         found = f"{len(crops)} faces cut out of {len(table)} photos; photos without one are skipped"
         print(f"{options.dataset}: {found}", file=sys.stderr)
         measure(options, model, table, check_images(crops))

@@ -19,9 +19,12 @@ LISTS = {
     "weightings": "mtl_keras.training.weightings:WEIGHTINGS",
     "formats": "mtl_keras.serving.formats:FORMATS",
     "presets": "mtl_keras.studies.presets:PRESETS",
+    "detectors": "mtl_keras.faces.detectors:DETECTORS",
 }
 File = Annotated[Path | None, arg(metavar="FILE")]
 Folder = Annotated[Path | None, arg(metavar="DIR")]
+# Settings may stand behind its name, as in "yunet:minimum_confidence=0.7".
+Detector = Annotated[str, arg(metavar="NAME")]
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,8 @@ class Evaluate(DatasetOptions):
     faces: Literal["auto", "detect", "crop"] = "auto"
     # Folder that keeps the faces cut out of photos, for the next call; without one they are cut out at each call.
     crops: Folder = None
+    # What finds faces in photos, of `mtl-keras list detectors`.
+    detector: Detector = "mtcnn"
 
 
 @dataclass(frozen=True)
@@ -77,14 +82,18 @@ class Predict:
 
     # Folder of a trained model.
     model: Positional[Path]
-    # Images, or folders of images at any depth.
+    # Images, folders of images at any depth, and patterns in quotes, such as "photos/*.jpg" or "photos/**/*.png".
     paths: Positional[tuple[Path, ...]]
     # File for everything that was found: a list with one object an image.
     json: File = None
+    # File for a table of the people, one row each.
+    csv: File = None
     # Folder for copies of the images with boxes and answers drawn on them.
     draw: Folder = None
     # Photos in which faces are to be found, or images that are crops of one face each, such as UTKFace's.
     faces: Literal["detect", "crop"] = "detect"
+    # What finds faces in photos, of `mtl-keras list detectors`; "none" is as `--faces crop`.
+    detector: Detector = "mtcnn"
 
 
 @dataclass(frozen=True)
@@ -133,6 +142,8 @@ class Crop:
     faces: Literal["largest", "central", "all"] = "largest"
     # Do not turn heads upright, so that labels of roll are true of the crops.
     keep_roll: bool = False
+    # What finds the faces, of `mtl-keras list detectors`.
+    detector: Detector = "mtcnn"
     # Processes; by default one for every two processors.
     jobs: int | None = None
 

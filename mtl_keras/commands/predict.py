@@ -1,6 +1,8 @@
 """The command `mtl-keras predict`."""
 
 import sys
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import chain
 
 from tqdm import tqdm
@@ -10,32 +12,51 @@ from mtl_keras.commands.text import as_lines, check_json, write_json
 from mtl_keras.errors import SomeFailedError, UserError, printable
 from mtl_keras.files import NO_IMAGE, other_files
 from mtl_keras.serving.drawing import drawings, write_drawing
-from mtl_keras.serving.predictor import MANY, Predictor, find_images
+from mtl_keras.serving.found_images import find_images
+from mtl_keras.serving.people_table import check_csv, write_people
+from mtl_keras.serving.predictor import MANY, Predictor
 
 
 def predict(options: Predict) -> None:
-    """Predict, write the JSON file and the drawings, and print a line a person."""
+    """Predict, write the JSON file, the table and the drawings, and print a line a person."""
     if not options.paths:
         raise UserError("no images given; expected at least one image or folder behind the model")
     images = find_images(options.paths)
     for other in chain.from_iterable(map(other_files, options.paths)):
         print(f"skipped {printable(other)}: {NO_IMAGE}", file=sys.stderr)
     check_json(options.json)
+    check_csv(options.csv)
     targets = drawings(images, options.draw) if options.draw else {}
-    results = Predictor(options.model, options.faces).predict(images)
+    results = Predictor(options.model, options.faces, options.detector).predict(images)
     try:
-        if options.json:
-            write_json(results, options.json)
-        todo = [result for result in results if options.draw and not result["error"]]
-        for result in tqdm(todo, desc="drawing", unit="image", disable=len(todo) < MANY):
-            write_drawing(result, targets[result["path"]])
+        _do_all(_outputs(options, results, targets))
     finally:
         for result in results:
             print("\n".join(as_lines(result)), file=sys.stderr if result["error"] else sys.stdout)
-    wrong = [result for result in results if result["error"]]
-    if len(wrong) == len(results):
-        first = f"{wrong[0]['path']}: {wrong[0]['error']}"
-        several = f"none of {len(wrong)} images can be used; the first is "
-        raise UserError(printable(first if len(wrong) == 1 else several + first))
-    if wrong:
-        raise SomeFailedError(f"{len(wrong)} of {len(results)} images cannot be used; the others are answered")
+    if wrong := [result for result in results if result["error"]]:
+        first = printable(f"the first is {wrong[0]['path']}: {wrong[0]['error']}")
+        others = "" if len(wrong) == len(results) else "; the others are answered"
+        raise SomeFailedError(f"{len(wrong)} of {len(results)} images cannot be used{others}; {first}")
+
+
+def _outputs(options: Predict, results: list[dict], targets: dict) -> Iterator[Callable[[], None]]:
+    """Give the work for each file that is asked for."""
+    if options.json:
+        yield partial(write_json, results, options.json)
+    if options.csv:
+        yield partial(write_people, results, options.csv)
+    todo = [result for result in results if options.draw and not result["error"]]
+    for result in tqdm(todo, desc="drawing", unit="image", disable=len(todo) < MANY):
+        yield partial(write_drawing, result, targets[result["path"]])
+
+
+def _do_all(works: Iterator[Callable[[], None]]) -> None:
+    """Do all of some works, also after one that fails: what can be written is; the first failure is raised at last."""
+    failed = []
+    for work in works:
+        try:
+            work()
+        except UserError as error:
+            failed.append(error)
+    if failed:
+        raise failed[0]

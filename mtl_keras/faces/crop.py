@@ -16,8 +16,8 @@ from mtl_keras.data.images import probe
 from mtl_keras.data.table import complete
 from mtl_keras.errors import UserError, printable
 from mtl_keras.faces.cut import CropSettings, Photo, crop_batch_elsewhere
+from mtl_keras.faces.detectors import DETECTOR, Detector, find_detector
 from mtl_keras.faces.folder import append, is_done, names_of, open_folder, remove_crops, write_crops
-from mtl_keras.faces.mtcnn import FaceDetector
 from mtl_keras.files import EXTENSIONS, NO_IMAGE, folder_of, image_files, other_files
 from mtl_keras.tasks import TASKS
 from mtl_keras.workers import starting_workers
@@ -36,7 +36,7 @@ def crop_faces(
     folder: str | Path,
     settings: CropSettings | None = None,
     n_jobs: int | None = None,
-    detector: FaceDetector | None = None,
+    detector: str | Detector = DETECTOR,
 ) -> pd.DataFrame:
     """Cut the faces out of a table's photos into `folder`, and return the label table of the crops.
 
@@ -46,13 +46,14 @@ def crop_faces(
     `mtl_keras.faces.folder` says what lies in the folder; `read_crops` reads it.
 
     A run that was stopped goes on where it was: unchanged photos whose crops are there are not looked at again.
+    `detector` is one, or the name of one, of `mtl_keras.faces.detectors`.
     Other settings, also of the detector, start anew: the folder's crops are removed first, and a line says so.
 
     `n_jobs` processes work side by side, by default one for every two processors; each takes about 1 GB. They are
     joblib's: within `joblib.parallel_config(backend="dask")`, or "ray" after `ray.util.joblib.register_ray()`, the
     work is done by all machines of that cluster, which must see the photos and the folder under the same paths.
     """
-    settings, detector = settings or CropSettings(), detector or FaceDetector()
+    settings, detector = settings or CropSettings(), find_detector(detector)
     if n_jobs == 0:
         raise UserError("0 jobs: expected 1 or more, or -1 for one on every processor")
     table, folder = complete(table), Path(os.path.abspath(folder))
@@ -118,10 +119,8 @@ def _check(paths: list[str], folder: Path) -> None:
             raise UserError(f"{folder}: photos of the table lie in it ({place}); name another folder for the crops")
 
 
-def _as_json(settings: CropSettings, detector: FaceDetector) -> dict:
+def _as_json(settings: CropSettings, detector: Detector) -> dict:
     """Return all that decides what the crops look like, as JSON gives it back."""
-    limits = ("minimum_size", "maximum_side", "minimum_confidence")
-    numbers = (detector.minimum_size, detector.maximum_side, detector.minimum_confidence)
     crop = asdict(settings.widened)
     crop["landmarks"] = {name: list(point) for name, point in crop["landmarks"].items()}
     fields = {
@@ -130,7 +129,7 @@ def _as_json(settings: CropSettings, detector: FaceDetector) -> dict:
         "margin": settings.margin,
         "keep_roll": settings.keep_roll,
     }
-    return {"cropping": CROPPING, **fields, "crop": crop, "detector": dict(zip(limits, numbers, strict=True))}
+    return {"cropping": CROPPING, **fields, "crop": crop, "detector": detector.settings}
 
 
 def _stamp(path: str) -> list[int]:
@@ -143,7 +142,7 @@ def _stamp(path: str) -> list[int]:
 
 
 def _in_parallel(
-    todo: list[Photo], folder: Path, settings: CropSettings, detector: FaceDetector, n_jobs: int | None
+    todo: list[Photo], folder: Path, settings: CropSettings, detector: Detector, n_jobs: int | None
 ) -> Iterator[list[dict]]:
     """Yield the journal's lines of each batch of photos as it is done, in any order."""
     if n_jobs is None and effective_n_jobs() == 1:

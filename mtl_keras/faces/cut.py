@@ -12,8 +12,8 @@ from PIL import Image
 
 from mtl_keras.data.images import SMALLEST_SIDE, read_picture
 from mtl_keras.errors import UserError
-from mtl_keras.faces.geometry import LANDMARKS, UTKFACE_CROP, CropGeometry, Face, align
-from mtl_keras.faces.mtcnn import FaceDetector
+from mtl_keras.faces.detectors import Detector
+from mtl_keras.faces.geometry import LANDMARKS, UTKFACE_CROP, CropGeometry, Face, align, share_outside
 from mtl_keras.tasks import Task
 
 FACES = ("largest", "central", "all")
@@ -69,7 +69,14 @@ class CropSettings:
 
     def cut(self, image: np.ndarray, face: Face) -> np.ndarray:
         """Return the crop (size, size, 3) of a face in an image."""
-        return align(image, _unturned(face, self.geometry) if self.keep_roll else face, self.widened, self.size)
+        return align(image, self._placed(face), self.widened, self.size)
+
+    def share_outside(self, face: Face, height: int, width: int) -> float:
+        """Return how much of the crop of a face lies beyond its photo of this height and width: a part from 0 to 1."""
+        return share_outside(self._placed(face), self.widened, height, width)
+
+    def _placed(self, face: Face) -> Face:
+        return _unturned(face, self.geometry) if self.keep_roll else face
 
 
 def settings_for(tasks: list[Task], geometry: CropGeometry) -> CropSettings:
@@ -93,7 +100,7 @@ class Photo(NamedTuple):
     reason: str = ""
 
 
-def crop_batch(photos: list[Photo], folder: Path, settings: CropSettings, detector: FaceDetector) -> list[dict]:
+def crop_batch(photos: list[Photo], folder: Path, settings: CropSettings, detector: Detector) -> list[dict]:
     """Cut the faces out of some photos, write the crops, and return a line of the journal for each photo.
 
     A line holds photo, name, stamp, the number of `faces` found, `crops` ({file, box, confidence, landmarks}, in
@@ -129,19 +136,12 @@ def crop_batch(photos: list[Photo], folder: Path, settings: CropSettings, detect
 
 
 def crop_batch_elsewhere(
-    photos: list[Photo], folder: Path, settings: CropSettings, detector: FaceDetector, home: tuple[int, int]
+    photos: list[Photo], folder: Path, settings: CropSettings, detector: Detector, home: tuple[int, int]
 ) -> list[dict]:
     """Do `crop_batch` in a process that may be another than that of `home` (process number, threads for others)."""
     if os.getpid() != home[0]:
         _share_computer(home[1])
-    limits = (detector.minimum_size, detector.maximum_side, detector.minimum_confidence)
-    return crop_batch(photos, folder, settings, _detector_of_process(type(detector), limits))
-
-
-@lru_cache(maxsize=1)
-def _detector_of_process(kind: type[FaceDetector], limits: tuple[int, int, float]) -> FaceDetector:
-    """Return the detector that this process makes once, since its networks take a while to load."""
-    return kind(*limits)
+    return crop_batch(photos, folder, settings, detector)
 
 
 @lru_cache(maxsize=1)
@@ -157,7 +157,7 @@ def _share_computer(threads: int) -> None:
 def _unturned(face: Face, geometry: CropGeometry) -> Face:
     """Return a face with the landmarks of the geometry, as large and in the same place, but not turned."""
     places = geometry.points @ (1, 1j)  # (5,), points as complex numbers: a factor scales and turns them
-    found = np.array([face.landmarks[name] for name in LANDMARKS]) @ (1, 1j)
+    found = face.points @ (1, 1j)
     places, middle = places - places.mean(), found.mean()
     scale = abs(np.vdot(places, found - middle)) / np.vdot(places, places).real
     points = {name: (point.real, point.imag) for name, point in zip(LANDMARKS, scale * places + middle, strict=True)}

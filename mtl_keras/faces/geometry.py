@@ -24,6 +24,11 @@ class Face:
     landmarks: dict[str, tuple[float, float]]
 
     @property
+    def points(self) -> np.ndarray:
+        """The landmarks (5, 2) in the order of `LANDMARKS`."""
+        return np.array([self.landmarks[name] for name in LANDMARKS])
+
+    @property
     def area(self) -> int:
         """Area of the box in pixels."""
         return self.box[2] * self.box[3]
@@ -109,9 +114,8 @@ def align(image: np.ndarray, face: Face, geometry: CropGeometry = UTKFACE_CROP, 
     image = as_rgb(image, "image")
     if size < 1:
         raise UserError(f"align: size is {size}, expected at least 1 pixel")
-    source = np.array([face.landmarks[name] for name in LANDMARKS])  # (5, 2)
     high = round(size * geometry.height)
-    to_photo = _similarity(geometry.points * (size, high), source)  # (2, 3), from the crop to the photo
+    to_photo = _similarity(geometry.points * (size, high), face.points)  # (2, 3), from the crop to the photo
     pixels = np.hypot(*to_photo[:, 0])  # pixels of the photo in one of the crop
     if not 1e-6 < pixels < np.inf:
         raise UserError(f"align: the landmarks {face.landmarks} lie in one point, expected those of a face")
@@ -131,6 +135,14 @@ def align(image: np.ndarray, face: Face, geometry: CropGeometry = UTKFACE_CROP, 
         region = region.resize(reduced, Image.Resampling.LANCZOS)
     crop = region.transform((size, high), Image.Transform.AFFINE, to_photo.ravel(), Image.Resampling.BICUBIC)
     return np.asarray(crop if high == size else crop.resize((size, size), Image.Resampling.LANCZOS))
+
+
+def share_outside(face: Face, geometry: CropGeometry, height: int, width: int) -> float:
+    """Return how much of the crop of a face lies beyond its photo of this height and width: a part from 0 to 1."""
+    steps = (np.arange(20) + 0.5) / 20
+    grid = np.stack([*np.meshgrid(steps, steps * geometry.height), np.ones((20, 20))], axis=-1).reshape(-1, 3)
+    places = grid @ _similarity(geometry.points * (1, geometry.height), face.points).T  # (400, 2)
+    return float(((places < 0) | (places > (width, height))).any(axis=1).mean())
 
 
 def as_rgb(image: np.ndarray, name: str) -> np.ndarray:

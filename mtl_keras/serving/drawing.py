@@ -10,7 +10,7 @@ from mtl_keras.colors import COLORS
 from mtl_keras.data.images import read_picture
 from mtl_keras.errors import UserError
 from mtl_keras.files import check_writable, free_name, replacing
-from mtl_keras.tasks import TASKS, name_before_class
+from mtl_keras.tasks import PERSON_KEYS, TASKS, name_before_class
 
 # A picture whose longer side is shorter than this is enlarged before labels are drawn on it.
 SMALLEST_DRAWING = 480
@@ -20,7 +20,7 @@ DRAWN = (".jpg", ".jpeg", ".png", ".bmp")
 
 def describe(person: dict) -> list[str]:
     """Return a line for each answer about a person: "age 31 ± 6", "female 98 %", "yaw 3, pitch -2, roll 0"."""
-    answers = {name: answer for name, answer in person.items() if name not in ("box", "confidence", "landmarks")}
+    answers = {name: answer for name, answer in person.items() if name not in PERSON_KEYS}
     lines, tasks = [], [TASKS[name] for name, answer in answers.items() if "class" in answer]
     for name, answer in answers.items():
         if "class" in answer:

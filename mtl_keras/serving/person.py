@@ -16,7 +16,8 @@ class Person:
     `box` is (x, y, width, height) in pixels of the upright image, `landmarks` {name: (x, y)} likewise; `confidence`
     and `landmarks` are None where an image was taken whole. `crop` (S, S, 3) uint8 is the aligned face as the network
     saw it, `outputs` {task: (K,)} what its heads gave, and `answers` {task: answer} what that says, as JSON holds it.
-    A `reason` says why the answers are not to be relied on; it is "" where nothing speaks against them.
+    A `reason` says why the answers are not to be relied on (`mtl_keras.serving.reliability`); it is "" where nothing
+    was found that speaks against them, and of an image taken whole, where nothing is looked for.
     """
 
     box: tuple[int, int, int, int]
@@ -33,12 +34,14 @@ class Person:
         return not self.reason
 
     def as_json(self) -> dict:
-        """Return box, confidence, landmarks and an answer a task, in plain numbers."""
+        """Return `PERSON_KEYS` and an answer a task, in plain numbers."""
         return {
             "box": list(self.box),
             "confidence": None if self.confidence is None else round(self.confidence, 4),
             "landmarks": self.landmarks
             and {name: [round(x, 2), round(y, 2)] for name, (x, y) in self.landmarks.items()},
+            "reliable": self.reliable,
+            "reason": self.reason or None,
             **self.answers,
         }
 

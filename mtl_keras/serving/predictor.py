@@ -1,6 +1,5 @@
 """From images to people: every face found, and what the model answers about it."""
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,18 +11,20 @@ from tqdm import tqdm
 from mtl_keras.data.images import Picture, check_range, check_side, picture_of, read_picture, resize
 from mtl_keras.errors import UserError
 from mtl_keras.faces.cut import settings_for
+from mtl_keras.faces.detectors import DETECTOR, Detector, find_detector
 from mtl_keras.faces.geometry import Face, as_rgb
-from mtl_keras.faces.mtcnn import FaceDetector
-from mtl_keras.files import EXTENSIONS, image_files
 from mtl_keras.serving.person import Person, answers_of
+from mtl_keras.serving.reliability import reason_of
 from mtl_keras.serving.runtime import open_runtime
 from mtl_keras.tasks import Task
 from mtl_keras.training.model import MultiTaskModel
 
 FACES = ("detect", "crop")
+# In place of a detector's name: each image is a crop, or is taken whole.
+NO_DETECTOR = "none"
 Image = str | Path | PIL.Image.Image
 # Images are held in memory together up to this number and this many pixels.
-BATCH_IMAGES, BATCH_PIXELS = 32, 32_000_000
+BATCH_IMAGES, BATCH_PIXELS = 64, 32_000_000
 # And at most this number of crops goes through the network at once.
 BATCH_CROPS = 64
 # From this number of images on there is a progress bar.
@@ -35,15 +36,17 @@ class Predictor:
 
     `model` is a model, or the folder of one. `faces` says what the images are: "detect" for photos, in which faces are
     looked for and aligned as the model's crops are; "crop" for images that are to be taken whole, as crops of one face
-    each, or pictures of anything else.
+    each, or pictures of anything else. `detector` finds the faces: one, or the name of one, of
+    `mtl_keras.faces.detectors`; "none" is as `faces="crop"`.
     """
 
-    def __init__(self, model: MultiTaskModel | Path | str, faces: str = "detect"):
+    def __init__(self, model: MultiTaskModel | Path | str, faces: str = "detect", detector: str | Detector = DETECTOR):
         if faces not in FACES:
             raise UserError(f"faces {faces!r}: expected one of {', '.join(FACES)}")
+        whole = faces == "crop" or detector == NO_DETECTOR
+        self._detector = None if whole else find_detector(detector)
         self._runtime = open_runtime(model)
         self._crops = settings_for(self.tasks, self._runtime.crop)
-        self._detector = FaceDetector() if faces == "detect" else None
 
     @property
     def tasks(self) -> list[Task]:
@@ -70,8 +73,9 @@ class Predictor:
         An image is a path, a PIL image, or an array (H, W, 3) or (H, W) of 0..255, whole numbers or not; `images` is
         one, several, or an array (N, H, W, 3). The `path` of what came without one is null.
         A person has a `box` [x, y, width, height] in pixels of the upright image, `confidence` and `landmarks`
-        {name: [x, y]} (null for a face crop), and an answer a task: {"class", "probability"}, {"value", "std"} or a
-        number for each of the task's outputs. What is wrong with an image that cannot be read stands in `error`.
+        {name: [x, y]} (null for a face crop), `reliable` with the `reason` if it is not, and an answer a task:
+        {"class", "probability"}, {"value", "std"} or a number for each of the task's outputs. What is wrong with an
+        image that cannot be read stands in `error`.
         """
         images = _several(images)
         results = []
@@ -103,12 +107,13 @@ class Predictor:
 
     def _person(self, picture: Picture, face: Face | None) -> Person:
         """Return a face, cut out as the network sees it; without a place of a face, the image is its crop."""
-        crop = picture.pixels if face is None else self._crops.cut(picture.pixels, face)
-        crop = resize(crop, self._runtime.image_size, self._runtime.resize_method)
+        size, method = self._runtime.image_size, self._runtime.resize_method
         if face is None:
-            return Person((0, 0, *picture.size), None, None, crop)
+            return Person((0, 0, *picture.size), None, None, resize(picture.pixels, size, method))
+        crop = self._crops.cut(picture.pixels, face)
+        reason = reason_of(face, crop, self._crops, picture.pixels.shape[:2])
         face = face.in_file(picture.size, picture.factor)
-        return Person(face.box, face.confidence, face.landmarks, crop)
+        return Person(face.box, face.confidence, face.landmarks, resize(crop, size, method), reason=reason)
 
     def answered(self, people: list[Person]) -> list[Person]:
         """Return people with what the network answers about their crops."""
@@ -167,24 +172,9 @@ def as_pixels(image: np.ndarray, what: str) -> np.ndarray:
         raise UserError(
             f"{what}: got {image.dtype} of shape {image.shape}; expected a path, a PIL image, or numbers (H, W, 3)"
         )
-    check_range(image, what)
-    pixels = as_rgb(np.round(image).astype(np.uint8), what)
+    if image.dtype != np.uint8:
+        check_range(image, what)
+        image = np.round(image).astype(np.uint8)
+    pixels = as_rgb(image, what)
     check_side(pixels.shape[1], pixels.shape[0], f"{what}: ")
     return pixels
-
-
-def find_images(paths: Iterable[Path | str]) -> dict[str, str]:
-    """Return {image: its name} for the images that these files and folders stand for, each file once.
-
-    Folders are searched at any depth; the name of an image in one of them begins below it.
-    """
-    found = {}
-    for path in map(Path, paths):
-        if not os.path.exists(path):
-            raise UserError(f"{path}: no such file or folder; expected an image or a folder of images")
-        inside = {image: os.path.relpath(image, path) for image in sorted(image_files(path))}
-        if path.is_dir() and not inside:
-            raise UserError(f"{path}: holds no images; expected files that end in {', '.join(EXTENSIONS)}")
-        inside = inside or {str(path): path.name}
-        found |= {image: name for image, name in inside.items() if image not in found}
-    return found

@@ -1,5 +1,6 @@
 """The command: what it prints and writes, and that a user's mistake is one line and exit code 2."""
 
+import errno
 import json
 import os
 import subprocess
@@ -22,9 +23,10 @@ from mtl_keras.evaluation.metrics import metrics_with_intervals
 from mtl_keras.evaluation.predictions import predictions
 from mtl_keras.faces.folder import read_crops
 from mtl_keras.faces.mtcnn import FaceDetector
+from mtl_keras.faces.yunet import YuNet
 from mtl_keras.portraits import LAYOUTS
 from mtl_keras.portraits.writer import write_faces
-from mtl_keras.tasks import AGE_GROUP, EYEGLASSES, GENDER, SMILE, TASKS
+from mtl_keras.tasks import AGE_GROUP, EYEGLASSES, GENDER, PERSON_KEYS, SMILE, TASKS
 from mtl_keras.training import model_folder
 from mtl_keras.training.model import MultiTaskModel
 
@@ -371,7 +373,7 @@ def test_predict_writes_one_object_an_image_and_a_drawing_of_each(run, tiny_fold
     arguments = ("--faces", "crop", "--json", file, "--draw", drawn)
     _, out, errors = outcome = run("predict", tiny_folder, photos, *arguments)
     assert f"skipped {photos / 'notes.txt'}: its name ends in none of .jpg" in errors
-    assert_ended(outcome, 1, "1 of 3 images cannot be used")
+    assert_ended(outcome, 1, "1 of 3 images cannot be used; the others are answered; the first is", "broken.jpg: ")
     written = json.loads(file.read_text())
     assert [entry["path"] for entry in written] == [
         str(photos / name) for name in ("below/one.png", "broken.jpg", "one.jpg")
@@ -380,7 +382,7 @@ def test_predict_writes_one_object_an_image_and_a_drawing_of_each(run, tiny_fold
     assert [len(entry["people"]) for entry in written] == [1, 0, 1]
     assert "damaged" in written[1]["error"]
     (person,) = written[0]["people"]
-    assert list(person) == ["box", "confidence", "landmarks", "age", "gender", "ethnicity", "head_pose"]
+    assert list(person) == [*PERSON_KEYS, "age", "gender", "ethnicity", "head_pose"]
     lines = out.splitlines()
     assert len(lines) == 2 and f"{photos / 'broken.jpg'}: error: " in errors, "answers stand alone"
     assert lines[0].startswith(f"{photos / 'below' / 'one.png'}: [0,0,64,64] age {round(person['age']['value'])} ± ")
@@ -390,6 +392,53 @@ def test_predict_writes_one_object_an_image_and_a_drawing_of_each(run, tiny_fold
     for name, kind in (("below/one.png", "PNG"), ("one.jpg", "JPEG")):
         with Image.open(drawn / name) as picture:
             assert picture.format == kind and picture.size == (480, 480)
+
+
+@pytest.mark.parametrize("full", ["people.json", "people.csv", "b.png"])
+def test_what_can_be_written_is_though_another_file_cannot(run, tiny_folder, faces_folder, tmp_path, monkeypatch, full):
+    photos, drawn = tmp_path / "photos", tmp_path / "drawn"
+    photos.mkdir()
+    source = next(path for path in faces_folder.iterdir() if path.suffix == ".jpg")
+    for name in ("a, b.png", "b.png", "c.png"):
+        Image.open(source).save(photos / name)
+    replace = os.replace
+
+    def disk_full(source, target):
+        if Path(target).name == full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", disk_full)
+    outputs = ("--json", tmp_path / "people.json", "--csv", tmp_path / "people.csv", "--draw", drawn)
+    outcome = run("predict", tiny_folder, f"{photos}/*.png", "--detector", "none", *outputs)
+    assert_mistake(outcome, f"{full}: cannot be written (No space left")
+    assert len(outcome[1].splitlines()) == 3, "the answers are printed all the same"
+    left = {"people.json", "people.csv", "a, b.png", "b.png", "c.png"} - {full}
+    assert {path.name for path in (*tmp_path.glob("people.*"), *drawn.iterdir())} == left
+    if full != "people.csv":
+        table = pd.read_csv(tmp_path / "people.csv")
+        assert table["path"].tolist() == [str(photos / name) for name in ("a, b.png", "b.png", "c.png")]
+        assert {"age.value", "age.std", "gender.class", "head_pose.yaw"} <= {*table}
+
+
+def test_every_command_that_looks_for_faces_takes_a_detector(run, tiny_folder, tmp_path, monkeypatch):
+    (tmp_path / "files").mkdir()
+    Image.new("RGB", (90, 60), "navy").save(tmp_path / "files" / "file0001.jpg")
+    (tmp_path / "labels.txt").write_text("1 0.1 0.0 0.0\n")
+    asked = []
+    monkeypatch.setattr(YuNet, "detect", lambda self, images: [asked.append(self) or [] for _ in images])
+    chosen, genki = ("--detector", "yunet:minimum_confidence=0.6"), ("--dataset", "genki4k", "--data", tmp_path)
+    run("predict", tiny_folder, tmp_path / "files", *chosen)
+    run("evaluate", tiny_folder, *genki, *chosen)
+    run("crop", *genki, "--out", tmp_path / "crops", "--jobs", 1, *chosen)
+    assert [detector.minimum_confidence for detector in asked] == [0.6] * 3
+    unknown = ("--detector", "yuna")
+    for command in (
+        ("predict", tiny_folder, tmp_path / "files"),
+        ("evaluate", tiny_folder, *genki),
+        ("crop", *genki, "--out", tmp_path / "crops"),
+    ):
+        assert_mistake(run(*command, *unknown), "unknown detector 'yuna'", "did you mean yunet")
 
 
 def test_predict_finds_no_face_where_there_is_none(run, tiny_folder, tmp_path):
@@ -410,15 +459,16 @@ def test_predict_tells_mistakes(run, tiny_folder, faces_folder, tmp_path):
     assert run("predict", tiny_folder, faces_folder, "--faces", "whole")[0] == 2
     file = tmp_path / "people.json"
     alone = run("predict", tiny_folder, broken, "--json", file, "--faces", "crop")
-    assert_mistake(alone, f"{broken}: not a JPEG, PNG, BMP, GIF, TIFF, WebP, AVIF or HEIC image")
+    assert_ended(alone, 1, f"the first is {broken}: not a JPEG, PNG, BMP, GIF, TIFF, WebP, AVIF or HEIC image")
     assert json.loads(file.read_text())[0]["error"], "the file is written all the same"
     for place in (tmp_path, broken / "people.json", tmp_path / ("x" * 300)):
         outcome = run("predict", tiny_folder, broken, "--json", place, "--faces", "crop")
         assert_mistake(outcome, f"{place}: cannot be written")
     assert_mistake(run("predict", tiny_folder, broken, "--json", broken), "broken.jpg: holds something other than JSON")
     (tmp_path / "empty.png").touch()
-    several = run("predict", tiny_folder, broken, tmp_path / "empty.png")
-    assert_mistake(several, "none of 2 images can be used", "broken.jpg: not a JPEG")
+    several = run("predict", tiny_folder, broken, tmp_path / "empty.png", tmp_path / "gone.jpg")
+    assert_ended(several, 1, "3 of 3 images cannot be used; the first is", "broken.jpg: not a JPEG")
+    assert f"{tmp_path / 'gone.jpg'}: error: No such file" in several[2]
 
 
 def test_drawings_replace_no_image(run, tiny_folder, faces_folder, tmp_path):

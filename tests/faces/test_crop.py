@@ -26,6 +26,7 @@ from mtl_keras.errors import UserError
 from mtl_keras.faces import crop, cut, folder
 from mtl_keras.faces.crop import crop_faces, photo_table
 from mtl_keras.faces.cut import CropSettings, settings_for
+from mtl_keras.faces.detectors import DETECTORS
 from mtl_keras.faces.folder import read_crops
 from mtl_keras.faces.geometry import LANDMARKS, UTKFACE_CROP, Face
 from mtl_keras.faces.mtcnn import FaceDetector
@@ -582,7 +583,7 @@ def command(monkeypatch, capsys):
 
     def call(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["crop_faces.py", *map(str, arguments)])
-        monkeypatch.setattr(crop, "FaceDetector", Squares)
+        monkeypatch.setitem(DETECTORS, "mtcnn", Squares)
         code = 0
         try:
             runpy.run_path(str(ROOT / "data_tools" / "crop_faces.py"), run_name="__main__")

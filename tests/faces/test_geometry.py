@@ -1,7 +1,6 @@
-"""Faces are found, whatever else is in the list, and cut out as the models know them."""
+"""Faces are cut out as the models know them."""
 
 import json
-import pickle
 from dataclasses import asdict
 
 import numpy as np
@@ -10,13 +9,17 @@ from PIL import Image
 from skimage import data
 
 from mtl_keras.errors import UserError
-from mtl_keras.faces.geometry import CELEBA_CROP, CROPS, LANDMARKS, UTKFACE_CROP, CropGeometry, Face, align
+from mtl_keras.faces.geometry import (
+    CELEBA_CROP,
+    CROPS,
+    LANDMARKS,
+    UTKFACE_CROP,
+    CropGeometry,
+    Face,
+    align,
+    share_outside,
+)
 from mtl_keras.faces.mtcnn import FaceDetector
-
-# Read by eye from the photo of Eileen Collins that scikit-image ships (NASA, public domain): her pupils, and the box
-# from the hairline to the chin.
-LEFT_EYE, RIGHT_EYE = (204.5, 101.5), (246.0, 103.0)
-FACE_BOX = (180, 62, 265, 172)
 
 
 @pytest.fixture(scope="module")
@@ -36,126 +39,6 @@ def noise(*shape: int) -> np.ndarray:
 def face_at(points: np.ndarray) -> Face:
     """A face whose landmarks are these (5, 2) points."""
     return Face((0, 0, 1, 1), 1.0, dict(zip(LANDMARKS, map(tuple, points), strict=True)))
-
-
-def assert_same(found: list[Face], expected: list[Face], pixels: float):
-    assert len(found) == len(expected)
-    for one, other in zip(found, expected, strict=True):
-        np.testing.assert_allclose(one.box, other.box, atol=pixels)
-        np.testing.assert_allclose(list(one.landmarks.values()), list(other.landmarks.values()), atol=pixels)
-
-
-# === Finding ===
-
-
-def test_one_face_where_it_is(detector, photo):
-    (faces,) = detector.detect([photo])
-    (face,) = faces
-    x, y, width, height = face.box
-    np.testing.assert_allclose((x, y, x + width, y + height), FACE_BOX, atol=8)
-    np.testing.assert_allclose(face.landmarks["left_eye"], LEFT_EYE, atol=3)
-    np.testing.assert_allclose(face.landmarks["right_eye"], RIGHT_EYE, atol=3)
-    assert list(face.landmarks) == list(LANDMARKS)
-    assert face.confidence > 0.99
-
-
-def test_answers_are_plain_numbers(detector, photo):
-    ((face,),) = detector.detect([photo])
-    assert [type(number) for number in face.box] == [int] * 4
-    assert type(face.confidence) is float
-    assert {type(number) for point in face.landmarks.values() for number in point} == {float}
-    assert pickle.loads(pickle.dumps(face)) == face
-
-
-def test_list_of_mixed_sizes_answers_as_one_at_a_time(detector, photo):
-    images = [photo, photo[:300, 100:401], noise(90, 130, 3), photo[:, ::-1], photo[:5, :5], photo[:300, 100:401, ::-1]]
-    together = detector.detect(images)
-    assert [len(faces) > 0 for faces in together] == [True, True, False, True, False, True]
-    for image, faces in zip(images, together, strict=True):
-        assert_same(faces, detector.detect([image])[0], pixels=1)
-
-
-def test_place_in_a_photo_changes_nothing(detector, photo):
-    whole, part = detector.detect([photo, photo[20:320, 100:400]])
-    np.testing.assert_allclose(
-        np.array(list(part[0].landmarks.values())) + (100, 20), list(whole[0].landmarks.values()), atol=3
-    )
-
-
-def test_faceless_images_do_not_empty_their_batch(detector, photo):
-    black = np.zeros_like(photo)
-    found = detector.detect([noise(*photo.shape), black, photo, black])
-    assert [len(faces) for faces in found] == [0, 0, 1, 0]
-
-
-@pytest.mark.parametrize("shape", [(200, 200, 3), (64, 64), (5, 5, 3), (1, 1), (19, 400, 3), (3000, 2), (20, 20, 3)])
-def test_noise_and_tiny_images_have_no_face(detector, shape):
-    assert detector.detect([noise(*shape)]) == [[]]
-
-
-def test_empty_list(detector):
-    assert detector.detect([]) == []
-
-
-def test_gray_and_alpha(detector, photo):
-    gray = np.asarray(Image.fromarray(photo).convert("L"))
-    alpha = np.dstack([photo, noise(512, 512)])
-    color, alone, channel, transparent = detector.detect([photo, gray, gray[:, :, None], alpha])
-    assert_same(alone, color, pixels=5)
-    assert_same(channel, alone, pixels=1)
-    assert_same(transparent, color, pixels=1)
-
-
-def test_large_photo_is_answered_in_its_own_pixels(detector, photo):
-    large = np.asarray(Image.fromarray(photo).resize((3000, 3000)))
-    ((face,),) = detector.detect([large])
-    np.testing.assert_allclose(np.array(face.landmarks["left_eye"]) / 3000 * 512, LEFT_EYE, atol=4)
-    np.testing.assert_allclose(np.array(face.landmarks["right_eye"]) / 3000 * 512, RIGHT_EYE, atol=4)
-
-
-@pytest.mark.parametrize(("minimum_size", "count"), [(40, 1), (80, 1), (300, 0)])
-def test_minimum_size(photo, minimum_size, count):
-    (faces,) = FaceDetector(minimum_size).detect([photo])
-    assert len(faces) == count
-    for face in faces:
-        np.testing.assert_allclose(face.landmarks["left_eye"], LEFT_EYE, atol=3)
-
-
-def test_largest_face_comes_first_and_boxes_stay_inside(detector, photo):
-    face = Image.fromarray(photo[40:200, 150:300])
-    small, cut = np.asarray(face.resize((75, 80))), np.asarray(face)[:, 40:]  # an ear is cut off
-    image = np.full((160, 300, 3), 128, np.uint8)
-    image[:80, 200:275] = small
-    image[:, : cut.shape[1]] = cut
-    (faces,) = detector.detect([image])
-    assert len(faces) == 2
-    assert faces[0].area > faces[1].area
-    for x, y, width, height in (face.box for face in faces):
-        assert 0 <= x < x + width <= 300
-        assert 0 <= y < y + height <= 160
-
-
-@pytest.mark.parametrize(
-    "bad",
-    [None, "photo.jpg", [[0, 1], [2, 3]], np.zeros((30, 30, 3)), np.zeros((30, 30, 2), np.uint8), np.zeros(9, np.uint8),
-     np.zeros((0, 30, 3), np.uint8), np.zeros((2, 30, 30, 3), np.uint8), np.zeros((30, 30), np.uint16)],
-    ids=repr,
-)  # fmt: skip
-def test_what_is_no_image_is_named(detector, bad):
-    with pytest.raises(UserError, match=r"^image 1: got a .*, expected a uint8 array .*$"):
-        detector.detect([noise(30, 30, 3), bad])
-
-
-@pytest.mark.parametrize("settings", [(10,), (20, 10), (20, 1600, 1.5), (20, 1600, float("nan"))])
-def test_unknown_settings(settings):
-    with pytest.raises(UserError, match="minimum_size"):
-        FaceDetector(*settings)
-
-
-def test_weights_never_come_from_the_working_folder(tmp_path, monkeypatch, photo):
-    (tmp_path / "pnet.lz4").write_bytes(b"not the weights")
-    monkeypatch.chdir(tmp_path)
-    assert len(FaceDetector().detect([photo])[0]) == 1
 
 
 # === Cutting out ===
@@ -253,6 +136,15 @@ def test_geometry_is_that_of_real_chips(detector, real_data):
     assert sum(len(faces) > 0 for faces in found) > 0.95 * len(files)
     points = [list(faces[0].landmarks.values()) for faces in found if faces]  # (N, 5, 2)
     np.testing.assert_allclose(np.median(points, axis=0) / 200, UTKFACE_CROP.points, atol=0.012)
+
+
+def test_what_of_a_crop_lies_beyond_the_photo():
+    # A crop that is the photo, and ones of which a half and three quarters lie beyond it.
+    for shift, expected in (((0, 0), 0.0), ((50, 0), 0.5), ((-50, 50), 0.75)):
+        face = face_at(UTKFACE_CROP.points * 100 + shift)
+        assert share_outside(face, UTKFACE_CROP, 100, 100) == pytest.approx(expected, abs=0.03)
+    oblong = face_at(CELEBA_CROP.points * (100, 127.7) + (0, 64))
+    assert share_outside(oblong, CELEBA_CROP, 128, 100) == pytest.approx(0.5, abs=0.03)
 
 
 def test_an_oblong_crop_is_cut_as_it_is_and_then_squeezed():

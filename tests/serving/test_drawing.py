@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from mtl_keras.serving.drawing import describe, draw, drawings
-from mtl_keras.serving.predictor import find_images
+from mtl_keras.serving.found_images import find_images
 
 PERSON = {
     "box": [40, 60, 80, 100],

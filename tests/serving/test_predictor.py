@@ -1,12 +1,11 @@
 """From files to people: one object an image, whatever the image is."""
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 from skimage import data
 
 from mtl_keras.data import images
@@ -15,12 +14,14 @@ from mtl_keras.errors import UserError
 from mtl_keras.evaluation.predictions import predictions
 from mtl_keras.faces import cut
 from mtl_keras.faces.cut import CropSettings
-from mtl_keras.faces.geometry import LANDMARKS, UTKFACE_CROP, align
+from mtl_keras.faces.detectors import DETECTORS, Detector
+from mtl_keras.faces.geometry import LANDMARKS, UTKFACE_CROP, Face, align
 from mtl_keras.faces.mtcnn import FaceDetector
 from mtl_keras.serving import predictor
 from mtl_keras.serving.drawing import SMALLEST_DRAWING, draw
-from mtl_keras.serving.predictor import Predictor, find_images
-from mtl_keras.tasks import AGE_REGRESSION, GENDER, HEAD_POSE, SMILE
+from mtl_keras.serving.found_images import find_images
+from mtl_keras.serving.predictor import Predictor
+from mtl_keras.tasks import AGE_REGRESSION, GENDER, HEAD_POSE, PERSON_KEYS, SMILE
 from mtl_keras.training.model import MultiTaskModel
 
 
@@ -38,7 +39,8 @@ def photo(tmp_path_factory) -> Path:
 
 def assert_person(person: dict, model: MultiTaskModel) -> None:
     """That a person is as the contract says."""
-    assert list(person) == ["box", "confidence", "landmarks", *(task.name for task in model.tasks)]
+    assert list(person) == [*PERSON_KEYS, *(task.name for task in model.tasks)]
+    assert person["reliable"] is (person["reason"] is None)
     assert len(person["box"]) == 4 and all(type(number) is int for number in person["box"])
     assert person["age"].keys() == {"value", "std"}
     assert 0 <= person["age"]["value"] <= 116 and 0 <= person["age"]["std"] < 60
@@ -212,6 +214,51 @@ def test_landmarks_that_make_no_crop_are_an_error_of_that_image(tiny_model, phot
     assert result["people"] == [] and "in one point" in result["error"]
 
 
+class Square(Detector):
+    """Finds one face in every image, a quarter of its sides away from each edge."""
+
+    def detect(self, images):
+        return [[self.found(*image.shape[1::-1])] for image in images]
+
+    def found(self, width, height):
+        points = (np.array((width, height)) / 4 + UTKFACE_CROP.points * (width / 2, height / 2)).tolist()
+        box = (width // 4, height // 4, width // 2, height // 2)
+        return Face(box, 0.5, dict(zip(LANDMARKS, map(tuple, points), strict=True)))
+
+
+def test_faces_are_found_by_whatever_detector_is_named(tiny_model, faces, photo):
+    paths = list(faces["path"][:3])
+    people = Predictor(tiny_model, detector=Square())(paths)
+    assert [[person.box for person in each] for each in people] == [[(16, 16, 32, 32)]] * 3
+    assert all(person.confidence == 0.5 for (person,) in people)
+    # By name, YuNet finds the same two people as MTCNN.
+    found = [Predictor(tiny_model, detector=name).predict(photo)[0]["people"] for name in DETECTORS]
+    assert [len(each) for each in found] == [2] * len(DETECTORS)
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one["box"], other["box"], atol=25)
+    assert found[0] != found[1]
+    for whole in (Predictor(tiny_model, detector="none"), Predictor(tiny_model, faces="crop")):
+        assert whole.predict(paths) == Predictor(tiny_model, "crop").predict(paths)
+    with pytest.raises(UserError, match="unknown detector 'mtcn'"):
+        Predictor(tiny_model, detector="mtcn")
+
+
+def test_people_tell_whether_their_answers_are_reliable(tiny_model, photo, faces, tmp_path):
+    sharp, small = Predictor(tiny_model, detector="mtcnn")(photo)
+    assert sharp.reliable and sharp.reason == "" and small.reliable
+    for person in Predictor(tiny_model, detector="mtcnn").predict(photo)[0]["people"]:
+        assert person["reliable"] is True and person["reason"] is None
+    Image.open(photo).filter(ImageFilter.GaussianBlur(7)).save(tmp_path / "blurred.png")
+    (blurred,) = Predictor(tiny_model, detector=Square())(tmp_path / "blurred.png")
+    assert not blurred.reliable and "blurred" in blurred.as_json()["reason"]
+    # In a photo that is read smaller, what counts are the pixels that were seen.
+    tiny = Image.open(faces["path"][0]).resize((40, 40))
+    (person,) = Predictor(tiny_model, detector=Square())(tiny)
+    assert "too small" in person.reason
+    (whole,) = Predictor(tiny_model, detector="none")(tiny)
+    assert whole.reliable
+
+
 # === Images that are in memory ===
 
 
@@ -278,27 +325,3 @@ def test_what_the_images_are_must_be_known(tiny_model):
 def test_a_missing_model_is_named(tmp_path):
     with pytest.raises(UserError, match="no model.keras in it"):
         Predictor(tmp_path)
-
-
-# === Finding files ===
-
-
-def test_folders_are_searched_at_any_depth(tmp_path):
-    (tmp_path / "a" / "b").mkdir(parents=True)
-    (tmp_path / ".hidden").mkdir()
-    names = ("a/b/1.JPG", "a/2.png", "3.bmp", "4.jpeg", "notes.txt", ".5.jpg", ".hidden/6.jpg")
-    for name in names:
-        (tmp_path / name).touch()
-    expected = sorted(str(tmp_path / name) for name in names[:4])
-    assert find_images([tmp_path]) == {path: os.path.relpath(path, tmp_path) for path in expected}
-    # A file that is named is taken whatever its name, and each only once.
-    named = [tmp_path / "notes.txt", tmp_path / "3.bmp", tmp_path]
-    assert [*find_images(named)][:2] == [str(tmp_path / "notes.txt"), str(tmp_path / "3.bmp")]
-    assert sorted(find_images(named)) == sorted([*expected, str(tmp_path / "notes.txt")])
-
-
-def test_nothing_to_find_is_named(tmp_path):
-    with pytest.raises(UserError, match="holds no images; expected files that end in .jpg"):
-        find_images([tmp_path])
-    with pytest.raises(UserError, match="nowhere: no such file or folder"):
-        find_images([tmp_path / "nowhere"])
