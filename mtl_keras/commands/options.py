@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
+from mtl_keras.commands.demo import Demo
 from mtl_keras.evaluation.views import VIEWS
 from mtl_keras.portraits import LAYOUTS
 
@@ -169,4 +170,5 @@ COMMANDS = {
     "crop": Crop,
     "audit": Audit,
     "pack": Pack,
+    "demo": Demo,
 }
