@@ -72,7 +72,8 @@ def _card(number: int, person: Person, tasks: list[Task], color: str) -> str:
 
 def _answer(task: Task, person: Person) -> str:
     """Return a task's answer in words, and what stands behind it: bars of classes, or a distribution of numbers."""
-    words = escape(", ".join(describe({task.name: person.answers[task.name]})))
+    words = ", ".join(describe({task.name: person.answers[task.name]}))
+    words = escape(words.removeprefix(f"{_spoken(task.name)} "))
     heading = f"<h4><span>{escape(_spoken(task.name))}</span> <strong>{words}</strong></h4>"
     outputs = person.outputs[task.name]
     if task.classes:

@@ -133,9 +133,8 @@ async def _files(request: Request, limits: Limits) -> Photos:
     try:
         form = await parser.parse()
     except MultiPartException as error:
-        raise RefusedError(
-            f"{error.message} At most {limits.files} files are taken, each as a part of the form.", 400
-        ) from None
+        expected = f"at most {limits.files} files are taken, each as a part of a form"
+        raise RefusedError(f"{error.message.rstrip('.')}; {expected}", 400) from None
     except (KeyError, ValueError):
         raise RefusedError("the form cannot be read; expected multipart/form-data with a boundary", 400) from None
     files = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]

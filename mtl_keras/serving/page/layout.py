@@ -37,12 +37,18 @@ element.addEventListener('click', event => {
   if (button) trigger('click', {number: Number(button.dataset.number)});
 });
 """
-# Screen readers say what is new in it.
-ANNOUNCE = "element.setAttribute('aria-live', 'polite');"
+# Screen readers say what is new in it, and a phone, where it is below all else, goes there.
+ANNOUNCE = """
+element.setAttribute('aria-live', 'polite');
+watch('value', () => { if (innerWidth < 768) element.scrollIntoView({block: 'start'}); });
+"""
 
 
 class Photo(gr.Image):
     """A photo as the file that came in: what it holds is looked at by this package alone, not by gradio."""
+
+    # So that gradio shows it as it shows its own images.
+    is_template = True
 
     def preprocess(self, payload) -> str | None:
         """Return the path of the file that the browser sent."""

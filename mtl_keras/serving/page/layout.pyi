@@ -40,20 +40,23 @@ element.addEventListener('click', event => {
 # Screen readers say what is new in it.
 ANNOUNCE = "element.setAttribute('aria-live', 'polite');"
 
-from gradio.events import Dependency
-
 class Photo(gr.Image):
     """A photo as the file that came in: what it holds is looked at by this package alone, not by gradio."""
+
+    # So that gradio shows it as it shows its own images.
+    is_template = True
 
     def preprocess(self, payload) -> str | None:
         """Return the path of the file that the browser sent."""
         return payload.path if payload else None
-    from typing import Callable, Literal, Sequence, Any, TYPE_CHECKING
+    from collections.abc import Callable, Sequence
+    from typing import TYPE_CHECKING, Any, Literal
+
     from gradio.blocks import Block
+
     if TYPE_CHECKING:
         from gradio.components import Timer
         from gradio.components.base import Component
-
 
 def page(worker: Worker, tasks: list[Task], examples: list[Example]) -> gr.Blocks:
     """Return the page: a photo of a file or the camera, what is found in it, and drawn faces to try."""
@@ -84,7 +87,6 @@ def page(worker: Worker, tasks: list[Task], examples: list[Example]) -> gr.Block
         row.click(from_example, faces, found, api_visibility="private")
     return blocks.queue(max_size=worker.limits.waiting, default_concurrency_limit=AT_ONCE)
 
-
 def answer(worker: Worker, contents: bytes, faces: str, tasks: list[Task]) -> str:
     """Return what is found in a photo, or what is wrong with it, as HTML."""
     try:
@@ -102,13 +104,11 @@ def answer(worker: Worker, contents: bytes, faces: str, tasks: list[Task]) -> st
     except RefusedError as refused:
         return f'<p class="wrong" role="alert">This photo cannot be answered: {escape(str(refused))}.</p>'
 
-
 def taken(path: str) -> bytes:
     """Return what a file that came in holds, and delete it."""
     contents = Path(path).read_bytes()
     os.remove(path)
     return contents
-
 
 def said(limits: Limits) -> str:
     """Return in words what is taken."""
@@ -116,7 +116,6 @@ def said(limits: Limits) -> str:
         f"JPEG, PNG, WebP, HEIC and others, up to {limits.megabytes:g} MB and {limits.megapixels:g} million pixels. "
         f"An answer takes a second or so; after {limits.seconds:g} seconds it is given up."
     )
-
 
 def _row(examples: list[Example]) -> str:
     buttons = [

@@ -9,6 +9,7 @@ FONT = ("system-ui", "Segoe UI", "Roboto", "Helvetica", "Arial", "sans-serif")
 CSS = """
 .gradio-container { max-width: 1180px !important; margin: auto; }
 .gradio-container .prose, .gradio-container p { line-height: 1.5; }
+#title, #examples, #answer, #title .html-container, #examples .html-container, #answer .html-container { padding: 0; }
 #title h1 { font-size: 1.9rem; font-weight: 700; letter-spacing: -0.02em; margin: 0.6rem 0 0.1rem; }
 #title p { font-size: 1.05rem; margin: 0; }
 #title p, #said p { color: var(--body-text-color-subdued); }
@@ -32,7 +33,8 @@ CSS = """
   background: var(--background-fill-secondary); overflow-wrap: anywhere; }
 #answer .people { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr)); gap: 1rem; }
 #answer article { border: 1px solid var(--border-color-primary); border-top: 5px solid var(--person);
-  border-radius: 12px; padding: 0.9rem 1.1rem 1rem; background: var(--background-fill-primary); max-width: 560px; }
+  border-radius: 12px; padding: 0.9rem 1.1rem 1rem; background: var(--background-fill-primary); max-width: 560px;
+  box-shadow: 0 1px 5px rgb(0 0 0 / 14%); }
 #answer header { display: flex; align-items: center; gap: 0.8rem; }
 #answer header img { width: 56px; height: 56px; border-radius: 50%; margin: 0; object-fit: cover; }
 #answer h3 { font-size: 1.1rem; font-weight: 650; margin: 0; }
@@ -42,7 +44,7 @@ CSS = """
 #answer h4 span { display: inline-block; }
 #answer .note { border-left: 4px solid WRONG; padding-left: 0.6rem; font-size: 0.9rem; margin: 0.6rem 0 0; }
 #answer .bars { list-style: none; margin: 0; padding: 0; font-size: 0.85rem; }
-#answer .bars li { display: grid; grid-template-columns: 7.5rem 1fr 3.2rem; align-items: center;
+#answer .bars li { display: grid; grid-template-columns: 7rem 1fr 3rem; align-items: center;
   gap: 0.6rem; margin: 0; }
 #answer .bars li span:last-child { text-align: right; font-variant-numeric: tabular-nums; }
 #answer .track { height: 0.6rem; border-radius: 0.3rem; background: var(--background-fill-secondary); overflow: hidden;
@@ -72,7 +74,9 @@ def theme() -> "themes.Base":
     """Return gradio's plainest theme, in the project's blue and the reader's own letters."""
     steps = (0.95, 0.88, 0.75, 0.6, 0.35, 0.0, -0.1, -0.22, -0.36, -0.5, -0.62)
     hue = themes.Color(*(_tinted(BLUE, step) for step in steps), name="mtl")
-    return themes.Base(primary_hue=hue, neutral_hue="slate", radius_size="lg", font=FONT, font_mono=("monospace",))
+    base = themes.Base(primary_hue=hue, neutral_hue="slate", radius_size="lg", font=FONT, font_mono=("monospace",))
+    # As dark as small letters need it (4.5 to 1 against the ground).
+    return base.set(body_text_color_subdued="*neutral_600", body_text_color_subdued_dark="*neutral_300")
 
 
 def _tinted(color: str, step: float) -> str:
