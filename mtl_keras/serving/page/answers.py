@@ -45,7 +45,12 @@ def shown(contents: bytes, people: list[Person], tasks: list[Task]) -> str:
         return "".join(parts)
     cards = [_card(*pair, tasks, color) for pair, color in zip(enumerate(people, 1), cycle(COLORS), strict=False)]
     table = people_table(people, tasks)
-    return "".join([*parts, f'<div class="people">{"".join(cards)}</div>', _table(table), _downloads(people, table)])
+    found = json.dumps([person.as_json() for person in people], indent=2)
+    files = {
+        "people.csv": ("text/csv", table.to_csv(index=False), "Download table (CSV)"),
+        "people.json": ("application/json", found, "JSON"),
+    }
+    return "".join([*parts, f'<div class="people">{"".join(cards)}</div>', table_of(table), downloads(files)])
 
 
 def people_table(people: list[Person], tasks: list[Task]) -> pd.DataFrame:
@@ -91,7 +96,8 @@ def _bars(task: Task, probabilities: np.ndarray) -> str:
     return f'<ul class="bars">{"".join(rows)}</ul>'
 
 
-def _table(table: pd.DataFrame) -> str:
+def table_of(table: pd.DataFrame) -> str:
+    """Return a table as HTML that opens at a click."""
     head = "".join(f'<th scope="col">{escape(_spoken(name))}</th>' for name in table)
     cells = table.astype(object).where(table.notna(), "")
     body = "".join(f"<tr>{''.join(f'<td>{escape(str(cell))}</td>' for cell in row)}</tr>" for row in cells.to_numpy())
@@ -99,17 +105,11 @@ def _table(table: pd.DataFrame) -> str:
     return f'<details><summary>Table</summary><div class="scroll" tabindex="0">{table}</div></details>'
 
 
-def _downloads(people: list[Person], table: pd.DataFrame) -> str:
-    """Return links to the table and to the JSON of the predictor, which hold the files themselves."""
-    csv = table.to_csv(index=False)
-    found = json.dumps([person.as_json() for person in people], indent=2)
-    files = (
-        ("people.csv", "text/csv", csv, "Download table (CSV)"),
-        ("people.json", "application/json", found, "JSON"),
-    )
+def downloads(files: dict[str, tuple[str, str, str]]) -> str:
+    """Return links that hold the files themselves: {name: (type, contents, words of the link)}."""
     links = [
         f'<a class="download" download="{name}" href="data:{kind};base64,{_base64(text.encode())}">{title}</a>'
-        for name, kind, text, title in files
+        for name, (kind, text, title) in files.items()
     ]
     return f'<p class="downloads">{"".join(links)}</p>'
 

@@ -9,7 +9,9 @@ from mtl_keras.extras import needed
 from mtl_keras.serving.page.answers import shown
 from mtl_keras.serving.page.examples import Example
 from mtl_keras.serving.page.limits import Limits, RefusedError
+from mtl_keras.serving.page.videos import can_count, counted
 from mtl_keras.serving.page.worker import Worker
+from mtl_keras.serving.runtime import Runtime
 from mtl_keras.tasks import Task
 
 gr = needed("gradio", "page")
@@ -21,6 +23,7 @@ AT_ONCE = 4
 CACHE = (30, 300)
 FACES = [("Photo of people", "detect"), ("One face, cut out", "crop")]
 EMPTY = '<div class="empty">Answers stand here: take or choose a photo, or try a drawn face.</div>'
+EMPTY_VIDEO = '<div class="empty">Counts stand here: choose a video.</div>'
 USE = """
 **Intended use and limits.** For research and teaching. Not for decisions about people, for identification, or for
 surveillance. The labels that a network learns from are coarse and are other people's impressions: two genders, a few
@@ -55,8 +58,32 @@ class Photo(gr.Image):
         return payload.path if payload else None
 
 
-def page(worker: Worker, tasks: list[Task], examples: list[Example]) -> gr.Blocks:
-    """Return the page: a photo of a file or the camera, what is found in it, and drawn faces to try."""
+class Clip(gr.File):
+    """A video as the file that came in, likewise."""
+
+    is_template = True
+
+    def preprocess(self, payload) -> str | None:
+        """Return the path of the file that the browser sent."""
+        return payload.path if payload else None
+
+
+def page(worker: Worker, runtime: Runtime, examples: list[Example]) -> gr.Blocks:
+    """Return the page: photos, and where people can be counted, videos."""
+    words = ", ".join(task.name.replace("_", " ") for task in runtime.tasks)
+    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=CACHE) as blocks:
+        gr.HTML(f"<h1>Faces</h1><p>What a network answers about each: {escape(words)}</p>", elem_id="title")
+        with gr.Tab("Photo"):
+            _photos(worker, list(runtime.tasks), examples)
+        if can_count():
+            with gr.Tab("Video"):
+                _videos(runtime, worker.limits)
+        gr.Markdown(USE, elem_id="use")
+    return blocks.queue(max_size=worker.limits.waiting, default_concurrency_limit=AT_ONCE)
+
+
+def _photos(worker: Worker, tasks: list[Task], examples: list[Example]) -> None:
+    """Lay out a photo of a file or the camera, what is found in it, and drawn faces to try."""
 
     def from_photo(path: str | None, faces: str) -> tuple[str, None]:
         """Answer a photo that came in; its file is gone, and the field for the next is empty."""
@@ -66,23 +93,44 @@ def page(worker: Worker, tasks: list[Task], examples: list[Example]) -> gr.Block
         number = event.number if isinstance(event.number, int) else -1
         return answer(worker, examples[number].contents, faces, tasks) if 0 <= number < len(examples) else EMPTY
 
-    words = ", ".join(task.name.replace("_", " ") for task in tasks)
-    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=CACHE) as blocks:
-        gr.HTML(f"<h1>Faces</h1><p>What a network answers about each: {escape(words)}</p>", elem_id="title")
-        with gr.Tab("Photo"), gr.Row(equal_height=False):
-            with gr.Column(scale=2, min_width=320):
-                photo = Photo(
-                    label="Photo", sources=["upload", "webcam", "clipboard"], height=260, elem_id="photo", buttons=[]
-                )
-                faces = gr.Radio(FACES, value="detect", label="What the picture shows")
-                gr.Markdown(said(worker.limits), elem_id="said")
-                row = gr.HTML(_row(examples), js_on_load=CHOOSE, elem_id="examples")
-            with gr.Column(scale=3, min_width=320):
-                found = gr.HTML(EMPTY, elem_id="answer", js_on_load=ANNOUNCE)
-        gr.Markdown(USE, elem_id="use")
-        photo.input(from_photo, [photo, faces], [found, photo], show_progress_on=found, api_visibility="private")
-        row.click(from_example, faces, found, api_visibility="private")
-    return blocks.queue(max_size=worker.limits.waiting, default_concurrency_limit=AT_ONCE)
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=2, min_width=320):
+            photo = Photo(
+                label="Photo", sources=["upload", "webcam", "clipboard"], height=260, elem_id="photo", buttons=[]
+            )
+            faces = gr.Radio(FACES, value="detect", label="What the picture shows")
+            gr.Markdown(said(worker.limits), elem_classes="said")
+            row = gr.HTML(_row(examples), js_on_load=CHOOSE, elem_id="examples")
+        with gr.Column(scale=3, min_width=320):
+            found = gr.HTML(EMPTY, elem_id="answer", elem_classes="answer", js_on_load=ANNOUNCE)
+    photo.input(from_photo, [photo, faces], [found, photo], show_progress_on=found, api_visibility="private")
+    row.click(from_example, faces, found, api_visibility="private")
+
+
+def _videos(runtime: Runtime, limits: Limits) -> None:
+    """Lay out a video file, and who was counted in it."""
+
+    def from_video(path: str | None) -> tuple[str, None]:
+        if path is None:
+            return EMPTY_VIDEO, None
+        try:
+            return counted(path, runtime, limits), None
+        finally:
+            os.remove(path)
+
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=2, min_width=320):
+            video = Clip(label="Video", file_types=["video"], height=260, elem_id="video")
+            gr.Markdown(
+                f"MP4, WebM and others, up to {limits.video_megabytes:g} MB; the first {limits.video_length:g} seconds "
+                "are looked at, which takes about as long. One video is counted at a time.",
+                elem_classes="said",
+            )
+        with gr.Column(scale=3, min_width=320):
+            found = gr.HTML(EMPTY_VIDEO, elem_id="counted", elem_classes="answer", js_on_load=ANNOUNCE)
+    video.upload(
+        from_video, video, [found, video], show_progress_on=found, concurrency_limit=1, api_visibility="private"
+    )
 
 
 def answer(worker: Worker, contents: bytes, faces: str, tasks: list[Task]) -> str:

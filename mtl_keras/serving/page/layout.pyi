@@ -49,11 +49,8 @@ class Photo(gr.Image):
     def preprocess(self, payload) -> str | None:
         """Return the path of the file that the browser sent."""
         return payload.path if payload else None
-    from collections.abc import Callable, Sequence
-    from typing import TYPE_CHECKING, Any, Literal
-
+    from typing import Callable, Literal, Sequence, Any, TYPE_CHECKING
     from gradio.blocks import Block
-
     if TYPE_CHECKING:
         from gradio.components import Timer
         from gradio.components.base import Component
@@ -125,3 +122,19 @@ def _row(examples: list[Example]) -> str:
         for number, example in enumerate(examples)
     ]
     return f'<p>Or try a drawn face</p><div class="row">{"".join(buttons)}</div>'
+
+class Clip(gr.File):
+    """A video as the file that came in, likewise."""
+
+    is_template = True
+
+    def preprocess(self, payload) -> str | None:
+        """Return the path of the file that the browser sent."""
+        return payload.path if payload else None
+    from typing import Callable, Literal, Sequence, Any, TYPE_CHECKING
+    from gradio.blocks import Block
+    if TYPE_CHECKING:
+        from gradio.components import Timer
+        from gradio.components.base import Component
+
+    

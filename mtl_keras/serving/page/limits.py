@@ -24,8 +24,8 @@ class RefusedError(UserError):
 class Limits:
     """How much is taken: of one request, and of all that are being answered at once.
 
-    `seconds` bound both how long a request may take to come in and how long its answer may take. Videos are larger,
-    and have their own.
+    `seconds` bound both how long a request may take to come in and how long its answer may take. Videos are larger, and
+    have their own; of a longer one the first `video_length` seconds are looked at.
     """
 
     files: int = 16
@@ -35,6 +35,7 @@ class Limits:
     seconds: float = 30
     video_megabytes: float = 100
     video_seconds: float = 600
+    video_length: float = 60
 
     def check_photo(self, contents: bytes) -> None:
         """Refuse what is no image of a known format, or has too many bytes or pixels, without decoding it."""

@@ -40,11 +40,11 @@ def server(model: MultiTaskModel | Path | str, address: socket.socket, limits: L
 
         runtime = open_runtime(model)
         worker = Worker(cache(lambda faces: Predictor(runtime, faces)), limits)
-        drawn, tasks = examples(), list(runtime.tasks)
+        drawn = examples()
         # The first answer takes seconds; nobody shall wait for it.
         worker.submit([drawn[0].contents], "detect").result()
-        app = http.interface(worker, tasks)
-        blocks = layout.page(worker, tasks, drawn)
+        app = http.interface(worker, list(runtime.tasks))
+        blocks = layout.page(worker, runtime, drawn)
         largest = int(1e6 * max(limits.megabytes, limits.video_megabytes))
         host, port = address.getsockname()[:2]
         gradio.mount_gradio_app(

@@ -1,5 +1,6 @@
 """The page as others get it: the command, run with a tiny network in a process of its own."""
 
+import os
 import re
 import signal
 import subprocess
@@ -20,12 +21,12 @@ from mtl_keras.training.model import MultiTaskModel
 
 
 class Page(NamedTuple):
-    """A running page: its address, its process, its log, and the folder of its model."""
+    """A running page: its address, its process, its log, and the folder in which its folder for uploads lies."""
 
     address: str
     process: subprocess.Popen
     log: Path
-    model: Path
+    uploads: Path
 
 
 @pytest.fixture(scope="session")
@@ -38,14 +39,16 @@ def page(tmp_path_factory, pytestconfig):
         network = MultiTaskModel([AGE, GENDER, ETHNICITY], "small_cnn", image_size=24, shared_units=(8,), head_units=())
         model = model_folder.save(network, folder / "model")
     command = [sys.executable, "-m", "mtl_keras.commands.main", "demo", str(model), "--port", "0"]
+    uploads = tmp_path_factory.mktemp("uploads")
     with log.open("w") as written:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=written, text=True)
+        environment = {**os.environ, "TMPDIR": str(uploads)}
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=written, text=True, env=environment)
     said = process.stdout.readline()
     assert re.fullmatch(r"the page is at http://127\.0\.0\.1:\d+ \(Ctrl\+C ends it\)\n", said), log.read_text()
-    yield Page(said.split()[4], process, log, Path(model))
-    if process.poll() is None:
-        process.send_signal(signal.SIGINT)
-    process.wait(20)
+    yield Page(said.split()[4], process, log, uploads)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 130 and list(uploads.iterdir()) == []
+    assert log.read_text().endswith("interrupted: nothing of what came in is kept\n")
 
 
 @pytest.fixture(scope="session")
@@ -59,8 +62,8 @@ def working(tiny_model):
     """Give a function that makes a worker with these limits, whose pictures are one face each."""
     workers = []
 
-    def make(limits: Limits = Limits(), predictor=None) -> Worker:
-        workers.append(Worker(predictor or (lambda faces: Predictor(tiny_model, "crop")), limits))
+    def make(limits: Limits | None = None, predictor=None) -> Worker:
+        workers.append(Worker(predictor or (lambda faces: Predictor(tiny_model, "crop")), limits or Limits()))
         return workers[-1]
 
     yield make

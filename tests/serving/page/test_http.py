@@ -24,7 +24,7 @@ CLIENTS = 8
 def client(working, tiny_model):
     """Give a function that makes a client of the interface, in this process, and its worker."""
 
-    def make(limits: Limits = Limits(), predictor=None):
+    def make(limits: Limits | None = None, predictor=None):
         worker = working(limits, predictor)
         return TestClient(interface(worker, tiny_model.tasks), raise_server_exceptions=False), worker
 
