@@ -42,7 +42,15 @@ def page(tmp_path_factory, pytestconfig):
     uploads = tmp_path_factory.mktemp("uploads")
     with log.open("w") as written:
         environment = {**os.environ, "TMPDIR": str(uploads)}
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=written, text=True, env=environment)
+        # Ctrl+C ends it also where the tests run in the background of a shell, which ignores it.
+        process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=written,
+            text=True,
+            env=environment,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
     said = process.stdout.readline()
     assert re.fullmatch(r"the page is at http://127\.0\.0\.1:\d+ \(Ctrl\+C ends it\)\n", said), log.read_text()
     yield Page(said.split()[4], process, log, uploads)
