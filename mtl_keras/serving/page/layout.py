@@ -47,27 +47,6 @@ watch('value', () => { if (innerWidth < 768) element.scrollIntoView({block: 'sta
 """
 
 
-class Photo(gr.Image):
-    """A photo as the file that came in: what it holds is looked at by this package alone, not by gradio."""
-
-    # So that gradio shows it as it shows its own images.
-    is_template = True
-
-    def preprocess(self, payload) -> str | None:
-        """Return the path of the file that the browser sent."""
-        return payload.path if payload else None
-
-
-class Clip(gr.File):
-    """A video as the file that came in, likewise."""
-
-    is_template = True
-
-    def preprocess(self, payload) -> str | None:
-        """Return the path of the file that the browser sent."""
-        return payload.path if payload else None
-
-
 def page(worker: Worker, runtime: Runtime, examples: list[Example]) -> gr.Blocks:
     """Return the page: photos, and where people can be counted, videos."""
     words = ", ".join(task.name.replace("_", " ") for task in runtime.tasks)
@@ -95,9 +74,10 @@ def _photos(worker: Worker, tasks: list[Task], examples: list[Example]) -> None:
 
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=320):
-            photo = Photo(
+            photo = gr.Image(
                 label="Photo", sources=["upload", "webcam", "clipboard"], height=260, elem_id="photo", buttons=[]
             )
+            photo.preprocess = path_of
             faces = gr.Radio(FACES, value="detect", label="What the picture shows")
             gr.Markdown(said(worker.limits), elem_classes="said")
             row = gr.HTML(_row(examples), js_on_load=CHOOSE, elem_id="examples")
@@ -120,7 +100,8 @@ def _videos(runtime: Runtime, limits: Limits) -> None:
 
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=320):
-            video = Clip(label="Video", file_types=["video"], height=260, elem_id="video")
+            video = gr.File(label="Video", file_types=["video"], height=260, elem_id="video")
+            video.preprocess = path_of
             gr.Markdown(
                 f"MP4, WebM and others, up to {limits.video_megabytes:g} MB; the first {limits.video_length:g} seconds "
                 "are looked at, which takes about as long. One video is counted at a time.",
@@ -149,6 +130,12 @@ def answer(worker: Worker, contents: bytes, faces: str, tasks: list[Task]) -> st
         return shown(contents, found.people, tasks)
     except RefusedError as refused:
         return f'<p class="wrong" role="alert">This photo cannot be answered: {escape(str(refused))}.</p>'
+
+
+def path_of(file: gr.FileData | None) -> str | None:
+    """Return where a file lies that came in; what it holds is looked at by this package alone, not by gradio."""
+    # Set on the component and not in a class of its own, for which gradio would write a file beside this one.
+    return file.path if file else None
 
 
 def taken(path: str) -> bytes:
