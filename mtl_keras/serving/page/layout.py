@@ -1,14 +1,14 @@
 """The page itself, built with gradio."""
 
 import base64
-import os
 from html import escape
-from pathlib import Path
 
+from mtl_keras.errors import UserError
 from mtl_keras.extras import needed
 from mtl_keras.serving.page.answers import shown
 from mtl_keras.serving.page.examples import Example
 from mtl_keras.serving.page.limits import Limits, RefusedError
+from mtl_keras.serving.page.uploads import path_of, taken
 from mtl_keras.serving.page.videos import can_count, counted
 from mtl_keras.serving.page.worker import Worker
 from mtl_keras.serving.runtime import Runtime
@@ -66,7 +66,10 @@ def _photos(worker: Worker, tasks: list[Task], examples: list[Example]) -> None:
 
     def from_photo(path: str | None, faces: str) -> tuple[str, None]:
         """Answer a photo that came in; its file is gone, and the field for the next is empty."""
-        return (answer(worker, taken(path), faces, tasks) if path else EMPTY), None
+        try:
+            return (answer(worker, taken(path), faces, tasks) if path else EMPTY), None
+        except UserError as error:
+            return wrong(error), None
 
     def from_example(faces: str, event: gr.EventData) -> str:
         number = event.number if isinstance(event.number, int) else -1
@@ -91,12 +94,7 @@ def _videos(runtime: Runtime, limits: Limits) -> None:
     """Lay out a video file, and who was counted in it."""
 
     def from_video(path: str | None) -> tuple[str, None]:
-        if path is None:
-            return EMPTY_VIDEO, None
-        try:
-            return counted(path, runtime, limits), None
-        finally:
-            os.remove(path)
+        return (counted(path, runtime, limits) if path else EMPTY_VIDEO), None
 
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=320):
@@ -129,20 +127,12 @@ def answer(worker: Worker, contents: bytes, faces: str, tasks: list[Task]) -> st
             raise RefusedError(found.error, 422)
         return shown(contents, found.people, tasks)
     except RefusedError as refused:
-        return f'<p class="wrong" role="alert">This photo cannot be answered: {escape(str(refused))}.</p>'
+        return wrong(refused)
 
 
-def path_of(file: gr.FileData | None) -> str | None:
-    """Return where a file lies that came in; what it holds is looked at by this package alone, not by gradio."""
-    # Set on the component and not in a class of its own, for which gradio would write a file beside this one.
-    return file.path if file else None
-
-
-def taken(path: str) -> bytes:
-    """Return what a file that came in holds, and delete it."""
-    contents = Path(path).read_bytes()
-    os.remove(path)
-    return contents
+def wrong(error: UserError) -> str:
+    """Return what is wrong with a photo, as HTML."""
+    return f'<p class="wrong" role="alert">This photo cannot be answered: {escape(str(error))}.</p>'
 
 
 def said(limits: Limits) -> str:

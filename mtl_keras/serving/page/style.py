@@ -64,7 +64,8 @@ CSS = """
   text-align: left; }
 .answer .facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(130px, 1fr)); gap: 0.8rem;
   margin: 0 0 1rem; }
-.answer .facts div { display: flex; flex-direction: column-reverse; border-radius: 12px; padding: 0.7rem 1rem;
+.answer .facts div { display: flex; flex-direction: column-reverse; justify-content: flex-end;
+  border-radius: 12px; padding: 0.7rem 1rem;
   border-top: 5px solid MAIN; box-shadow: 0 1px 5px rgb(0 0 0 / 14%); }
 .answer .facts dd { font-size: 1.6rem; font-weight: 650; margin: 0; }
 .answer .facts dt { color: var(--body-text-color-subdued); font-weight: 500; margin: 0; }

@@ -1,6 +1,7 @@
 """The people of a video, counted, as a piece of the page."""
 
 import base64
+import os
 import tempfile
 from html import escape
 from pathlib import Path
@@ -11,6 +12,7 @@ from mtl_keras.errors import UserError
 from mtl_keras.extras import needed
 from mtl_keras.serving.page.answers import downloads, table_of
 from mtl_keras.serving.page.limits import Limits
+from mtl_keras.serving.page.uploads import move
 from mtl_keras.serving.runtime import Runtime
 
 COUNTER = "mtl_keras.serving.people.counter"
@@ -32,20 +34,22 @@ def can_count() -> bool:
     return True
 
 
-def counted(video: str, runtime: Runtime, limits: Limits) -> str:
+def counted(path: str, runtime: Runtime, limits: Limits) -> str:
     """Return as HTML how many people are in a video file, when, and what is answered about each.
 
-    All that counting writes is put into the page, and then deleted.
+    The file, and all that counting writes, are deleted: what is of use stands in the page itself.
     """
     people = needed(COUNTER, "people")
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "counted"
+    with tempfile.TemporaryDirectory(dir=Path(path).parents[1]) as folder:
+        video, out = os.path.join(folder, os.path.basename(path)), Path(folder, "counted")
+        move(path, video)
         try:
             settings = people.CountSettings(stop_after=limits.video_length)
             summary = people.count_people(video, runtime, out, settings)
         except UserError as error:
             # Neither the name that the file has here nor where it lies is anybody's business.
             said = str(error).replace(str(out), "the report").replace(video, "the video")
+            said = said.replace(folder, "")
             return f'<p class="wrong" role="alert">This video cannot be counted: {escape(said)}.</p>'
         table = pd.read_csv(out / "people.csv")
         figures = [_figure(out / name, words) for name, words in FIGURES.items() if (out / name).exists()]
