@@ -15,7 +15,7 @@ from mtl_keras.serving.page.examples import Example, examples
 from mtl_keras.serving.page.limits import Limits
 from mtl_keras.serving.page.worker import Worker
 from mtl_keras.serving.predictor import Predictor
-from mtl_keras.tasks import AGE, ETHNICITY, GENDER
+from mtl_keras.tasks import AGE, ETHNICITY, GENDER, HEAD_POSE
 from mtl_keras.training import model_folder
 from mtl_keras.training.model import MultiTaskModel
 
@@ -30,13 +30,25 @@ class Page(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def page(tmp_path_factory, pytestconfig):
+def network() -> MultiTaskModel:
+    """An untrained network of every kind of task; no test of the page changes it."""
+    keras.utils.set_random_seed(0)
+    tasks = [AGE, GENDER, ETHNICITY, HEAD_POSE]
+    return MultiTaskModel(tasks, "small_cnn", image_size=24, shared_units=(8,), head_units=())
+
+
+@pytest.fixture(scope="session")
+def predictor(network) -> Predictor:
+    """What takes each image as one face."""
+    return Predictor(network, "crop")
+
+
+@pytest.fixture(scope="session")
+def page(network, tmp_path_factory, pytestconfig):
     """The page that `mtl-keras demo` shows, of an untrained network, or of the one that --page-model names."""
     folder = tmp_path_factory.mktemp("page")
     model, log = pytestconfig.getoption("--page-model"), folder / "log"
     if model is None:
-        keras.utils.set_random_seed(0)
-        network = MultiTaskModel([AGE, GENDER, ETHNICITY], "small_cnn", image_size=24, shared_units=(8,), head_units=())
         model = model_folder.save(network, folder / "model")
     command = [sys.executable, "-m", "mtl_keras.commands.main", "demo", str(model), "--port", "0"]
     uploads = tmp_path_factory.mktemp("uploads")
@@ -66,12 +78,12 @@ def drawn() -> list[Example]:
 
 
 @pytest.fixture
-def working(tiny_model):
+def working(predictor):
     """Give a function that makes a worker with these limits, whose pictures are one face each."""
     workers = []
 
-    def make(limits: Limits | None = None, predictor=None) -> Worker:
-        workers.append(Worker(predictor or (lambda faces: Predictor(tiny_model, "crop")), limits or Limits()))
+    def make(limits: Limits | None = None, given=None) -> Worker:
+        workers.append(Worker(given or (lambda faces: predictor), limits or Limits()))
         return workers[-1]
 
     yield make

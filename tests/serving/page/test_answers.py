@@ -11,7 +11,6 @@ from mtl_keras.data.images import decode
 from mtl_keras.kinds import add_task
 from mtl_keras.serving.page.answers import people_table, shown
 from mtl_keras.serving.person import Person, answers_of
-from mtl_keras.serving.predictor import Predictor
 from mtl_keras.tasks import Task
 
 
@@ -22,12 +21,12 @@ def downloads(html: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def people(tiny_model, drawn) -> list[Person]:
-    return [*Predictor(tiny_model, "crop")(decode(drawn[4].contents).pixels)] * 2
+def people(predictor, drawn) -> list[Person]:
+    return [*predictor(decode(drawn[4].contents).pixels)] * 2
 
 
-def test_the_downloads_hold_what_the_page_shows(tiny_model, people, drawn):
-    html = shown(drawn[4].contents, people, tiny_model.tasks)
+def test_the_downloads_hold_what_the_page_shows(predictor, people, drawn):
+    html = shown(drawn[4].contents, people, predictor.tasks)
     files = downloads(html)
     table = pd.read_csv(io.StringIO(files["people.csv"]))
     assert list(table["person"]) == [1, 2] and list(table["width"]) == [900, 900]
@@ -37,8 +36,8 @@ def test_the_downloads_hold_what_the_page_shows(tiny_model, people, drawn):
     assert html.count("<article") == 2 and "<h2>2 people</h2>" in html and 'src="http' not in html
 
 
-def test_bars_are_the_probabilities_of_all_classes(tiny_model, people, drawn):
-    html = shown(drawn[4].contents, people[:1], tiny_model.tasks)
+def test_bars_are_the_probabilities_of_all_classes(predictor, people, drawn):
+    html = shown(drawn[4].contents, people[:1], predictor.tasks)
     widths = np.array(re.findall(r'style="width: ([\d.]+)%"', html), float)
     expected = [100 * people[0].outputs[name] for name in ("gender", "ethnicity")]
     assert widths == pytest.approx(np.concatenate(expected), abs=0.06)
@@ -63,11 +62,11 @@ def test_names_of_a_model_cannot_bring_a_script_along(drawn, no_new_tasks):
     assert "<script" not in html and "Not to be relied on: blurred &lt;script&gt;" in html
 
 
-def test_a_photo_without_a_face_says_what_to_do(tiny_model, drawn):
-    html = shown(drawn[0].contents, [], tiny_model.tasks)
+def test_a_photo_without_a_face_says_what_to_do(predictor, drawn):
+    html = shown(drawn[0].contents, [], predictor.tasks)
     assert "No face found" in html and "One face, cut out" in html and not downloads(html)
 
 
-def test_a_table_of_crops_has_no_confidence(tiny_model, people):
-    table = people_table(people, tiny_model.tasks)
+def test_a_table_of_crops_has_no_confidence(predictor, people):
+    table = people_table(people, predictor.tasks)
     assert table["confidence"].isna().all() and (table["reason"] == "").all()

@@ -15,18 +15,17 @@ from starlette.testclient import TestClient
 from mtl_keras.data.images import decode
 from mtl_keras.serving.page.http import interface
 from mtl_keras.serving.page.limits import Limits
-from mtl_keras.serving.predictor import Predictor
 
 CLIENTS = 8
 
 
 @pytest.fixture
-def client(working, tiny_model):
+def client(working, predictor):
     """Give a function that makes a client of the interface, in this process, and its worker."""
 
-    def make(limits: Limits | None = None, predictor=None):
-        worker = working(limits, predictor)
-        return TestClient(interface(worker, tiny_model.tasks), raise_server_exceptions=False), worker
+    def make(limits: Limits | None = None, given=None):
+        worker = working(limits, given)
+        return TestClient(interface(worker, predictor.tasks), raise_server_exceptions=False), worker
 
     return make
 
@@ -38,11 +37,11 @@ def wrong(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, body["error"]
 
 
-def test_an_image_as_the_body_is_answered_as_the_predictor_answers_it(client, tiny_model, drawn):
+def test_an_image_as_the_body_is_answered_as_the_predictor_answers_it(client, predictor, drawn):
     sent, _ = client()
     for kind in ("image/jpeg", "application/octet-stream", None):
         answer = sent.post("/predict", content=drawn[0].contents, headers={"content-type": kind} if kind else {})
-        expected = Predictor(tiny_model, "crop").predict(decode(drawn[0].contents).pixels)
+        expected = predictor.predict(decode(drawn[0].contents).pixels)
         assert (answer.status_code, answer.json()) == (200, expected)
 
 
@@ -94,9 +93,9 @@ def test_when_all_places_are_taken_it_says_when_to_come_again(client, drawn):
     assert worker.taken == 0
 
 
-def test_an_answer_that_takes_too_long_is_given_up(client, tiny_model, drawn):
+def test_an_answer_that_takes_too_long_is_given_up(client, predictor, drawn):
     go = threading.Event()
-    sent, worker = client(Limits(seconds=0.1), lambda faces: go.wait() and Predictor(tiny_model, "crop"))
+    sent, worker = client(Limits(seconds=0.1), lambda faces: go.wait() and predictor)
     assert wrong(sent.post("/predict", content=drawn[0].contents))[0] == 503
     assert worker.taken == 0
     go.set()
@@ -106,7 +105,7 @@ def test_what_goes_wrong_inside_is_nobodys_business(client, drawn):
     def broken(faces):
         raise RuntimeError("/home/somebody/secret")
 
-    assert wrong(client(predictor=broken)[0].post("/predict", content=drawn[0].contents)) == (
+    assert wrong(client(given=broken)[0].post("/predict", content=drawn[0].contents)) == (
         500,
         "something went wrong on the server",
     )

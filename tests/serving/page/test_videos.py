@@ -18,18 +18,18 @@ def sent(tmp_path):
     return file
 
 
-def test_who_stands_before_the_camera_is_counted_and_nothing_stays(sent, tiny_model, drawn, tmp_path):
+def test_who_stands_before_the_camera_is_counted_and_nothing_stays(sent, network, drawn, tmp_path):
     frame = np.ascontiguousarray(decode(drawn[1].contents).pixels[:, :, ::-1])
     video = cv2.VideoWriter(str(sent), cv2.VideoWriter_fourcc(*"mp4v"), 10, (300, 360))
     for _ in range(20):
         video.write(frame)
     video.release()
-    html = counted(str(sent), open_runtime(tiny_model), Limits(video_length=1))
+    html = counted(str(sent), open_runtime(network), Limits(video_length=1))
     assert "<h2>1 visitor</h2>" in html and "<dd>1</dd>" in html and 'download="visitors.csv"' in html
     assert html.count("data:image/png;base64,") >= 1 and list(tmp_path.iterdir()) == []
 
 
-def test_what_is_no_video_is_one_line_without_a_path(sent, tiny_model, tmp_path):
+def test_what_is_no_video_is_one_line_without_a_path(sent, network, tmp_path):
     sent.write_bytes(b"not a video")
-    html = counted(str(sent), open_runtime(tiny_model), Limits())
+    html = counted(str(sent), open_runtime(network), Limits())
     assert 'role="alert"' in html and str(tmp_path) not in html and list(tmp_path.iterdir()) == []
