@@ -38,6 +38,14 @@ settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
 
+def pytest_addoption(parser):
+    """Add what the tests of the page can be told; by default they are short and take an untrained network."""
+    group = parser.getgroup("page")
+    group.addoption("--load-seconds", type=float, default=2, help="how long eight clients ask the page at once")
+    group.addoption("--page-model", type=Path, help="folder of the model that the page shows")
+    group.addoption("--screenshots", type=Path, help="folder for pictures of the page, such as docs/page")
+
+
 def pytest_collection_modifyitems(items):
     """Skip the tests on real data where there is none."""
     if os.environ.get("MTL_KERAS_DATA"):

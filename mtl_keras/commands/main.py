@@ -6,6 +6,7 @@ import tyro
 from tyro.conf import FlagCreatePairsOff
 
 from mtl_keras.commands.arguments import Train, default_train
+from mtl_keras.commands.demo import Demo
 from mtl_keras.commands.options import COMMANDS, Audit, Crop, Evaluate, List, Pack, Predict, Render
 from mtl_keras.errors import guarded, kept_if_interrupted
 from mtl_keras.tables import imported
@@ -20,6 +21,7 @@ WORK = {
     Crop: "mtl_keras.commands.data:crop",
     Audit: "mtl_keras.commands.data:audit",
     Pack: "mtl_keras.commands.data:pack",
+    Demo: "mtl_keras.commands.demo:demo",
 }
 # What Ctrl+C leaves of it.
 KEPT = {
@@ -31,6 +33,7 @@ KEPT = {
     Crop: "faces that were cut out are kept; the same command goes on",
     Audit: "files of the report that were written before are kept",
     Pack: "whole shards are kept; the same command goes on",
+    Demo: "nothing of what came in is kept",
 }
 
 

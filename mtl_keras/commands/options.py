@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from tyro.conf import Positional, arg
 
 from mtl_keras.commands.arguments import Train
+from mtl_keras.commands.demo import Demo
 from mtl_keras.evaluation.views import VIEWS
 from mtl_keras.portraits import LAYOUTS
 
@@ -189,4 +190,5 @@ COMMANDS = {
     "crop": Crop,
     "audit": Audit,
     "pack": Pack,
+    "demo": Demo,
 }

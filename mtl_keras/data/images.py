@@ -37,6 +37,10 @@ def check_range(pixels: np.ndarray, what: str) -> None:
         raise UserError(f"{what}: holds numbers of 0 to 1; expected 0 to 255: multiply them by 255")
 
 
+class TooManyPixelsError(UserError):
+    """An image that is too large to be decoded."""
+
+
 class Picture(NamedTuple):
     """An image file as it was read.
 
@@ -57,6 +61,12 @@ def probe(path: str | Path) -> tuple[int, int]:
             return _upright_size(image)
     except (OSError, UserError) as error:
         raise UserError(f"{path}: {reason_of(error)}") from None
+
+
+def size_of(contents: bytes) -> tuple[int, int]:
+    """Return the upright (width, height) of the bytes of an image file, as `probe` does of a file."""
+    with _opened(io.BytesIO(contents)) as image:
+        return _upright_size(image)
 
 
 def read_picture(path: str | Path) -> Picture:
@@ -170,7 +180,7 @@ def _opened(file: BinaryIO) -> ImageFile:
     most = MOST_IN_JPEG if image.format == "JPEG" and "progressive" not in image.info else MOST_DECODED
     if width * height > most:
         limits = f"at most {MOST_IN_JPEG // 10**6} million of a JPEG image, {MOST_DECODED // 10**6} million of others"
-        raise UserError(f"{width} x {height} pixels are too many; {limits} are read")
+        raise TooManyPixelsError(f"{width} x {height} pixels are too many; {limits} are read")
     check_side(width, height)
     return image
 

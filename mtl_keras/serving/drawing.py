@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from mtl_keras.colors import COLORS
-from mtl_keras.data.images import read_picture
+from mtl_keras.data.images import Picture, read_picture
 from mtl_keras.errors import UserError
 from mtl_keras.files import check_writable, free_name, replacing
 from mtl_keras.tasks import PERSON_KEYS, TASKS, name_before_class
@@ -44,7 +44,12 @@ def draw(path: Path | str, people: list[dict]) -> Image.Image:
 
     Lines and letters grow with the image, and a small image is enlarged so that they can be read.
     """
-    pixels, size, factor = read_picture(path)
+    return draw_on(read_picture(path), people, ["\n".join(describe(person)) for person in people])
+
+
+def draw_on(picture: Picture, people: list[dict], labels: list[str]) -> Image.Image:
+    """Return a picture with a box and a label for each person, as `draw` does."""
+    pixels, size, factor = picture
     # Boxes are in pixels of the file, of which a very large one is read smaller.
     scale = max(1 / factor, SMALLEST_DRAWING / max(size))
     image = Image.fromarray(pixels).resize([round(side * scale) for side in size], Image.Resampling.BICUBIC)
@@ -57,8 +62,7 @@ def draw(path: Path | str, people: list[dict]) -> Image.Image:
         # Boxes first, and with a light edge, so that no box crosses a label and all stand out on any ground.
         canvas.rectangle((left, top, right - 1, bottom - 1), outline="white", width=line + 2)
         canvas.rectangle((left + 1, top + 1, right - 2, bottom - 2), outline=color, width=line)
-    for box, person, color in zip(list(taken), people, cycle(COLORS), strict=False):
-        text = "\n".join(describe(person))
+    for box, text, color in zip(list(taken), labels, cycle(COLORS), strict=False):
         if not text:
             continue
         size = canvas.multiline_textbbox((0, 0), text, font=font, spacing=line)[2:]

@@ -26,8 +26,10 @@ class Runtime(NamedTuple):
     run: Callable[[np.ndarray], dict[str, np.ndarray]]
 
 
-def open_runtime(model: MultiTaskModel | Path | str) -> Runtime:
-    """Return what answers with a model, or with the folder of one."""
+def open_runtime(model: MultiTaskModel | Runtime | Path | str) -> Runtime:
+    """Return what answers with a model, or with the folder of one; what was opened already is itself."""
+    if isinstance(model, Runtime):
+        return model
     built = isinstance(model, MultiTaskModel)
     crop = UTKFACE_CROP if built else model_folder.read_sidecar(model)["crop"]
     network = model if built else model_folder.load(model)

@@ -1,0 +1,154 @@
+"""The HTTP interface: photos in, the JSON of `Predictor.predict` out."""
+
+import asyncio
+import logging
+from pathlib import PurePosixPath, PureWindowsPath
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect
+
+from mtl_keras.kinds import kind_of
+from mtl_keras.serving.page.guard import refusal
+from mtl_keras.serving.page.limits import MEGA, Limits, RefusedError
+from mtl_keras.serving.page.worker import Answer, Worker
+from mtl_keras.serving.predictor import FACES
+from mtl_keras.tasks import Task
+
+RAW = ("", "application/octet-stream", "application/x-www-form-urlencoded")  # the last is what curl says by itself
+Photos = list[tuple[str | None, bytes]]
+
+
+def interface(worker: Worker, tasks: list[Task]) -> FastAPI:
+    """Return the application of `POST /predict`, `GET /health` and `GET /model`.
+
+    All that it answers is JSON; what it refuses is {"error": why} with a status of 4xx or 503.
+    """
+    # Its pages of documentation would load scripts from elsewhere.
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_exception_handler(RefusedError, lambda _, refused: refusal(refused))
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(ClientDisconnect, lambda *_: refusal(RefusedError("the request broke off", 400)))
+    app.add_exception_handler(Exception, _unexpected)
+
+    @app.post("/predict")
+    async def predict(request: Request) -> JSONResponse:
+        return await _predict(request, worker)
+
+    @app.api_route("/predict", methods=["GET", "HEAD", "PUT", "PATCH", "DELETE"])
+    async def other_method() -> JSONResponse:
+        raise RefusedError("expected POST, with an image as the body or images as a form's files", 405)
+
+    @app.get("/health")
+    async def health() -> JSONResponse:
+        status = "ok" if worker.is_alive else "nothing is answered any more; start the server anew"
+        content = {"status": status, "waiting": worker.taken}
+        return JSONResponse(content, 200 if worker.is_alive else 503)
+
+    @app.get("/model")
+    async def model() -> JSONResponse:
+        return JSONResponse({"tasks": [_described(task) for task in tasks], "limits": _limits(worker.limits)})
+
+    return app
+
+
+def _http_error(_: Request, error: HTTPException) -> JSONResponse:
+    return JSONResponse({"error": str(error.detail)}, error.status_code, error.headers)
+
+
+def _unexpected(_: Request, error: Exception) -> JSONResponse:
+    # What went wrong stands in the server's own log, and is nobody else's business.
+    logging.getLogger(__name__).error("a request failed", exc_info=error)
+    return JSONResponse({"error": "something went wrong on the server"}, 500)
+
+
+def _described(task: Task) -> dict:
+    described = {"name": task.name, "kind": task.kind, "unit": task.unit, "expected": kind_of(task).expected}
+    return {**described, "classes": list(task.classes), "outputs": list(task.outputs)}
+
+
+def _limits(limits: Limits) -> dict:
+    names = ("files", "megabytes", "megapixels", "seconds")
+    return dict(zip(names, (limits.files, limits.megabytes, limits.megapixels, limits.seconds), strict=True))
+
+
+async def _predict(request: Request, worker: Worker) -> JSONResponse:
+    limits = worker.limits
+    faces = request.query_params.get("faces", FACES[0])
+    if faces not in FACES:
+        raise RefusedError(f"faces {faces[:20]!r}: expected one of {', '.join(FACES)}", 400)
+    with worker.place():
+        photos = await _photos(request, limits)
+        wrong = {number: error for number, (_, each) in enumerate(photos) if (error := _wrong(each, limits))}
+        if len(wrong) == len(photos):
+            raise _first(wrong, photos)
+        asked = [contents for number, (_, contents) in enumerate(photos) if number not in wrong]
+        found = iter(await _waited(worker, asked, faces))
+    answers = [Answer([], str(wrong[number])) if number in wrong else next(found) for number in range(len(photos))]
+    if all(answer.error for answer in answers):
+        raise _first({0: RefusedError(answers[0].error, 422)}, photos)
+    return JSONResponse(
+        [
+            {"path": name, "error": answer.error, "people": [person.as_json() for person in answer.people]}
+            for (name, _), answer in zip(photos, answers, strict=True)
+        ]
+    )
+
+
+def _first(wrong: dict[int, RefusedError], photos: Photos) -> RefusedError:
+    """Return what is wrong with the first of photos of which none can be used."""
+    name = photos[0][0]
+    return RefusedError(f"{name}: {wrong[0]}" if name else str(wrong[0]), wrong[0].status)
+
+
+async def _waited(worker: Worker, photos: list[bytes], faces: str) -> list[Answer]:
+    future = worker.submit(photos, faces)
+    try:
+        return await asyncio.wait_for(asyncio.wrap_future(future), worker.limits.seconds)
+    except TimeoutError:
+        raise worker.busy() from None
+
+
+async def _photos(request: Request, limits: Limits) -> Photos:
+    """Return (name, contents) of each image of a request: the files of a form, or the body as one without a name."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "multipart/form-data":
+        photos = await _files(request, limits)
+    elif kind.startswith("image/") or kind in RAW:
+        photos = [(None, contents)] if (contents := await request.body()) else []
+    else:
+        expected = "expected an image (image/jpeg and the like), or a form (multipart/form-data) with files"
+        raise RefusedError(f"a request of the type {kind[:40]}; {expected}", 415)
+    if not photos:
+        raise RefusedError("no image came; expected one as the body, or as a file of a form", 400)
+    return photos
+
+
+async def _files(request: Request, limits: Limits) -> Photos:
+    parser = MultiPartParser(request.headers, request.stream(), max_files=limits.files, max_fields=limits.files)
+    parser.spool_max_size = int(2 * limits.megabytes * MEGA)  # so that nothing is written to disk
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        expected = f"at most {limits.files} files are taken, each as a part of a form"
+        raise RefusedError(f"{error.message.rstrip('.')}; {expected}", 400) from None
+    except (KeyError, ValueError):
+        raise RefusedError("the form cannot be read; expected multipart/form-data with a boundary", 400) from None
+    files = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
+    return [(_name(file.filename), await file.read()) for file in files]
+
+
+def _name(given: str | None) -> str | None:
+    """Return a file's name as the client gave it, without folders."""
+    return PurePosixPath(PureWindowsPath(given or "").name).name[:255] or None
+
+
+def _wrong(contents: bytes, limits: Limits) -> RefusedError | None:
+    try:
+        limits.check_photo(contents)
+    except RefusedError as refused:
+        return refused
+    return None

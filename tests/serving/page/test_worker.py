@@ -1,0 +1,78 @@
+import threading
+
+import numpy as np
+import pytest
+
+from mtl_keras.data.images import decode
+from mtl_keras.errors import UserError
+from mtl_keras.serving.page.limits import Limits, RefusedError
+from mtl_keras.serving.page.worker import answered
+
+
+def test_photos_of_all_requests_are_answered_as_the_predictor_answers_them(working, predictor, drawn):
+    worker = working()
+    photos = [[drawn[0].contents], [drawn[1].contents, b"no image", drawn[2].contents], [drawn[3].contents[:999]]]
+    found = [future.result(20) for future in [worker.submit(each, "crop") for each in photos]]
+    assert [[bool(answer.error) for answer in answers] for answers in found] == [[False], [False, True, False], [True]]
+    expected = predictor(decode(drawn[2].contents).pixels)
+    assert found[1][2].people[0].answers == expected[0].answers
+    assert "truncated" in found[2][0].error and "/" not in found[2][0].error
+
+
+def test_few_photos_are_decoded_at_once(predictor, drawn, monkeypatch):
+    sizes = []
+    monkeypatch.setattr("mtl_keras.serving.page.worker.BATCH_PIXELS", 2 * 300 * 360)
+    found = answered(lambda images: sizes.append(len(images)) or predictor(images), [drawn[0].contents] * 5)
+    assert sizes == [2, 2, 1] and len(found) == 5
+
+
+def test_a_face_that_cannot_be_cut_out_does_not_spoil_the_others(predictor, drawn):
+    def strict(images: list[np.ndarray]):
+        if any(image.shape[1] > 300 for image in images):
+            raise UserError("its landmarks lie on one point")
+        return predictor(images)
+
+    found = answered(strict, [drawn[0].contents, drawn[4].contents, drawn[1].contents])
+    assert [answer.error for answer in found] == [None, "its landmarks lie on one point", None]
+
+
+def test_whatever_goes_wrong_in_one_batch_the_next_is_answered(working, predictor, drawn):
+    faults = iter([RuntimeError("out of memory")])
+
+    def given(faces):
+        if fault := next(faults, None):
+            raise fault
+        return predictor
+
+    worker = working(given=given)
+    with pytest.raises(RuntimeError):
+        worker.submit([drawn[0].contents], "crop").result(20)
+    assert worker.submit([drawn[0].contents], "crop").result(20)[0].people and worker.is_alive
+
+
+def test_a_request_that_was_given_up_is_passed_over(working, predictor, drawn):
+    go, asked = threading.Event(), []
+
+    def given(faces):
+        go.wait()
+        asked.append(faces)
+        return predictor
+
+    worker = working(given=given)
+    first = worker.submit([drawn[0].contents], "detect")
+    while not first.running():
+        pass
+    assert worker.submit([drawn[0].contents], "crop").cancel()
+    go.set()
+    first.result(20)
+    worker.close()
+    assert asked == ["detect"]
+
+
+def test_places_are_bounded_and_given_back(working):
+    worker = working(Limits(waiting=2))
+    with worker.place(), worker.place():
+        with pytest.raises(RefusedError) as caught, worker.place():
+            pass
+        assert (caught.value.status, caught.value.retry, worker.taken) == (503, 2, 2)
+    assert worker.taken == 0
