@@ -41,11 +41,11 @@ def export(
 ) -> Path:
     """Write a model, or the one in a folder, in a format of FORMATS, and return the folder.
 
-    The network there takes images (B, H, W, 3) of 0..255 uint8, resizes them itself, and answers {task: (B, K)} float32.
-    Its `model.json` is that of the model, with the files' sums and how far its answers are from the model's. `calibrate`
-    are crops of faces, on which int8 is calibrated and answers are compared: a folder of images, several of them, or an
-    array (N, H, W, 3); else drawn faces are compared. `out` is by default `exports/FORMAT-PRECISION` in the model's
-    folder. Layers whose names one of the regular expressions `float_layers` finds stay in float.
+    The network there takes images (B, H, W, 3) uint8 of any sides, resizes them itself, and gives {task: (B, K)}
+    float32. Its `model.json` is that of the model, with the files' sums and how far its answers are from the model's.
+    `calibrate` are crops of faces, on which int8 is calibrated and answers are compared: a folder of images, several of
+    them, or an array (N, H, W, 3); without it, drawn faces are compared. `out` is by default `exports/FORMAT-PRECISION`
+    in the model's folder. Layers whose names one of the regular expressions `float_layers` finds stay in float.
     """
     form = checked(format, precision, calibrate is not None, float_layers)
     built = isinstance(model, MultiTaskModel)
@@ -101,10 +101,10 @@ def checked(format: str, precision: str, has_images: bool, float_layers: tuple[s
         raise UserError(
             f"{format} {precision} is calibrated on crops of faces; give --calibrate DIR with about {ADVISED} or more"
         )
-    if float_layers and not (form.mixed and precision in form.calibrated):
+    if float_layers and precision not in form.calibrated:
         raise UserError(f"{format} {precision} leaves no layers in float; give float layers with openvino int8 only")
     if missing := next((package for package in form.packages if find_spec(package) is None), None):
-        raise UserError(f'the package {missing} is not installed; run: pip install "mtl-keras[serve]"')
+        raise UserError(f'the package {missing} is not installed; run: pip install "mtl-keras[{form.extra}]"')
     return form
 
 

@@ -25,19 +25,7 @@ def read_exported(folder: Path | str) -> dict | None:
     path = folder / SIDECAR
     if not path.is_file() or "export" not in (about := read_json(path)):
         return None
-    try:
-        export = about["export"]
-        form, files = FORMATS.get(export["format"]), dict(export["files"])
-        if form is None or export["precision"] not in form.precisions:
-            raise UserError(
-                f"{path}: format {export['format']!r} in {export['precision']!r} is unknown; update mtl_keras"
-            )
-        if not isinstance(about["image_size"], int) or not isinstance(about["resize_method"], str) or not files:
-            raise ValueError
-    except (KeyError, TypeError, ValueError) as error:
-        if isinstance(error, UserError):
-            raise
-        raise UserError(f"{path}: damaged; export the model again or copy the folder anew") from None
+    files = _listed(about, path)
     for name in files:
         if _leads_out(name):
             raise UserError(f"{path}: names the file {name!r}; expected files inside the folder only")
@@ -48,10 +36,26 @@ def read_exported(folder: Path | str) -> dict | None:
         raise UserError(f"{folder}: holds {more[0]}, which {SIDECAR} does not list; remove it, or copy the folder anew")
     for name, expected in files.items():
         if sha256(folder / name) != expected:
-            raise UserError(
-                f"{folder / name}: is not the file that was exported (sha256 differs); copy the folder anew"
-            )
+            raise UserError(f"{folder / name}: is not the file that was exported (other sha256); copy the folder anew")
     return about
+
+
+def _listed(about: dict, path: Path) -> dict[str, str]:
+    """Return {name: sha256} of the files that a sidecar lists; one that makes no sense is an error."""
+    try:
+        export, known = (
+            about["export"],
+            isinstance(about["image_size"], int) and isinstance(about["resize_method"], str),
+        )
+        form, precision, files = FORMATS.get(export["format"]), export["precision"], dict(export["files"])
+    except (KeyError, TypeError, ValueError):
+        known, files = False, {}
+    if not (known and files):
+        raise UserError(f"{path}: damaged; export the model again or copy the folder anew")
+    if form is None or precision not in form.precisions:
+        what = f"format {export['format']!r} with precision {precision!r}"
+        raise UserError(f"{path}: {what} is unknown; update mtl_keras")
+    return files
 
 
 def _leads_out(name: str) -> bool:

@@ -89,7 +89,7 @@ def load(folder: Path | str) -> MultiTaskModel:
 
 
 def read_network(path: Path) -> keras.Model:
-    """Read a file of Keras in safe mode, to compute in float32; one that cannot be read so is an error that names it."""
+    """Read a file of Keras in safe mode, to compute in float32; what cannot be read so is an error that names it."""
     try:
         with _computing_in_float32():
             return keras.saving.load_model(path, compile=False, safe_mode=True)
@@ -121,14 +121,17 @@ def folder_of_model(path: Path | str) -> Path:
 def read_sidecar(folder: Path | str) -> dict:
     """Read `model.json` of a model's folder, or beside a `model.keras`; its `crop` is given as a `CropGeometry`."""
     path = folder_of_model(folder) / SIDECAR
-    for name in (SIDECAR, NETWORK):
+    about = read_json(path) if path.is_file() else {}
+    if "export" in about:
+        raise UserError(
+            f"{folder}: holds a network that was exported as {about['export'].get('format')}, for prediction only; give "
+            "the folder of the model that it was made of"
+        )
+    for name in (NETWORK, SIDECAR):
         if not (path.parent / name).is_file():
             raise UserError(
                 f"{folder}: no {name} in it; expected the folder of a trained model, as an experiment writes it"
             )
-        if name == SIDECAR and "export" in (about := read_json(path)):
-            exported = f"holds a network that was exported as {about['export'].get('format')}, for prediction only"
-            raise UserError(f"{folder}: {exported}; give the folder of the model that it was made of")
     return about
 
 

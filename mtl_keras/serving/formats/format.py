@@ -34,10 +34,10 @@ class Order(NamedTuple):
 class Format:
     """A form of a network on disk.
 
-    It exists in some `precisions`, of which those that are `calibrated` need crops of faces. `packages` are what writes
-    and runs it, of the extra `serve`. `write` puts an order's files into an empty folder; `read` gives what runs those of
-    a folder, of which sums and names were checked, in a precision and for crops of a side. `mixed` says whether layers
-    can be left in float.
+    It exists in some `precisions`, of which those that are `calibrated` need crops of faces, and can have layers in
+    float. `packages` are what writes and runs it, of an `extra` of this package. `write` puts an order's files into an
+    empty folder; `read` gives what runs those of a folder, once sums and names are checked, in a precision and for
+    crops of a side.
     """
 
     precisions: tuple[str, ...]
@@ -45,7 +45,7 @@ class Format:
     read: Callable[[Path, str, int], Run]
     packages: tuple[str, ...] = ()
     calibrated: tuple[str, ...] = ()
-    mixed: bool = False
+    extra: str = "serve"
 
 
 def for_any_size(model: MultiTaskModel) -> keras.Model:

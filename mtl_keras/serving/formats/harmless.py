@@ -15,7 +15,17 @@ from mtl_keras.errors import UserError
 # Operations with a state that a network needs: its variables, and calls of functions, which are looked at as well.
 STATEFUL = {"VarHandleOp", "ReadVariableOp", "StatefulPartitionedCall", "If", "While", "Assert"}
 # What every SavedModel holds to be written and read again, none of which its answers may call.
-CHECKPOINT = {"SaveV2", "RestoreV2", "MergeV2Checkpoints", "ShardedFilename", "StringJoin", "AssignVariableOp"}
+CHECKPOINT = {
+    "SaveV2",
+    "RestoreV2",
+    "MergeV2Checkpoints",
+    "ShardedFilename",
+    "StringJoin",
+    "AssignVariableOp",
+    "VarIsInitializedOp",
+    "StaticRegexFullMatch",
+    "DisableCopyOnRead",
+}
 CALLS_PYTHON = {"PyFunc", "PyFuncStateless", "EagerPyFunc"}
 
 

@@ -74,8 +74,9 @@ def read(folder: Path, precision: str, image_size: int) -> Run:
     image = openvino.opset13.parameter([-1, image_size, image_size, 3], np.uint8, name="image")
     for target in targets:
         target.replace_source_output(image.output(0))
-    results = [each for each in whole.get_results()]
-    network = core.compile_model(openvino.Model(results, [image], "network"), "CPU", settings(core, precision))
+    network = core.compile_model(
+        openvino.Model(whole.get_results(), [image], "network"), "CPU", settings(core, precision)
+    )
     names, resize = [output.get_any_name() for output in network.outputs], []
 
     def run(images: np.ndarray) -> dict[str, np.ndarray]:
@@ -99,6 +100,4 @@ def settings(core, precision: str) -> dict[str, object]:
     return {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads()}
 
 
-OPENVINO = Format(
-    ("float32", "bfloat16", "int8"), write, read, packages=("openvino", "nncf"), calibrated=("int8",), mixed=True
-)
+OPENVINO = Format(("float32", "bfloat16", "int8"), write, read, packages=("openvino", "nncf"), calibrated=("int8",))
