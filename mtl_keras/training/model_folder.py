@@ -123,10 +123,8 @@ def read_sidecar(folder: Path | str) -> dict:
     path = folder_of_model(folder) / SIDECAR
     about = read_json(path) if path.is_file() else {}
     if "export" in about:
-        raise UserError(
-            f"{folder}: holds a network that was exported as {about['export'].get('format')}, for prediction only; give "
-            "the folder of the model that it was made of"
-        )
+        what = f"holds a network that was exported as {about['export'].get('format')}, for prediction only"
+        raise UserError(f"{folder}: {what}; give the folder of the model that it was made of")
     for name in (NETWORK, SIDECAR):
         if not (path.parent / name).is_file():
             raise UserError(
