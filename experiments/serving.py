@@ -45,7 +45,7 @@ TIMED = ("keras", "openvino", "this", "predictor")
 
 def variants(model: mtl.MultiTaskModel) -> list[tuple[str, str, tuple[str, ...]]]:
     """Return every format and precision, OpenVINO's first, and int8 with the heads in float."""
-    pairs = [(name, precision, ()) for name in reversed(FORMATS) for precision in FORMATS[name].precisions]
+    pairs = [(name, precision, ()) for name in reversed([*FORMATS]) for precision in FORMATS[name].precisions]
     return [*pairs, ("openvino", "int8", tuple(f"{task.name}_" for task in model.tasks))]
 
 

@@ -55,7 +55,8 @@ def test_rounded_answers_are_near_the_models(name, precision, small_model, expor
     crops = np.stack([resize(image, 32, small_model.resize_method) for image in images])
     for task, answer in expected(crops).items():
         differs = np.abs(found[task] - answer).mean()
-        assert 0 < differs < 0.05 * answer.std(), "rounded a little, not something else"
+        bound = 0.05 if precision == "bfloat16" else 0.3
+        assert 0 < differs < bound * answer.std(), "rounded a little, not something else"
 
 
 @pytest.mark.parametrize("name", EXACT)

@@ -1,12 +1,12 @@
 """OpenVINO, the fastest on processors of PCs and servers."""
 
+import logging
 import re
 import sys
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from mtl_keras.errors import UserError
 from mtl_keras.extras import needed
@@ -55,10 +55,9 @@ def quantized(network, crops: np.ndarray, float_layers: tuple[str, ...] = ()):
         if not found:
             raise UserError(f"float layers {pattern!r}: no layer has such a name; expected a part of one, as 'age_'")
         kept += found
-    bar = tqdm(crops[:, None], desc="calibrating", unit="image", leave=False)
     scope = nncf.IgnoredScope(names=sorted(set(kept)), validate=False)
-    nncf.set_log_level(40)
-    return nncf.quantize(network, nncf.Dataset(bar), subset_size=len(crops), ignored_scope=scope)
+    nncf.set_log_level(logging.ERROR)
+    return nncf.quantize(network, nncf.Dataset(crops[:, None]), subset_size=len(crops), ignored_scope=scope)
 
 
 def read(folder: Path, precision: str, image_size: int) -> Run:
