@@ -13,7 +13,12 @@ SIGNATURE = "serving_default"
 
 def write(order: Order, folder: Path) -> None:
     """Write `saved_model.pb` and `variables/`, with one signature for images of any size."""
-    for_any_size(order.model).export(folder, "tf_saved_model", verbose=False, input_signature=[images_of(None, None)])
+    network = for_any_size(order.model)
+    answer = tf.function(lambda image: network(image, training=False), [images_of(None, None)], autograph=False)
+    # Not by `Model.export`, which writes every variable twice.
+    module = tf.Module()
+    module.weights = [variable.value for variable in network.variables]
+    tf.saved_model.save(module, str(folder), signatures={SIGNATURE: answer.get_concrete_function()})
 
 
 def read(folder: Path, precision: str, image_size: int) -> Run:
