@@ -44,6 +44,7 @@ _NAMES = Table(
         "crop_faces": "mtl_keras.faces.crop:crop_faces",
         "datasets": "mtl_keras.datasets",
         "evaluate": "mtl_keras.evaluation.metrics:evaluate",
+        "export": "mtl_keras.serving.export:export",
         "leaks": "mtl_keras.data.leaks:leaks",
         "load": "mtl_keras.training.model_folder:load",
         "pack_shards": "mtl_keras.data.packing:pack_shards",

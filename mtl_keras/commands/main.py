@@ -7,7 +7,7 @@ from tyro.conf import FlagCreatePairsOff
 
 from mtl_keras.commands.arguments import Train, default_train
 from mtl_keras.commands.demo import Demo
-from mtl_keras.commands.options import COMMANDS, Audit, Crop, Evaluate, List, Pack, Predict, Render
+from mtl_keras.commands.options import COMMANDS, Audit, Crop, Evaluate, Export, List, Pack, Predict, Render
 from mtl_keras.errors import guarded, kept_if_interrupted
 from mtl_keras.tables import imported
 
@@ -17,6 +17,7 @@ WORK = {
     Train: "mtl_keras.commands.train:train",
     Evaluate: "mtl_keras.commands.evaluate:evaluate",
     Predict: "mtl_keras.commands.predict:predict",
+    Export: "mtl_keras.commands.export:export",
     Render: "mtl_keras.commands.data:render",
     Crop: "mtl_keras.commands.data:crop",
     Audit: "mtl_keras.commands.data:audit",
@@ -29,6 +30,7 @@ KEPT = {
     Train: "finished runs and epochs are kept in the folder that --out names; add --resume to go on",
     Evaluate: "no figures were written; faces that were cut out into --crops DIR are kept",
     Predict: "no answers were written",
+    Export: "no network was written; an export of before is kept",
     Render: "no faces were written",
     Crop: "faces that were cut out are kept; the same command goes on",
     Audit: "files of the report that were written before are kept",

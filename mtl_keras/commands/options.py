@@ -8,6 +8,7 @@ from tyro.conf import Positional, arg
 
 from mtl_keras.commands.arguments import Train
 from mtl_keras.commands.demo import Demo
+from mtl_keras.commands.exporting import Export
 from mtl_keras.evaluation.views import VIEWS
 from mtl_keras.portraits import LAYOUTS
 
@@ -186,6 +187,7 @@ COMMANDS = {
     "train": Train,
     "evaluate": Evaluate,
     "predict": Predict,
+    "export": Export,
     "render": Render,
     "crop": Crop,
     "audit": Audit,

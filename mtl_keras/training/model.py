@@ -127,11 +127,7 @@ class MultiTaskModel(Trainer):
 
     @classmethod
     def from_config(cls, config):
-        tasks = [task_from(fields) for fields in config["tasks"]]
-        for task in tasks:
-            # Whoever reads a model can read data for it.
-            if task.name not in TASKS:
-                add_task(task)
+        tasks = known_tasks(config["tasks"])
         settings = {name: value for name, value in config.items() if name != "frozen"}
         if isinstance(settings["backbone"], dict):
             settings["backbone"] = Backbone.from_config(settings["backbone"])
@@ -140,3 +136,12 @@ class MultiTaskModel(Trainer):
         for name, layer in model._network.layers(model.layers).items():
             layer.trainable = name not in config.get("frozen", ())
         return model
+
+
+def known_tasks(definitions: list[dict]) -> list[Task]:
+    """Return tasks by their definitions, also added to TASKS: whoever reads a model can read data for it."""
+    tasks = [task_from(fields) for fields in definitions]
+    for task in tasks:
+        if task.name not in TASKS:
+            add_task(task)
+    return tasks

@@ -82,9 +82,17 @@ def load(folder: Path | str) -> MultiTaskModel:
     """
     read_sidecar(folder)
     path = folder_of_model(folder) / NETWORK
+    model = read_network(path)
+    if not isinstance(model, MultiTaskModel):
+        raise UserError(f"{path}: holds a {type(model).__name__}; expected a model saved by mtl_keras")
+    return model
+
+
+def read_network(path: Path) -> keras.Model:
+    """Read a file of Keras in safe mode, to compute in float32; what cannot be read so is an error that names it."""
     try:
         with _computing_in_float32():
-            model = keras.saving.load_model(path, compile=False, safe_mode=True)
+            return keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises nearly anything for a damaged archive.
         if unknown := unknown_class(error):
             raise UserError(
@@ -93,9 +101,6 @@ def load(folder: Path | str) -> MultiTaskModel:
             ) from None
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{path}: cannot be read ({reason}); copy the folder anew") from None
-    if not isinstance(model, MultiTaskModel):
-        raise UserError(f"{path}: holds a {type(model).__name__}; expected a model saved by mtl_keras")
-    return model
 
 
 def folder_of_model(path: Path | str) -> Path:
@@ -116,16 +121,27 @@ def folder_of_model(path: Path | str) -> Path:
 def read_sidecar(folder: Path | str) -> dict:
     """Read `model.json` of a model's folder, or beside a `model.keras`; its `crop` is given as a `CropGeometry`."""
     path = folder_of_model(folder) / SIDECAR
+    about = read_json(path) if path.is_file() else {}
+    if "export" in about:
+        what = f"holds a network that was exported as {about['export'].get('format')}, for prediction only"
+        raise UserError(f"{folder}: {what}; give the folder of the model that it was made of")
     for name in (NETWORK, SIDECAR):
         if not (path.parent / name).is_file():
             raise UserError(
                 f"{folder}: no {name} in it; expected the folder of a trained model, as an experiment writes it"
             )
+    return about
+
+
+def read_json(path: Path) -> dict:
+    """Read a file `model.json`; its `crop` is given as a `CropGeometry`. What is damaged is an error."""
     damaged = UserError(f"{path}: damaged; train the model again or copy the folder anew")
     try:
         about = json.loads(path.read_text(encoding="utf-8"))
         version = about["format"]
-    except (OSError, ValueError, KeyError, TypeError):
+        if not isinstance(about.get("export", {}), dict):
+            raise damaged
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise damaged from None
     if version != 1:
         raise UserError(f"{path}: format {version!r} is unknown to mtl_keras {__version__}; update it")

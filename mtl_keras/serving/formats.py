@@ -1,3 +1,0 @@
-"""Forms in which a trained model can be saved."""
-
-FORMATS = ("keras",)
