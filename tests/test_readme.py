@@ -161,7 +161,8 @@ def test_links_and_pictures_lead_to_files_of_the_repository(page):
 
 def test_every_page_is_reached_from_the_readme():
     linked = {link for link in re.findall(r"\]\((docs/[^)]+)\)", README)}
-    assert linked == set(TEXTS) - {"README.md"}
+    notebooks = {page.relative_to(ROOT).as_posix() for page in (ROOT / "docs").glob("*.ipynb")}
+    assert linked == {*TEXTS, *notebooks} - {"README.md"}
 
 
 def test_the_readme_is_short():

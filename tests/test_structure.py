@@ -38,6 +38,8 @@ FREE_TESTS = {
     "laws.py",
     "test_readme.py",
     "test_structure.py",
+    "test_quickstart.py",
+    "test_wheel.py",
     "datasets/test_laws.py",
     "studies/test_plots.py",
     "studies/test_settings_change_training.py",

@@ -90,7 +90,8 @@ def whole_weights(data, tmp_path_factory):
     return fit(data, tmp_path_factory.mktemp("whole"), 0.8).get_weights()
 
 
-@pytest.mark.parametrize("files", range(7))
+# Either file of the first epoch, and of the end.
+@pytest.mark.parametrize("files", [0, 1, 5, 6])
 def test_a_run_killed_while_it_writes_any_file_of_weights_can_be_resumed(
     data, whole_weights, tmp_path, monkeypatch, files
 ):
