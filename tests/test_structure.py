@@ -12,7 +12,20 @@ PACKAGE = "mtl_keras"
 # The levels of the house, by its rooms (a folder or a file beside them): imports go to a level above, never back. Of
 # their own level, rooms may import only what NEIGHBORS says.
 LEVELS = (
-    ("errors", "quiet", "workers", "extras", "colors", "columns", "choices", "files", "tables", "tasks", "kinds"),
+    (
+        "errors",
+        "quiet",
+        "workers",
+        "extras",
+        "colors",
+        "columns",
+        "choices",
+        "files",
+        "tables",
+        "tasks",
+        "intervals",
+        "kinds",
+    ),
     ("datasets", "portraits", "data", "faces", "models"),
     ("training",),
     ("evaluation",),
@@ -26,6 +39,7 @@ NEIGHBORS = {
     "files": {"errors"},
     "tables": {"errors"},
     "tasks": {"errors"},
+    "intervals": {"tasks"},
     "kinds": {"errors", "files", "tables", "tasks"},
     "portraits": {"datasets"},
     "faces": {"data"},

@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from mtl_keras.data.table import encode
+from mtl_keras.data.table import encode_intervals
+from mtl_keras.intervals import end_columns
 from mtl_keras.tasks import Task
 
 
@@ -13,11 +14,11 @@ def keep_some(table: pd.DataFrame, tasks: list[Task], share: float, seed: int = 
     Which ones depends on the seed and the order of the rows alone. Columns of other tasks stay.
     """
     random = np.random.default_rng(seed)
-    known = np.stack([encode(table, task)[1] > 0 for task in tasks], axis=1)  # (N, T)
+    known = np.stack([encode_intervals(table, task)[1] > 0 for task in tasks], axis=1)  # (N, T)
     order = np.where(known, random.random(known.shape), 2.0)  # a label that is not there is never the last one kept
     kept = (order < share) | (order == order.min(axis=1, keepdims=True))
     blanked = table.copy()
     for task, rows in zip(tasks, (known & kept).T, strict=True):
-        for column in task.columns:
+        for column in blanked.columns.intersection([*task.columns, *end_columns(task)]):
             blanked[column] = blanked[column].where(rows)
     return blanked

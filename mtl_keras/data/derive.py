@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from mtl_keras.files import TEXT
-from mtl_keras.tasks import Task
+from mtl_keras.intervals import end_columns
+from mtl_keras.tasks import TASKS, Task
 
 AGE = "age"
 _RANGE = re.compile(r"(\d+)(?:-(\d+)|\+)")
@@ -16,16 +17,20 @@ def derived(table: pd.DataFrame, tasks: list[Task]) -> pd.DataFrame:
     """Return a copy of a label table in which ages fill the empty cells of tasks whose classes are ranges of ages.
 
     Whole years count: 13.9 is in "1-13". An age that is in no range, such as 0 or 81 for the groups 1-13 to 56-80,
-    leaves the cell empty.
+    leaves the cell empty, and so does an interval of ages that is not within one.
     """
     table = table.copy()
     for task in tasks:
         bounds = ranges(task)
-        if not bounds or AGE not in table:
+        if not bounds or not {AGE, *end_columns(TASKS[AGE])} & {*table.columns}:
             continue
-        years, classes = np.floor(table[AGE].astype(np.float64)), pd.Series(np.nan, table.index, TEXT)
+        years, classes = (
+            np.floor(table.get(AGE, pd.Series(np.nan, table.index)).astype(np.float64)),
+            pd.Series(np.nan, table.index, TEXT),
+        )
+        first, last = (np.floor(years.fillna(table[end])) if end in table else years for end in end_columns(TASKS[AGE]))
         for name, (low, high) in zip(task.classes, bounds, strict=True):
-            classes = classes.mask(years.between(low, high), name)
+            classes = classes.mask((first >= low) & (last <= high), name)
         table[task.name] = table[task.name].fillna(classes) if task.name in table else classes
     return table
 

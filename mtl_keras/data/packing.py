@@ -31,9 +31,10 @@ from mtl_keras.data.manifest import (
     reason,
     write_manifest,
 )
-from mtl_keras.data.table import complete, encode, label_columns
+from mtl_keras.data.table import bounds, complete, encode_intervals, label_columns
 from mtl_keras.errors import UserError, printable
 from mtl_keras.files import check_writable, replacing
+from mtl_keras.intervals import end_columns
 from mtl_keras.kinds import kind_of
 from mtl_keras.tasks import CROP_COLUMNS, TASKS, Task, task_from
 
@@ -52,7 +53,7 @@ def pack_shards(table: pd.DataFrame, folder: str | Path, rows_per_shard: int = 4
     if not len(table):
         raise UserError("the label table has no rows; expected at least one image")
     folder, table = Path(folder), _dealt(complete(table), seed)
-    tasks = [task for task in TASKS.values() if set(task.columns) & set(table.columns)]
+    tasks = [task for task in TASKS.values() if {*task.columns, *end_columns(task)} & {*table.columns}]
     if others := [str(column) for column in table if column not in {*KNOWN, *label_columns(table)}]:
         names = ", ".join(others)
         print(f"not packed, since no task names them: {names}; mtl_keras.add_task adds a task", file=sys.stderr)
@@ -125,10 +126,14 @@ def _plan(table: pd.DataFrame, tasks: list[Task], rows_per_shard: int, seed: int
     columns = ["_name", "_bytes", "source", "split", "group", *label_columns(table)]
     contents = table[columns].to_csv(index=False).encode("utf-8", "surrogateescape")
     split = table["split"].fillna("")
-    labelled = pd.DataFrame({task.name: encode(table, task)[1].astype(int) for task in tasks}, index=table.index)
+    labelled = pd.DataFrame(
+        {task.name: encode_intervals(table, task)[1].astype(int) for task in tasks}, index=table.index
+    )
     plan = {
         "format": FORMAT,
         "tasks": [asdict(task) for task in tasks],
+        # Tasks of which some rows have an interval.
+        "intervals": [task.name for task in tasks if bounds(table, task) is not None],
         "rows": len(table),
         "labels": {name: {k: int(v) for k, v in part.sum().items()} for name, part in labelled.groupby(split)},
         "rows_per_shard": rows_per_shard,
@@ -143,7 +148,7 @@ def _plan(table: pd.DataFrame, tasks: list[Task], rows_per_shard: int, seed: int
 
 def _with_tasks(plan: dict) -> dict:
     """Return a plan with its tasks whole: an older version noted less of each."""
-    return {**plan, "tasks": [task_from(fields) for fields in plan["tasks"]]}
+    return {"intervals": [], **plan, "tasks": [task_from(fields) for fields in plan["tasks"]]}
 
 
 def _finished_shards(folder: Path, plan: dict, files: list[str]) -> dict[str, dict]:
@@ -172,7 +177,8 @@ def _changed_since(shard: Path, paths: Iterable[str]) -> bool:
 
 
 def _write_shard(rows: pd.DataFrame, tasks: list[Task], path: Path, bar: tqdm) -> None:
-    labels = {column: kind_of(task) for task in tasks for column in task.columns if column in rows}
+    columns = ((column, task) for task in tasks for column in (*task.columns, *end_columns(task)))
+    labels = {column: kind_of(task) for column, task in columns if column in rows}
     rows = rows.assign(**{column: kind.numbers(rows[column]) for column, kind in labels.items()})
     try:
         with tf.io.TFRecordWriter(str(path)) as writer:

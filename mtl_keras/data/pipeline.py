@@ -12,7 +12,7 @@ import tensorflow as tf
 from mtl_keras.data import sampling
 from mtl_keras.data.augment import Augmentation, augment, augmentation
 from mtl_keras.data.decoding import naming_images, with_images
-from mtl_keras.data.table import encode
+from mtl_keras.data.table import encode_intervals
 from mtl_keras.errors import UserError
 from mtl_keras.tasks import Task
 
@@ -42,6 +42,8 @@ def batches(
     first_epoch: int = 0,
 ) -> tf.data.Dataset:
     """Return batches of images (B, S, S, 3) uint8, labels {task: (B,) or (B, D)} and masks {task: (B,)}.
+
+    Where the table has intervals of a task its labels are their ends, (B, 2).
 
     `augment` changes the images at random (True, or how), but only so that the labels of the tasks stay true; shuffling
     is on wherever that is, unless told otherwise.
@@ -142,7 +144,7 @@ def encoded(table: pd.DataFrame, tasks: Iterable[Task], trained: bool) -> tuple[
     """
     if not len(table):
         raise UserError("the label table has no rows; expected at least one image")
-    pairs = {task.name: encode(table, task) for task in tasks}
+    pairs = {task.name: encode_intervals(table, task) for task in tasks}
     numbers = {name: int(mask.sum()) for name, (_, mask) in pairs.items()}
     if trained or not any(numbers.values()):
         check_labelled(numbers)

@@ -21,6 +21,7 @@ from mtl_keras.data.manifest import Shards, damage, read_manifest, reason
 from mtl_keras.data.pipeline import InputSpec, augmented, check_labelled, finished, options
 from mtl_keras.data.table import SPLITS, complete
 from mtl_keras.errors import UserError
+from mtl_keras.intervals import end_columns
 from mtl_keras.kinds import add_task, kind_of
 from mtl_keras.tasks import TASKS, Task
 
@@ -61,7 +62,7 @@ def shard_table(shards: Shards) -> pd.DataFrame:
             add_task(task)
     _check_agreement(shards, [TASKS[name] for name in tasks])
     spec = {name: tf.io.FixedLenFeature((), tf.string, "") for name in TEXTS}
-    spec |= {"group": tf.io.FixedLenFeature((), tf.int64, 0), **_label_spec(tasks.values())}
+    spec |= {"group": tf.io.FixedLenFeature((), tf.int64, 0), **_label_spec(tasks.values(), shards)}
     chunks = []
     for shard, skip, rows in shards.parts:
         path = f"{shards.folder}/{shard['file']}"
@@ -78,7 +79,7 @@ def shard_table(shards: Shards) -> pd.DataFrame:
     table["split"] = table["split"].mask(table["split"] == "")
     table["group"] = cells["group"]
     for task in tasks.values():
-        for column in task.columns:
+        for column in (*task.columns, *_ends(task, shards)):
             table[column] = kind_of(task).cells(cells[column])
     return complete(table)
 
@@ -103,11 +104,11 @@ def shard_batches(
     check_labelled({task.name: shards.labelled(task.name) for task in model.tasks})
     how = augmentation(augment, model.tasks)
     shuffle = bool(how) if shuffle is None else shuffle
-    spec = {name: tf.io.FixedLenFeature((), tf.string) for name in ("path", "image")} | _label_spec(model.tasks)
+    spec = {name: tf.io.FixedLenFeature((), tf.string) for name in ("path", "image")} | _label_spec(model.tasks, shards)
 
     def parsed(row, epoch, record, weight):
         features = tf.io.parse_single_example(record, spec)
-        pairs = {task.name: _label(task, features) for task in model.tasks}
+        pairs = {task.name: _label(task, features, _ends(task, shards)) for task in model.tasks}
         labels = {name: pair[0] for name, pair in pairs.items()}
         masks = {name: pair[1] * weight for name, pair in pairs.items()}
         return features["path"], features["image"], row, epoch, labels, masks
@@ -198,19 +199,30 @@ def _reader(share: list[tuple[str, int, int, int]]) -> Callable[[tf.Tensor], tf.
     return read
 
 
-def _label_spec(tasks: Iterable[Task]) -> dict[str, tf.io.FixedLenFeature]:
+def _ends(task: Task, shards: Shards) -> tuple[str, ...]:
+    """Return the columns of the ends of intervals, of a task that has some in these shards."""
+    return end_columns(task) if task.name in shards.manifest.get("intervals", ()) else ()
+
+
+def _label_spec(tasks: Iterable[Task], shards: Shards) -> dict[str, tf.io.FixedLenFeature]:
     """Say how labels are read: -1 or NaN where there is none."""
     return {
         column: tf.io.FixedLenFeature((), tf.int64, -1)
         if kind_of(task).names
         else tf.io.FixedLenFeature((), tf.float32, np.nan)
         for task in tasks
-        for column in task.columns
+        for column in (*task.columns, *_ends(task, shards))
     }
 
 
-def _label(task: Task, features: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return a record's label and mask as `mtl_keras.data.table.encode` gives them for a row."""
+def _label(task: Task, features: dict[str, tf.Tensor], ends: tuple[str, ...]) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return a record's label and mask as `mtl_keras.data.table.encode_intervals` gives them for a row."""
+    if ends:
+        number = features[task.name]
+        label = tf.stack([tf.where(tf.math.is_nan(number), features[end], number) for end in ends])  # (2,)
+        known = ~tf.reduce_all(tf.math.is_nan(label))
+        label = tf.where(tf.math.is_nan(label), tf.constant(kind_of(task).range, tf.float32), label)
+        return tf.where(known, label, 0.0), tf.cast(known, tf.float32)
     label = tf.stack([features[column] for column in task.columns])  # (D,)
     known = tf.reduce_all(label >= 0 if kind_of(task).names else ~tf.math.is_nan(label))
     label = tf.where(known, label, tf.zeros_like(label))

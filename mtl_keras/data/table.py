@@ -2,7 +2,8 @@
 
 Columns: `path` (text), `source` (name of the dataset), `split` ("train", "validation", "test" or empty),
 `group` (int64; rows of one group never part), then one column a task or task output, as `Task.columns` names them.
-Cells of a task of classes hold the class name, all others a number.
+Cells of a task of classes hold the class name, all others a number. Of a label that is known up to an interval the ends
+stand in `age.low` and `age.high`, and `age` is blank (`mtl_keras.intervals`).
 `image` (int64) is there once `mtl_keras.data.audit.check_images` has run: copies of one image share its number.
 `table.attrs["skipped"]` lists what is not in the table, `table.attrs["deviations"]` what was odd and read all the same,
 each as {"path", "reason"}.
@@ -19,6 +20,7 @@ from mtl_keras.data.agreement import agree
 from mtl_keras.data.sampling import balanced
 from mtl_keras.errors import UserError
 from mtl_keras.files import TEXT, replacing
+from mtl_keras.intervals import end_columns, with_intervals
 from mtl_keras.kinds import kind_of
 from mtl_keras.tasks import CROP_COLUMNS, TABLE_COLUMNS, TASKS, Task
 
@@ -43,7 +45,7 @@ def combine(tables: Iterable[pd.DataFrame], balance: str | dict[str, float] | No
     An unknown class name, a number outside the task's range, an image that two rows name, and a column that means
     different things in two tables (`mtl_keras.data.agreement`) are errors.
     """
-    tables, parts, first_free = list(tables), [], {"group": 0, "image": 0}
+    tables, parts, first_free = [with_intervals(table) for table in tables], [], {"group": 0, "image": 0}
     agree(tables)
     for table in tables:
         part = complete(table)
@@ -84,7 +86,7 @@ def complete(table: pd.DataFrame) -> pd.DataFrame:
     A row without a group gets one of its own.
     """
     attrs = {name: Notes(value) if isinstance(value, list) else value for name, value in table.attrs.items()}
-    table = pd.DataFrame(table).reset_index(drop=True)  # without attrs
+    table = with_intervals(pd.DataFrame(table).reset_index(drop=True))  # without attrs
     if "path" not in table.columns or table["path"].isna().any():
         raise UserError("a label table needs a column `path` with a file in every row")
     table["path"] = table["path"].astype(TEXT)
@@ -110,6 +112,9 @@ def complete(table: pd.DataFrame) -> pd.DataFrame:
                 table[column] = pd.Series(cells, table.index, TEXT)
             else:
                 table[column] = table[column].astype(np.float64)
+        if bounds(table, task) is not None:
+            ends = list(end_columns(task))
+            table[ends] = table[ends].astype(np.float64)
     labels = label_columns(table)
     first = [name for name in ("path", "source", "split", "group", "image") if name in table]
     table = table[first + labels + [name for name in table.columns if name not in {*first, *labels}]]
@@ -119,7 +124,8 @@ def complete(table: pd.DataFrame) -> pd.DataFrame:
 
 def label_columns(table: pd.DataFrame) -> list[str]:
     """Return the names of the columns that hold labels, in the order of the tasks."""
-    return [column for task in TASKS.values() for column in task.columns if column in table.columns]
+    columns = (column for task in TASKS.values() for column in (*task.columns, *end_columns(task)))
+    return [column for column in columns if column in table.columns]
 
 
 def encode(table: pd.DataFrame, task: Task) -> tuple[np.ndarray, np.ndarray]:
@@ -134,6 +140,49 @@ def encode(table: pd.DataFrame, task: Task) -> tuple[np.ndarray, np.ndarray]:
     mask = ~np.isnan(numbers).any(axis=-1)
     labels = np.where(mask[:, None], numbers, 0).astype(kind_of(task).dtype)
     return (labels[:, 0] if len(columns) == 1 else labels), mask.astype(np.float32)
+
+
+def bounds(table: pd.DataFrame, task: Task) -> np.ndarray | None:
+    """Return the ends (N, 2) of a task's intervals, NaN where a row has none; None where the table has none at all.
+
+    An open end is that of the task's range. Ends outside of it, a lower one above an upper one, and intervals of a task
+    whose kind knows none are errors.
+    """
+    columns, kind = [column for column in end_columns(task) if column in table], kind_of(task)
+    if not columns or table[columns].isna().all(axis=None):
+        return None
+    if not kind.intervals:
+        raise UserError(
+            f"column {columns[0]!r}: a label of kind {task.kind!r} cannot be an interval; expected a number"
+        )
+    ends = np.stack(
+        [
+            _numbers(table, column, task) if column in table else np.full(len(table), np.nan)
+            for column in end_columns(task)
+        ],
+        axis=1,
+    )
+    given = np.isfinite(ends).any(axis=1)
+    ends = np.where(np.isnan(ends) & given[:, None], kind.range, ends)
+    if (wrong := np.flatnonzero(ends[:, 0] > ends[:, 1])).size:
+        low, high = ends[wrong[0]]
+        raise UserError(
+            f"columns {' and '.join(end_columns(task))}: got {low:g} and {high:g}; expected the lower end first"
+        )
+    return ends
+
+
+def encode_intervals(table: pd.DataFrame, task: Task) -> tuple[np.ndarray, np.ndarray]:
+    """Return labels and mask as `encode` does, for training: where a table has intervals of the task, labels (N, 2).
+
+    Those are the ends of each interval, which of a number are the same.
+    """
+    (labels, mask), found = encode(table, task), bounds(table, task)
+    if found is None:
+        return labels, mask
+    interval = np.isfinite(found[:, 0]) & (mask == 0)
+    ends = np.where(interval[:, None], found, labels[:, None]).astype(kind_of(task).dtype)
+    return ends, np.where(interval, 1, mask).astype(np.float32)
 
 
 def _numbers(table: pd.DataFrame, column: str, task: Task) -> np.ndarray:
@@ -154,7 +203,7 @@ def read_table(path: str | Path) -> pd.DataFrame:
 
     A name that is nearly a column's is read as that, and told in `attrs["deviations"]`.
     """
-    columns = [column for task in TASKS.values() for column in task.columns]
+    columns = [column for task in TASKS.values() for column in (*task.columns, *end_columns(task))]
     texts = {column for task in TASKS.values() if kind_of(task).names for column in task.columns}
     texts |= {"path", "source", "split"}
     try:

@@ -51,19 +51,22 @@ def adience(folder: str | Path, strict: bool = False) -> pd.DataFrame:
         unread += header_notes(file, header)
         image = IMAGES[images] + "." + rows["face_id"] + "." + rows["original_image"]
         rows["path"] = os.path.join(place, "") + rows["user_id"] + os.sep + image
+        rows["listed_age"] = rows["age"]
         rows["age_range"] = age_ranges(rows["age"], file)
+        # The same as an interval of years, for a network that learns the ages of other sets.
+        rows["age"] = rows["age_range"]
         rows["gender"] = decode(rows["gender"], GENDERS, file)
         rows["fold"] = float(fold)
         read.append(rows)
     rows = pd.concat(read, ignore_index=True)
     rows, skipped, deviations = present(rows, image_files(place), folder / "fold_*_data.txt")
     deviations = [*unread, *deviations]
-    outside = rows[rows["age_range"].isna() & ~rows["age"].isin(["", "None"])]
-    for age, paths in outside["path"].groupby(outside["age"]):
+    outside = rows[rows["age_range"].isna() & ~rows["listed_age"].isin(["", "None"])]
+    for age, paths in outside["path"].groupby(outside["listed_age"]):
         deviations += notes(paths, f"age {age} lies in none of the eight bins")
     if strict:
         refuse([*skipped, *deviations])
-    labels = {column: rows[column] for column in ("age_range", "gender", "fold")}
+    labels = {column: rows[column] for column in ("age", "age_range", "gender", "fold")}
     return label_table("adience", rows["path"], labels, None, rows["user_id"], skipped, deviations)
 
 

@@ -1,8 +1,8 @@
 """Any CSV file with a column `path`: a label table of one's own, or one that this library wrote.
 
 Paths count from the CSV file's folder. Every column that a task names (`mtl-keras list tasks`; head_pose.yaw and so on)
-is a label, also one of `mtl_keras.add_task`, or of a `tasks.json` beside the file (`mtl_keras.datasets.task_file`);
-`source`, `split` (train, validation, test) and `group` are read too.
+is a label, also one of `mtl_keras.add_task`, or of a `tasks.json` beside the file (`mtl_keras.datasets.task_file`); a
+number may be an interval, "20-29" or "70+". `source`, `split` (train, validation, test) and `group` are read too.
 Names may differ in blanks, capitals, `_`, `-` and `.`. Other columns are left out. Both are told in
 `attrs["deviations"]`.
 """
@@ -17,6 +17,7 @@ from mtl_keras.datasets.lists import header_notes, notes, read_columns, refuse, 
 from mtl_keras.datasets.task_file import add_tasks_of, task_file_beside
 from mtl_keras.errors import UserError
 from mtl_keras.files import TEXT, image_files
+from mtl_keras.intervals import end_columns
 from mtl_keras.tasks import CROP_COLUMNS, TABLE_COLUMNS, TASKS
 
 LEFT_OUT = "columns left out, since no task names them (mtl_keras.add_task, or a tasks.json beside it, adds one's own)"
@@ -32,10 +33,12 @@ def csv_file(folder: str | Path, strict: bool = False) -> pd.DataFrame:
     if own := task_file_beside(path):
         add_tasks_of(own)
     tasks = {column: task for task in TASKS.values() for column in task.columns}
-    optional, unused = ["source", "split", "group", "photo", *tasks], [*TABLE_COLUMNS, *CROP_COLUMNS]
+    ends = [column for task in TASKS.values() for column in end_columns(task)]
+    optional, unused = ["source", "split", "group", "photo", *tasks, *ends], [*TABLE_COLUMNS, *CROP_COLUMNS]
     read, header = read_columns(path, ["path"], optional=optional, unused=unused)
     columns, deviations = [name for name in tasks if name in read], header_notes(path, header, LEFT_OUT)
-    if not columns:
+    ends = [name for name in ends if name in read]
+    if not columns and not ends:
         others = "; ".join(entry["reason"] for entry in deviations) or "it has none"
         raise UserError(f"{path}: has no column of any task; {others}")
     read = read.mask(read == "")
@@ -53,6 +56,7 @@ def csv_file(folder: str | Path, strict: bool = False) -> pd.DataFrame:
         raise UserError(f"{path}: none of its {len(read)} images is there; paths count from the folder of the CSV file")
     rows = rows[there].reset_index(drop=True)
     labels = {name: _numbers(rows[name]) if not tasks[name].classes else rows[name] for name in columns}
+    labels |= {name: _numbers(rows[name]) for name in ends}
     table = label_table("csv_file", rows["path"], labels, rows.get("split"), rows.get("group"), skipped, deviations)
     if "source" in rows:
         table["source"] = rows["source"].astype(TEXT).fillna("csv_file")

@@ -56,7 +56,7 @@ _BETWEEN = re.compile(r"[\s,./\u2010-\u2015\u2212-]+")
 
 
 def fairface(folder: str | Path, strict: bool = False) -> pd.DataFrame:
-    """Read a FairFace folder into a label table with age_decade, gender and ethnicity.
+    """Read a FairFace folder into a label table with age, as intervals of years, age_decade, gender and ethnicity.
 
     One of the two label files is enough. Images without a line and lines without an image are in `attrs["skipped"]`,
     images named twice in `attrs["deviations"]`, as are the ages that were dates; with `strict` the first of either, but
@@ -80,6 +80,8 @@ def fairface(folder: str | Path, strict: bool = False) -> pd.DataFrame:
         rows = pd.DataFrame({"path": os.path.join(place, "") + cells["file"].str.replace("/", os.sep)})
         rows["split"] = split
         rows["age_decade"] = decode(cells["age"], AGES, file)
+        # The same as an interval of years, for a network that learns the ages of other sets.
+        rows["age"] = rows["age_decade"]
         rows["gender"] = decode(cells["gender"], GENDERS, file)
         rows["ethnicity"] = decode(cells["race"], RACES, file)
         read.append(rows)
@@ -92,7 +94,7 @@ def fairface(folder: str | Path, strict: bool = False) -> pd.DataFrame:
     if strict:
         refuse([*skipped, *deviations])
     deviations += dates
-    labels = {column: rows[column] for column in ("age_decade", "gender", "ethnicity")}
+    labels = {column: rows[column] for column in ("age", "age_decade", "gender", "ethnicity")}
     return label_table("fairface", rows["path"], labels, rows["split"], skipped=skipped, deviations=deviations)
 
 

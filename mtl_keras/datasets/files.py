@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from mtl_keras.files import TEXT
+from mtl_keras.intervals import with_intervals
 
 
 def label_table(
@@ -19,7 +20,8 @@ def label_table(
 ) -> pd.DataFrame:
     """Return a label table of one source, with a column for each of `labels`: float64 for numbers, else text.
 
-    A missing label is NaN among numbers, and None or NaN among names. Rows of one `group` (any values) never part;
+    A missing label is NaN among numbers, and None or NaN among names; of an interval, such as the age "20-29", the ends
+    get columns of their own (`mtl_keras.intervals`). Rows of one `group` (any values) never part;
     a row whose group is missing is alone.
     """
     table = pd.DataFrame({"path": pd.array(paths, dtype=TEXT)})
@@ -31,5 +33,6 @@ def label_table(
         cells = pd.Series(cells)
         numeric = pd.api.types.is_numeric_dtype(cells)
         table[column] = cells.to_numpy(np.float64) if numeric else pd.array(cells, dtype=TEXT)
+    table = with_intervals(table)
     table.attrs = {"skipped": list(skipped), "deviations": list(deviations)}
     return table

@@ -9,6 +9,8 @@ class Angle(Regression):
     """A task whose answer is an angle, or one for each of `outputs`, such as the yaw, pitch and roll of a head."""
 
     bin_width = 15
+    # A circle has no lower end.
+    intervals = False
 
     def difference(self, labels, answers):
         """Return answers minus labels by the shorter way around the circle: -180 to 180 degrees."""

@@ -5,13 +5,14 @@ import numpy as np
 from keras import ops
 
 from mtl_keras.errors import UserError
-from mtl_keras.kinds.categorical import soft_cross_entropy
-from mtl_keras.kinds.kind import Kind
+from mtl_keras.kinds.categorical import SMALLEST_PROBABILITY, soft_cross_entropy
+from mtl_keras.kinds.kind import Kind, distance
 
 
 class Expectation(Kind):
     """A task whose answer is a number; outputs are the probabilities (B, K) of the K bins `values`."""
 
+    intervals = True
     ANSWERS = (".value", ".std")
 
     def check(self) -> None:
@@ -33,10 +34,28 @@ class Expectation(Kind):
         return keras.layers.Softmax(name=self.task.name, dtype="float32")(scores)
 
     def loss(self, labels, outputs):
-        """Return the cross-entropy (B,) against each label's distribution, plus `error_weight` times the error."""
+        """Return the cross-entropy (B,) against each label's distribution, plus `error_weight` times the error.
+
+        Of an interval, labels (B, 2), it is that of the bins within: minus the logarithm of their probability together.
+        """
         task, outputs = self.task, ops.cast(outputs, "float32")
+        if len(labels.shape) == 2:
+            return self._interval_loss(ops.cast(labels, "float32"), outputs)
         loss = soft_cross_entropy(label_distribution(labels, task.values, task.label_std), outputs)
         return loss + task.error_weight * expectation_error(labels, task.values, outputs) if task.error_weight else loss
+
+    def _interval_loss(self, labels, outputs):
+        """Return the loss (B,) of the ends of intervals (B, 2); one of which both ends are the same is a number."""
+        low, high, values = labels[:, :1], labels[:, 1:], ops.convert_to_tensor(self.task.values, "float32")
+        within = ops.logical_and(values >= low, values <= high)  # (B, K)
+        # An interval between two bins holds none.
+        exact = ops.logical_or(low[:, 0] == high[:, 0], ops.logical_not(ops.any(within, axis=1)))
+        middle = ops.mean(labels, axis=1)
+        number = soft_cross_entropy(label_distribution(middle, self.task.values, self.task.label_std), outputs)
+        together = ops.sum(ops.where(within, outputs, 0.0), axis=1)
+        interval = -ops.log(ops.maximum(together, SMALLEST_PROBABILITY))
+        error = distance(labels, ops.matmul(outputs, values))
+        return ops.where(exact, number, interval) + self.task.error_weight * error
 
     def answers(self, outputs):
         """Return the expected value (B,), or the most probable bin where the task reads out that."""

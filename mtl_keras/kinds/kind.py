@@ -55,6 +55,8 @@ class Kind:
 
     # Whether cells of the label table hold names of classes; labels are then class indices.
     names = False
+    # Whether a label may be an interval, of which `loss` and `score` take the ends: labels (B, 2) instead of (B,).
+    intervals = False
     # Type of the labels as networks take them.
     dtype = np.float32
     # Every metric of the kind that does not depend on the task, and the one that is shown while training.
@@ -148,7 +150,10 @@ class Kind:
 
     def score(self, labels, outputs):
         """Return each example's part (B,) of `SCORE`, which is shown while training."""
-        error = ops.abs(self.difference(ops.cast(labels, "float32"), self.answers(ops.cast(outputs, "float32"))))
+        labels, answers = ops.cast(labels, "float32"), self.answers(ops.cast(outputs, "float32"))
+        if self.intervals and len(labels.shape) == 2:
+            return distance(labels, answers)
+        error = ops.abs(self.difference(labels, answers))
         return ops.mean(error, axis=-1) if self.task.outputs else error
 
     def difference(self, labels, answers):
@@ -224,6 +229,11 @@ class Kind:
     def constant(self, labels: np.ndarray) -> np.ndarray:
         """Return the outputs (K,) of the best answer that ignores the image, from labels (N,) or (N, D)."""
         return np.median(labels, axis=0).reshape(-1)
+
+
+def distance(intervals, answers):
+    """Return how far answers (B,) lie outside of intervals (B, 2), 0 within."""
+    return ops.maximum(ops.maximum(intervals[:, 0] - answers, answers - intervals[:, 1]), 0.0)
 
 
 def rounded(number: float | None) -> float | None:

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from mtl_keras.errors import UserError
-from mtl_keras.kinds.kind import Kind
+from mtl_keras.kinds.kind import Kind, distance
 
 
 @keras.saving.register_keras_serializable("mtl_keras")
@@ -25,6 +25,11 @@ class Affine(keras.layers.Layer):
 class Regression(Kind):
     """A task whose answer is a number, or one for each of `outputs`; outputs (B, D) are in the task's unit."""
 
+    @property
+    def intervals(self) -> bool:
+        """Whether a label may be an interval: of one number, but not of several."""
+        return not self.task.outputs
+
     def check(self) -> None:
         """Refuse a scale that the error cannot be divided by."""
         if not self.task.scale > 0:
@@ -36,8 +41,13 @@ class Regression(Kind):
         return Affine(self.task.scale, self.task.center, name=self.task.name, dtype="float32")(scores)
 
     def loss(self, labels, outputs):
-        """Return the squared error (B,) in units of the task's `scale`, averaged over the D outputs."""
+        """Return the squared error (B,) in units of the task's `scale`, averaged over the D outputs.
+
+        Of an interval, labels (B, 2), it is that of the nearer end, and 0 within.
+        """
         outputs = ops.cast(outputs, "float32")
+        if self.intervals and len(labels.shape) == 2:
+            return ops.square(distance(ops.cast(labels, "float32"), outputs[:, 0]) / self.task.scale)
         labels = ops.reshape(labels, ops.shape(outputs))
         return ops.mean(ops.square(self.difference(labels, outputs) / self.task.scale), axis=-1)
 

@@ -4,14 +4,14 @@ import numpy as np
 import pandas as pd
 
 from mtl_keras.data.sampling import balanced, parse_balance
-from mtl_keras.data.table import encode
+from mtl_keras.data.table import encode_intervals
 from mtl_keras.studies.settings import Data, Network
 from mtl_keras.tasks import TASKS, Task
 
 
 def labelled_rows(table: pd.DataFrame, tasks: list[Task]) -> pd.DataFrame:
     """Return the rows that have a label of at least one of the tasks."""
-    known = np.any([encode(table, task)[1] > 0 for task in tasks], axis=0)
+    known = np.any([encode_intervals(table, task)[1] > 0 for task in tasks], axis=0)
     return table if known.all() else table[known].reset_index(drop=True)
 
 
@@ -30,7 +30,7 @@ def label_part(table: pd.DataFrame, tasks: list[Task]) -> pd.DataFrame:
 
 def unlabelled(network: Network, table: pd.DataFrame) -> list[str]:
     """Return the names of the network's tasks that no row has a label of."""
-    return [task.name for task in network.chosen_tasks() if not encode(table, task)[1].any()]
+    return [task.name for task in network.chosen_tasks() if not encode_intervals(table, task)[1].any()]
 
 
 def with_balance(data: Data, table: pd.DataFrame) -> pd.DataFrame:

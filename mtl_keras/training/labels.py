@@ -56,6 +56,8 @@ def encoded(task: Task, labels):
     """Return a task's labels as its kind takes them, 0 where they are blank, and where they are not, (B,) bool."""
     labels, kind, width = tf.convert_to_tensor(labels), kind_of(task), len(task.columns)
     shape = labels.shape
+    if kind.intervals and shape.rank == 2 and shape[1] == 2:
+        width = 2
     if shape.rank is not None and not (shape.rank == 2 and shape[1] == width or shape.rank == width == 1):
         expected = f"(B, {width})" if width > 1 else "(B,) or (B, 1)"
         raise UserError(f"labels of {task.name!r}: shape {tuple(shape)}; expected {expected}")

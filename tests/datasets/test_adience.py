@@ -25,12 +25,23 @@ FOLDS = [
 
 def test_every_label_is_read(tmp_path):
     table = adience(write(tmp_path))
-    assert table.columns.tolist() == ["path", "source", "split", "group", "age_range", "gender", "fold"]
+    assert table.columns.tolist() == [
+        "path",
+        "source",
+        "split",
+        "group",
+        "age_range",
+        "gender",
+        "fold",
+        "age.low",
+        "age.high",
+    ]
     first = tmp_path / "aligned/30601258@N03/landmark_aligned_face.1.10399646885_o.jpg"
     assert table["path"][0] == str(first) and table["path"].is_unique
     assert table["source"].unique().tolist() == ["adience"] and table["split"].isna().all()
     assert table["group"].tolist() == [0, 0, 1, 1, 2, 3, 4]
     assert table["age_range"].fillna("").tolist() == ["25-32", "0-2", "60-100", "", "", "38-43", "0-2"]
+    assert table["age.low"].fillna(-1).tolist() == [25, 0, 60, -1, -1, 38, 0]
     assert table["gender"].fillna("").tolist() == ["female", "male", "", "", "male", "female", "female"]
     assert table["fold"].tolist() == [0, 0, 1, 1, 2, 3, 4]
     assert table.attrs["skipped"] == []

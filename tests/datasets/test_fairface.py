@@ -34,11 +34,14 @@ IMAGES = [*(f"train/{number}.jpg" for number in range(1, 6)), *(f"val/{number}.j
 
 def test_every_label_is_read(tmp_path):
     table = fairface(write(tmp_path))
-    assert table.columns.tolist() == ["path", "source", "split", "group", "age_decade", "gender", "ethnicity"]
+    labels = ["age_decade", "gender", "ethnicity", "age.low", "age.high"]
+    assert table.columns.tolist() == ["path", "source", "split", "group", *labels]
     assert table["path"].tolist() == [str(tmp_path / name) for name in IMAGES]
     assert table["source"].unique().tolist() == ["fairface"]
     assert table["split"].tolist() == ["train"] * 5 + ["validation"] * 3
     assert table["age_decade"].fillna("").tolist() == ["50-59", "3-9", "70+", "0-2", "", "10-19", "20-29", "60-69"]
+    assert table["age.low"].fillna(-1).tolist() == [50, 3, 70, 0, -1, 10, 20, 60]
+    assert table["age.high"].fillna(-1).tolist() == [59, 9, -1, 2, -1, 19, 29, 69]
     genders = ["male", "female", "female", "male", "", "male", "female", "male"]
     assert table["gender"].fillna("").tolist() == genders
     races = ["asian", "indian", "others", "others", "", "black", "asian", "white"]
@@ -139,7 +142,9 @@ def test_columns_of_a_file_without_header(tmp_path):
 def test_the_real_set_is_read_whole(real_data):
     folder = real_data / "FairFace"
     table = fairface(folder, strict=True)
-    assert not table.isna().any(axis=None)
+    # The oldest have no upper end.
+    assert table.columns[table.isna().any()].tolist() == ["age.high"]
+    assert (table["age.high"].isna() == (table["age_decade"] == "70+")).all()
     for part, split in (("train", "train"), ("val", "validation")):
         rows, lines = table[table["split"] == split], pd.read_csv(folder / f"fairface_label_{part}.csv")
         assert len(rows) == len(lines) == len(os.listdir(folder / part))

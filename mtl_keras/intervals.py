@@ -1,0 +1,43 @@
+"""Labels that are known up to an interval: "20-29" or "70+" in the place of a number, such as an age.
+
+In a label table the ends of an interval stand in two columns beside that of the number, `age.low` and `age.high`, both
+inclusive; a blank end is open. The number itself is blank then: whatever needs a number takes the row for unlabelled,
+and only training, whose losses know what to do with an interval, looks at it. Where both are known the number counts.
+"""
+
+import re
+
+import numpy as np
+import pandas as pd
+
+from mtl_keras.tasks import TASKS, Task
+
+_INTERVAL = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(?:[-\u2013]\s*(\d+(?:\.\d+)?)|\+)\s*$")
+
+
+def end_columns(task: Task) -> tuple[str, ...]:
+    """Return the names of the columns of an interval's ends; none of a task that does not answer one number."""
+    return () if task.classes or task.outputs else (f"{task.name}.low", f"{task.name}.high")
+
+
+def with_intervals(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with the intervals among its numbers moved into columns of their own; else the table itself."""
+    for task in TASKS.values():
+        if not end_columns(task) or task.name not in table or pd.api.types.is_numeric_dtype(table[task.name]):
+            continue
+        cells = table[task.name]
+        found = cells.where(cells.map(lambda cell: isinstance(cell, str))).astype("string").str.extract(_INTERVAL)
+        given = found[0].notna()
+        if not given.any():
+            continue
+        ends = {}
+        for column, end in zip(end_columns(task), (found[0], found[1]), strict=True):
+            known = table.get(column, pd.Series(np.nan, table.index))
+            ends[column] = end.astype("Float64").astype(np.float64).fillna(known)
+        rest = cells.where(~given)
+        numbers = pd.to_numeric(rest, errors="coerce")
+        whole = (numbers.notna() == rest.notna()).all()
+        numbers = {task.name: numbers.astype(np.float64) if whole else rest}
+        # A column of nothing but blanks would say that the set should have such labels.
+        table = table.assign(**numbers, **ends) if rest.notna().any() else table.drop(columns=task.name).assign(**ends)
+    return table
