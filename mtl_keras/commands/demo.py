@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from mtl_keras.errors import UserError
 
@@ -17,6 +18,8 @@ class Demo:
 
     # Folder of a trained model.
     model: Positional[Path | None] = None
+    # What finds faces in photos, of `mtl-keras list detectors`; "none" takes each photo as one face.
+    detector: Annotated[str, arg(metavar="NAME")] = "mtcnn"
     # Address to listen at; 0.0.0.0 lets other computers in.
     host: str = "127.0.0.1"
     # Port to listen at; 0 takes a free one.
@@ -33,4 +36,4 @@ def demo(options: Demo) -> None:
     # Here, since `--help` needs no TensorFlow.
     from mtl_keras.serving.page.server import serve
 
-    serve(options.model, options.host, options.port)
+    serve(options.model, options.detector, options.host, options.port)

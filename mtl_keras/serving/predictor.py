@@ -15,7 +15,7 @@ from mtl_keras.faces.detectors import DETECTOR, Detector, find_detector
 from mtl_keras.faces.geometry import Face, as_rgb
 from mtl_keras.serving.person import Person, answers_of
 from mtl_keras.serving.reliability import reason_of
-from mtl_keras.serving.runtime import open_runtime
+from mtl_keras.serving.runtime import Runtime, open_runtime
 from mtl_keras.tasks import Task
 from mtl_keras.training.model import MultiTaskModel
 
@@ -34,13 +34,15 @@ MANY = 8
 class Predictor:
     """Answers about every person in an image, or about each image as a whole.
 
-    `model` is a model, or the folder of one. `faces` says what the images are: "detect" for photos, in which faces are
-    looked for and aligned as the model's crops are; "crop" for images that are to be taken whole, as crops of one face
-    each, or pictures of anything else. `detector` finds the faces: one, or the name of one, of
-    `mtl_keras.faces.detectors`; "none" is as `faces="crop"`.
+    `model` is a model, the folder of one, or what `open_runtime` gives. `faces` says what the images are: "detect" for
+    photos, in which faces are looked for and aligned as the model's crops are; "crop" for images that are to be taken
+    whole, as crops of one face each, or pictures of anything else. `detector` finds the faces: one, or the name of one,
+    of `mtl_keras.faces.detectors`; "none" is as `faces="crop"`.
     """
 
-    def __init__(self, model: MultiTaskModel | Path | str, faces: str = "detect", detector: str | Detector = DETECTOR):
+    def __init__(
+        self, model: MultiTaskModel | Runtime | Path | str, faces: str = "detect", detector: str | Detector = DETECTOR
+    ):
         if faces not in FACES:
             raise UserError(f"faces {faces!r}: expected one of {', '.join(FACES)}")
         whole = faces == "crop" or detector == NO_DETECTOR

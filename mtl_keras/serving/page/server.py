@@ -25,7 +25,9 @@ CONNECTIONS = 200
 
 
 @contextlib.contextmanager
-def server(model: MultiTaskModel | Path | str, address: socket.socket, limits: Limits) -> Iterator["Server"]:
+def server(
+    model: MultiTaskModel | Path | str, detector: str, address: socket.socket, limits: Limits
+) -> Iterator["Server"]:
     """Give a server of the page and the HTTP interface, which `run` starts, for a model or the folder of one.
 
     It listens at `address`. What comes in lies in a folder of its own, which is removed in the end.
@@ -39,7 +41,7 @@ def server(model: MultiTaskModel | Path | str, address: socket.socket, limits: L
         from mtl_keras.serving.page.worker import Worker
 
         runtime = open_runtime(model)
-        worker = Worker(cache(lambda faces: Predictor(runtime, faces)), limits)
+        worker = Worker(cache(lambda faces: Predictor(runtime, faces, detector)), limits)
         drawn = examples()
         # The first answer takes seconds; nobody shall wait for it.
         worker.submit([drawn[0].contents], "detect").result()
@@ -83,9 +85,9 @@ def listening(host: str, port: int) -> socket.socket:
         raise UserError(f"{host}:{port}: {error.strerror or error}; name another --host or --port") from None
 
 
-def serve(model: MultiTaskModel | Path | str, host: str, port: int) -> None:
+def serve(model: MultiTaskModel | Path | str, detector: str, host: str, port: int) -> None:
     """Answer at this address until Ctrl+C."""
-    with listening(host, port) as address, server(model, address, Limits()) as running:
+    with listening(host, port) as address, server(model, detector, address, Limits()) as running:
         name = f"[{host}]" if ":" in host else host
         print(f"the page is at http://{name}:{address.getsockname()[1]} (Ctrl+C ends it)", flush=True)
         if host not in ("127.0.0.1", "::1", "localhost"):
