@@ -3,6 +3,7 @@
 import tyro
 from tyro.conf import FlagCreatePairsOff
 
+from mtl_keras.commands.counting import Count
 from mtl_keras.commands.options import COMMANDS, Audit, Crop, Evaluate, List, Pack, Predict, Render
 from mtl_keras.errors import guarded, kept_if_interrupted
 from mtl_keras.tables import imported
@@ -12,6 +13,7 @@ WORK = {
     List: "mtl_keras.commands.names:print_names",
     Evaluate: "mtl_keras.commands.evaluate:evaluate",
     Predict: "mtl_keras.commands.predict:predict",
+    Count: "mtl_keras.commands.count:count",
     Render: "mtl_keras.commands.data:render",
     Crop: "mtl_keras.commands.data:crop",
     Audit: "mtl_keras.commands.data:audit",
@@ -22,6 +24,7 @@ KEPT = {
     List: "nothing was written",
     Evaluate: "no figures were written; faces that were cut out into --crops DIR are kept",
     Predict: "no answers were written",
+    Count: "what was counted until then is kept in --out DIR",
     Render: "no faces were written",
     Crop: "faces that were cut out are kept; the same command goes on",
     Audit: "files of the report that were written before are kept",

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
+from mtl_keras.commands.counting import Count
 from mtl_keras.evaluation.views import VIEWS
 from mtl_keras.portraits import LAYOUTS
 
@@ -165,6 +166,7 @@ COMMANDS = {
     "list": List,
     "evaluate": Evaluate,
     "predict": Predict,
+    "count": Count,
     "render": Render,
     "crop": Crop,
     "audit": Audit,
