@@ -10,13 +10,14 @@ from mtl_keras.data.images import resize
 from mtl_keras.faces.cut import CropSettings, settings_for
 from mtl_keras.faces.geometry import Face
 from mtl_keras.models.backbones import BACKBONES
+from mtl_keras.serving.reliability import reason_of
 from mtl_keras.serving.runtime import open_runtime
 from mtl_keras.training.model import MultiTaskModel
 
 # FaceNet saw more around its faces than the crops that models are trained on show.
 MARGIN = 0.2
 # From this cosine between their features on, two tracks are one person: `experiments/count_people.py` measures it.
-SAME_PERSON = 0.65
+SAME_PERSON = 0.7
 
 
 class Answering:
@@ -27,11 +28,18 @@ class Answering:
         self.tasks = list(self._runtime.tasks)
         self._settings = settings_for(self.tasks, self._runtime.crop)
 
-    def __call__(self, pixels: np.ndarray, faces: list[Face]) -> list[dict[str, np.ndarray]]:
-        """Return the outputs {task: (K,)} for each of these faces of a frame."""
-        runtime = self._runtime
-        outputs = runtime.run(_crops(pixels, faces, self._settings, runtime.image_size, runtime.resize_method))
-        return [{name: output[place] for name, output in outputs.items()} for place in range(len(faces))]
+    def __call__(self, pixels: np.ndarray, faces: list[Face]) -> list[tuple[dict[str, np.ndarray], bool]]:
+        """Return for each of these faces of a frame the outputs {task: (K,)}, and whether they can be relied on."""
+        crops = [self._settings.cut(pixels, face) for face in faces]
+        size, method = self._runtime.image_size, self._runtime.resize_method
+        outputs = self._runtime.run(np.stack([resize(crop, size, method) for crop in crops]))
+        return [
+            (
+                {name: output[place] for name, output in outputs.items()},
+                not reason_of(face, crop, self._settings, pixels.shape[:2]),
+            )
+            for place, (face, crop) in enumerate(zip(faces, crops, strict=True))
+        ]
 
 
 class Recognizing:
@@ -57,11 +65,15 @@ class Recognizing:
 
         self._features = tf.function(features, signature, autograph=False)
 
-    def __call__(self, pixels: np.ndarray, faces: list[Face]) -> np.ndarray:
-        """Return the features (N, D) of length 1 for each of these faces of a frame."""
-        return self._features(_crops(pixels, faces, self._settings, self._size, "bilinear")).numpy()
+    def __call__(self, pixels: np.ndarray, faces: list[Face]) -> list[np.ndarray | None]:
+        """Return the features (512,) of length 1 for each of these faces of a frame; None where one shows too little.
 
-
-def _crops(pixels: np.ndarray, faces: list[Face], settings: CropSettings, size: int, method: str) -> np.ndarray:
-    """Return the faces (N, S, S, 3), cut out and aligned."""
-    return np.stack([resize(settings.cut(pixels, face), size, method) for face in faces])
+        Small and blurred faces of any two people are alike to FaceNet.
+        """
+        crops = [self._settings.cut(pixels, face) for face in faces]
+        shown = [
+            not reason_of(face, crop, self._settings, pixels.shape[:2]) for face, crop in zip(faces, crops, strict=True)
+        ]
+        chosen = [resize(crop, self._size) for crop, enough in zip(crops, shown, strict=True) if enough]
+        features = iter(self._features(np.stack(chosen)).numpy() if chosen else ())
+        return [next(features) if enough else None for enough in shown]

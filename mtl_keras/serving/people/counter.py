@@ -158,13 +158,14 @@ class PeopleCounter:
 
     def _note(self, seconds: float, counted: dict[int, Sighting], new: int) -> None:
         """Note where everyone is who is seen, and the minutes that are over."""
-        passing = self._places.passing(self._tracker, list(counted))
+        passing = self._places.passing(self._tracker)
         for track, does in passing.items():
             visitor = self._here[track]
-            passed, visitor.last = seconds - visitor.last, seconds
-            visitor.seconds, visitor.frames = visitor.seconds + passed, visitor.frames + 1
             visitor.entered, visitor.left = visitor.entered + does.entered, visitor.left + does.left
-            visitor.zone_seconds += passed if does.in_zone else 0
+            if track in counted:
+                passed, visitor.last = seconds - visitor.last, seconds
+                visitor.seconds, visitor.frames = visitor.seconds + passed, visitor.frames + 1
+                visitor.zone_seconds += passed if does.in_zone else 0
         entered = sum(does.entered for does in passing.values())
         left = sum(does.left for does in passing.values())
         for row in self._counts.add(seconds, len(counted), new, entered, left):
@@ -182,15 +183,15 @@ class PeopleCounter:
             return
         faces = [counted[track].face for track in due]
         if self._answer:
-            for track, outputs in zip(due, self._answer(frame.pixels, faces), strict=True):
+            for track, (outputs, reliable) in zip(due, self._answer(frame.pixels, faces), strict=True):
                 looks = self._here[track].looks
-                looks.add(outputs)
-                self._labels[track] = ", ".join([f"#{track}", *describe(looks.answers(self.tasks))]).replace("±", "+-")
+                looks.add(outputs, reliable)
+                # Words change little after many looks, and take longer than the network.
+                if self._drawn and looks.taken.bit_count() == 1:
+                    self._labels[track] = ", ".join([f"#{track}", *describe(looks.answers(self.tasks))])
         if self._recognize:
             for track, features in zip(due, self._recognize(frame.pixels, faces), strict=True):
-                visitor = self._here[track]
-                total = features if visitor.features is None else visitor.features + features
-                visitor.features = total
+                self._here[track].remember(features)
         self._next_look |= dict.fromkeys(due, frame.seconds + LOOK_SECONDS)
 
     def _hidden(self, tracked: list[Tracked]) -> list[np.ndarray]:
@@ -205,8 +206,6 @@ class PeopleCounter:
         visitor = self._here.pop(track)
         self._next_look.pop(track, None)
         self._labels.pop(track, None)
-        if visitor.features is not None:
-            visitor.features = visitor.features / np.linalg.norm(visitor.features)
         for complete in self._memory.left(visitor):
             self._complete(complete)
 

@@ -39,9 +39,11 @@ class Places:
             corners = np.array(zone).reshape(-1, 2)
             self.zone = supervision.PolygonZone(corners, [supervision.Position(anchor)])
 
-    def passing(self, tracker: Tracker, tracks: list[int]) -> dict[int, Passing]:
-        """Return what each of these tracks does in a frame."""
-        # Who is hidden for a moment stays where they were, or the line would forget on which side that was.
+    def passing(self, tracker: Tracker) -> dict[int, Passing]:
+        """Return what everyone who is not gone does in a frame: {track: what}.
+
+        Who is hidden for a moment stays where they were, or the line would forget on which side that was.
+        """
         boxes = tracker.seen
         found = self._supervision.Detections(
             xyxy=np.array(list(boxes.values())).reshape(-1, 4), tracker_id=np.array(list(boxes), int)
@@ -50,7 +52,7 @@ class Places:
         entered, left = self.line.trigger(found) if self.line else (nobody, nobody)
         inside = self.zone.trigger(found) if self.zone else nobody
         rows = zip(boxes, entered.tolist(), left.tolist(), inside.tolist(), strict=True)
-        return {track: Passing(*row) for track, *row in rows if track in tracks}
+        return {track: Passing(*row) for track, *row in rows}
 
 
 @dataclass

@@ -53,14 +53,16 @@ class DrawnVideo:
         # Drawn where a track stands in the palette, so that a person keeps a color.
         by_track, thick = make.ColorLookup.TRACK, max(1, round(max(width, height) / 400))
         self._boxes = make.BoxAnnotator(colors, thick, color_lookup=by_track)
-        self._labels = make.LabelAnnotator(colors, text_scale=letters, text_padding=3, color_lookup=by_track)
+        self._labels = make.LabelAnnotator(
+            colors, text_scale=letters, text_padding=3, smart_position=True, color_lookup=by_track
+        )
         self._paths = make.TraceAnnotator(
             colors, thickness=thick, trace_length=round(self._rate), color_lookup=by_track
         )
         line, zone = self._places.line, self._places.zone
         text = {"thickness": thick, "text_scale": letters}
         self._line = line and make.LineZoneAnnotator(
-            **text, text_thickness=1, custom_in_text="entered", custom_out_text="left"
+            **text, text_thickness=1, text_padding=4, custom_in_text="entered", custom_out_text="left"
         )
         self._zone = zone and make.PolygonZoneAnnotator(zone, **text, opacity=0.15)
 
@@ -77,7 +79,9 @@ class DrawnVideo:
         if not counted:
             return picture
         picture = self._boxes.annotate(self._paths.annotate(picture, found), found)
-        return self._labels.annotate(picture, found, [labels.get(each.track, f"#{each.track}") for each in counted])
+        return self._labels.annotate(
+            picture, found, [labels.get(each.track, f"#{each.track}").replace("±", "+-") for each in counted]
+        )
 
 
 def hide(picture: np.ndarray, box: np.ndarray, cv2) -> None:

@@ -12,7 +12,19 @@ from mtl_keras.serving.people.visitors import Visitor
 from mtl_keras.tasks import Task
 
 PEOPLE, MINUTES, SUMMARY = "people.csv", "minutes.csv", "summary.json"
-KNOWN = ("person", "tracks", "first_seen", "last_seen", "seconds", "zone_seconds", "entered", "left", "frames", "looks")
+KNOWN = (
+    "person",
+    "tracks",
+    "first_seen",
+    "last_seen",
+    "seconds",
+    "zone_seconds",
+    "entered",
+    "left",
+    "frames",
+    "looks",
+    "reliable",
+)
 MINUTE = ("minute", "frames", "mean_present", "most_present", "new", "entered", "left")
 
 
@@ -38,16 +50,16 @@ def person_row(visitor: Visitor, tasks: list[Task]) -> dict:
         "left": visitor.left,
         "frames": visitor.frames,
         "looks": visitor.looks.taken,
+        "reliable": visitor.looks.reliable,
     }
-    answers = visitor.looks.answers(tasks)
+    found = visitor.looks.sure(tasks)
     for task in tasks:
-        answer = answers.get(task.name, {})
+        answer, sure = found.get(task.name, ({}, {}))
         if task.outputs:
-            spread = answer.get("spread", {})
             for output, column in zip(task.outputs, task.columns, strict=True):
-                row |= {f"{column}.value": answer.get(output), f"{column}.spread": spread.get(output)}
+                row |= {f"{column}.value": answer.get(output), f"{column}.spread": sure.get(output)}
         else:
-            row |= {column: answer.get(column.rpartition(".")[2]) for column in answer_columns(task)}
+            row |= {column: {**answer, **sure}.get(column.rpartition(".")[2]) for column in answer_columns(task)}
     return row
 
 

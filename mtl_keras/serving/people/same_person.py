@@ -29,8 +29,10 @@ def same_person_rates(table: pd.DataFrame, recognize: Recognizing, people: int =
         for path in rows["path"][:looks]:
             pixels = np.pad(read_image(path), ((BORDER,) * 2, (BORDER,) * 2, (0, 0)), mode="edge")
             if faces := detector.detect([pixels])[0]:
-                features.append(recognize(pixels, faces[:1])[0])
-                who.append(name)
+                (found,) = recognize(pixels, faces[:1])
+                if found is not None:
+                    features.append(found)
+                    who.append(name)
     cosines, who = np.array(features) @ np.array(features).T, np.array(who)
     pairs = np.triu_indices(len(who), 1)
     same, cosines = (who[:, None] == who)[pairs], cosines[pairs]

@@ -15,7 +15,7 @@ class Visitor:
     """What is known about one person; times are seconds since the start of the video.
 
     `seconds` is how long they were there in all, `zone_seconds` how long inside the zone; `entered` and `left` count
-    crossings of the line in its two directions. `features` (D,) of length 1 say who it is, as long as they are needed.
+    crossings of the line in its two directions. `features` (D,), summed over looks, say who it is, as long as needed.
     """
 
     tracks: list[int]
@@ -29,16 +29,19 @@ class Visitor:
     looks: Looks = field(default_factory=Looks)
     features: np.ndarray | None = None
 
+    def remember(self, features: np.ndarray | None) -> None:
+        """Add the features of one look more; None of one that showed too little."""
+        if features is not None:
+            self.features = features + (0 if self.features is None else self.features)
+
     def join(self, other: "Visitor") -> None:
         """Take over what is known about the same person at another time."""
-        total = self.frames + other.frames
-        mean = (self.frames * self.features + other.frames * other.features) / total
-        self.features = mean / np.linalg.norm(mean)
+        self.remember(other.features)
         self.tracks += other.tracks
         self.first, self.last = min(self.first, other.first), max(self.last, other.last)
         self.seconds, self.zone_seconds = self.seconds + other.seconds, self.zone_seconds + other.zone_seconds
         self.entered, self.left = self.entered + other.entered, self.left + other.left
-        self.frames = total
+        self.frames += other.frames
         self.looks.join(other.looks)
 
 
@@ -57,7 +60,7 @@ class Memory:
             return [visitor]
         # Who was there at the same time is somebody else.
         others = [known for known in self._known if known.last < visitor.first or visitor.last < known.first]
-        alike = [float(known.features @ visitor.features) for known in others]
+        alike = [cosine(known.features, visitor.features) for known in others]
         if alike and max(alike) >= self._threshold:
             known = others[int(np.argmax(alike))]
             known.join(visitor)
@@ -73,3 +76,8 @@ class Memory:
         for visitor in known:
             visitor.features = None
         return known
+
+
+def cosine(one: np.ndarray, other: np.ndarray) -> float:
+    """Return the cosine of the angle between two vectors (D,)."""
+    return float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other)))
