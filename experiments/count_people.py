@@ -9,7 +9,7 @@ python experiments/count_people.py --identities CelebA --weights 20180408-102900
 
     also measures from which cosine of FaceNet's features on two faces are taken for one person.
 
-Writes scores.csv, table.md, run.json, a picture of a scene with tracks and, with --identities, same_person.csv to
+Writes scores.csv, table.md, run.json, a picture of a scene with tracks and, with --identities, same_person.md to
 runs/count_people/, or to the folder that --out names.
 """
 
@@ -36,7 +36,7 @@ def main(
     from mtl_keras.datasets.celeba import celeba
     from mtl_keras.portraits.scenes import crowd
     from mtl_keras.serving.people.answering import Recognizing
-    from mtl_keras.serving.people.same_person import same_person_rates
+    from mtl_keras.serving.people.same_person import rate_lines, same_person_rates
     from mtl_keras.serving.people.scene_scores import COLUMNS, draw_scene, score_lines, score_scenes
     from mtl_keras.studies.provenance import write_run_json
 
@@ -49,10 +49,16 @@ def main(
         if identities:
             rates = same_person_rates(celeba(identities), Recognizing(weights or "20180408-102900"))
             write_rows(rates, list(rates[0]), out / "same_person.csv")
-    with replacing(out / "table.md") as temporary:
-        temporary.write_text("\n".join(score_lines(rows)) + "\n", encoding="utf-8")
+            write_lines(rate_lines(rates), out / "same_person.md")
+    write_lines(score_lines(rows), out / "table.md")
     write_run_json(out, {"seconds": time.perf_counter() - start, "settings": {"seeds": seeds}})
     print(f"table: {out / 'table.md'}")
+
+
+def write_lines(lines: list[str], path: Path) -> None:
+    """Write lines of text."""
+    with replacing(path) as temporary:
+        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

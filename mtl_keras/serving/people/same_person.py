@@ -13,6 +13,15 @@ THRESHOLDS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75)
 BORDER = 30
 
 
+def rate_lines(rates: list[dict]) -> list[str]:
+    """Return the lines of a Markdown table of what `same_person_rates` gives."""
+    lines = ["| cosine from | pairs of one person joined, % | pairs of two people joined, % |", "|---:|---:|---:|"]
+    for rate in rates:
+        joined = [f"{100 * rate[name]:.{digits}f}" for name, digits in (("same_joined", 1), ("others_joined", 4))]
+        lines.append(f"| {rate['threshold']:.2f} | {' | '.join(joined)} |")
+    return lines
+
+
 def same_person_rates(table: pd.DataFrame, recognize: Recognizing, people: int = 300, looks: int = 3) -> list[dict]:
     """Return a row a threshold: the share of pairs of one person, and of two people, that lie above it.
 
