@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import keras
 import numpy as np
 
 from mtl_keras.errors import UserError
@@ -43,7 +44,7 @@ class Bodies:
     def __init__(self, preset: str, faces: Detector | str, minimum_confidence: float = 0.3):
         hub = needed("keras_hub", "swin")
         try:
-            self._network = hub.models.ObjectDetector.from_preset(preset, bounding_box_format="xyxy")
+            self._network = hub.models.ObjectDetector.from_preset(preset)
         except Exception as error:  # keras-hub raises nearly anything for a preset that it cannot have
             reason = " ".join(str(error).split())[:160]
             raise UserError(
@@ -54,12 +55,15 @@ class Bodies:
 
     def __call__(self, pixels: np.ndarray) -> list[Sighting]:
         """Return who is seen in a frame (H, W, 3) uint8."""
-        height, width = self._network.preprocessor.image_size
+        height, width = self._network.preprocessor.image_converter.image_size or pixels.shape[:2]
         resized = needed("cv2", "people").resize(pixels, (width, height))
         found = self._network.predict(resized[None].astype(np.float32), verbose=0)
         kept = (found["labels"][0] == PERSON) & (found["confidence"][0] >= self._minimum)
-        scale = np.array([pixels.shape[1] / width, pixels.shape[0] / height] * 2)
-        boxes = found["boxes"][0][kept] * scale  # (N, 4)
+        frame = np.array(pixels.shape[1::-1] * 2)
+        boxes = keras.utils.bounding_boxes.convert_format(
+            found["boxes"][0][kept], self._network.bounding_box_format, "xyxy", height=height, width=width
+        )
+        boxes = (np.asarray(boxes) * frame / (width, height, width, height)).clip(0, frame)  # (N, 4)
         return with_faces(boxes, found["confidence"][0][kept], [sight.face for sight in self._faces(pixels)])
 
 
