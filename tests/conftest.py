@@ -20,6 +20,7 @@ from mtl_keras.datasets.rendered import rendered
 from mtl_keras.errors import UserError
 from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.models.backbones.backbone import Backbone
+from mtl_keras.portraits.scenes import at_the_counter, one_by_one
 from mtl_keras.portraits.writer import UTKFACE, write_faces
 from mtl_keras.serving.export import export
 from mtl_keras.tasks import AGE, ETHNICITY, GENDER, HEAD_POSE, TASKS
@@ -233,3 +234,15 @@ def adam_by_hand():
         return -rate * mean / (np.sqrt(square) + 1e-8)
 
     return change
+
+
+@pytest.fixture(scope="session")
+def walking_by(tmp_path_factory) -> Path:
+    """Three people walk by one after the other: two to the right, one to the left; 132 frames of eleven seconds."""
+    return one_by_one().scene.write(tmp_path_factory.mktemp("videos") / "one by one.mp4")
+
+
+@pytest.fixture(scope="session")
+def waiting(tmp_path_factory) -> Path:
+    """One stands at the counter, one comes and goes, one stays away; 120 frames of ten seconds."""
+    return at_the_counter().scene.write(tmp_path_factory.mktemp("videos") / "counter.mp4")

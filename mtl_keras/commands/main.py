@@ -6,6 +6,7 @@ import tyro
 from tyro.conf import FlagCreatePairsOff
 
 from mtl_keras.commands.arguments import Train, default_train
+from mtl_keras.commands.counting import Count
 from mtl_keras.commands.demo import Demo
 from mtl_keras.commands.options import COMMANDS, Audit, Crop, Evaluate, Export, List, Pack, Predict, Render
 from mtl_keras.errors import guarded, kept_if_interrupted
@@ -18,6 +19,7 @@ WORK = {
     Evaluate: "mtl_keras.commands.evaluate:evaluate",
     Predict: "mtl_keras.commands.predict:predict",
     Export: "mtl_keras.commands.export:export",
+    Count: "mtl_keras.commands.count:count",
     Render: "mtl_keras.commands.data:render",
     Crop: "mtl_keras.commands.data:crop",
     Audit: "mtl_keras.commands.data:audit",
@@ -31,6 +33,7 @@ KEPT = {
     Evaluate: "no figures were written; faces that were cut out into --crops DIR are kept",
     Predict: "no answers were written",
     Export: "no network was written; an export of before is kept",
+    Count: "what was counted until then is kept in --out DIR",
     Render: "no faces were written",
     Crop: "faces that were cut out are kept; the same command goes on",
     Audit: "files of the report that were written before are kept",

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from tyro.conf import Positional, arg
 
 from mtl_keras.commands.arguments import Train
+from mtl_keras.commands.counting import Count
 from mtl_keras.commands.demo import Demo
 from mtl_keras.commands.exporting import Export
 from mtl_keras.evaluation.views import VIEWS
@@ -188,6 +189,7 @@ COMMANDS = {
     "evaluate": Evaluate,
     "predict": Predict,
     "export": Export,
+    "count": Count,
     "render": Render,
     "crop": Crop,
     "audit": Audit,

@@ -5,6 +5,7 @@ of the drawing and says nothing about people.
 """
 
 import numpy as np
+from PIL import Image
 
 from mtl_keras.portraits import age, beard, eye_area, features, scene, skin
 from mtl_keras.portraits.camera import photograph
@@ -26,10 +27,27 @@ def render(portrait: Portrait, frame: int | Frame = 200) -> np.ndarray:
     """
     frame = Frame(frame, frame, frame) if isinstance(frame, int) else frame
     look = Look(portrait)
+    size = (SUPERSAMPLING * frame.width, SUPERSAMPLING * frame.rows)
+    return photograph(_drawn(look, frame, scene.background(look, size)), look, frame)
+
+
+def cut_out(portrait: Portrait, frame: Frame) -> np.ndarray:
+    """Draw a person without a background or a camera's faults: (height, width, 4) uint8, RGB and how opaque."""
+    look, size = Look(portrait), (SUPERSAMPLING * frame.width, SUPERSAMPLING * frame.rows)
+    # What shows through before black and before white is transparent.
+    black, white = (
+        np.asarray(_drawn(look, frame, Image.new("RGB", size, ground)).reduce(SUPERSAMPLING), np.float32)
+        for ground in ("black", "white")
+    )
+    opaque = 1 - (white - black).mean(axis=2, keepdims=True).clip(0, 255) / 255  # (H, W, 1)
+    return np.concatenate([black / opaque.clip(1e-3), 255 * opaque], axis=2).clip(0, 255).astype(np.uint8)
+
+
+def _drawn(look: Look, frame: Frame, ground: Image.Image) -> Image.Image:
+    """Return a person drawn before a background, `SUPERSAMPLING` times as large as the frame."""
     head = Head(look, SUPERSAMPLING * frame.side, (SUPERSAMPLING * frame.left, SUPERSAMPLING * frame.top))
     hair = Hair(head, look)
-    size = (SUPERSAMPLING * frame.width, SUPERSAMPLING * frame.rows)
-    canvas = Canvas(scene.background(look, size), head.side)
+    canvas = Canvas(ground, head.side)
     hair.draw_behind(canvas)
     scene.draw_body(canvas, head, look)
     ears = (-1, 1) if hair.style.kind not in ("medium", "long") else ()
@@ -52,4 +70,4 @@ def render(portrait: Portrait, frame: int | Frame = 200) -> np.ndarray:
     hair.draw_locks(canvas)
     eye_area.draw_hat(canvas, head, look)
     eye_area.draw_stray_hair(canvas, head, look)
-    return photograph(canvas.image, look, frame)
+    return canvas.image
