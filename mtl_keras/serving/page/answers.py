@@ -12,9 +12,9 @@ from PIL import Image
 
 from mtl_keras.colors import COLORS
 from mtl_keras.data.images import decode
-from mtl_keras.kinds import kind_of
 from mtl_keras.serving.drawing import describe, draw_on
 from mtl_keras.serving.page.distribution import distribution
+from mtl_keras.serving.people_table import rows_of
 from mtl_keras.serving.person import Person
 from mtl_keras.tasks import Task
 
@@ -44,26 +44,13 @@ def shown(contents: bytes, people: list[Person], tasks: list[Task]) -> str:
         )
         return "".join(parts)
     cards = [_card(*pair, tasks, color) for pair, color in zip(enumerate(people, 1), cycle(COLORS), strict=False)]
-    table = people_table(people, tasks)
-    found = json.dumps([person.as_json() for person in people], indent=2)
+    found = [person.as_json() for person in people]
+    table = pd.DataFrame(rows_of([{"path": "", "people": found}])).drop(columns="path")
     files = {
         "people.csv": ("text/csv", table.to_csv(index=False), "Download table (CSV)"),
-        "people.json": ("application/json", found, "JSON"),
+        "people.json": ("application/json", json.dumps(found, indent=2), "JSON"),
     }
     return "".join([*parts, f'<div class="people">{"".join(cards)}</div>', table_of(table), downloads(files)])
-
-
-def people_table(people: list[Person], tasks: list[Task]) -> pd.DataFrame:
-    """Return a row a person: its number, the box in pixels, how sure the face is, and the columns of each answer."""
-    columns = {"person": range(1, len(people) + 1)}
-    columns |= {
-        name: [person.box[place] for person in people] for place, name in enumerate(("x", "y", "width", "height"))
-    }
-    columns["confidence"] = [person.confidence for person in people]
-    for task in tasks:
-        columns |= kind_of(task).answer_columns(np.stack([person.outputs[task.name] for person in people]))
-    columns["reason"] = [person.reason for person in people]
-    return pd.DataFrame(columns).round(4)
 
 
 def _card(number: int, person: Person, tasks: list[Task], color: str) -> str:

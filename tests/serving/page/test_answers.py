@@ -9,7 +9,7 @@ import pytest
 
 from mtl_keras.data.images import decode
 from mtl_keras.kinds import add_task
-from mtl_keras.serving.page.answers import people_table, shown
+from mtl_keras.serving.page.answers import shown
 from mtl_keras.serving.person import Person, answers_of
 from mtl_keras.tasks import Task
 
@@ -65,8 +65,3 @@ def test_names_of_a_model_cannot_bring_a_script_along(drawn, no_new_tasks):
 def test_a_photo_without_a_face_says_what_to_do(predictor, drawn):
     html = shown(drawn[0].contents, [], predictor.tasks)
     assert "No face found" in html and "One face, cut out" in html and not downloads(html)
-
-
-def test_a_table_of_crops_has_no_confidence(predictor, people):
-    table = people_table(people, predictor.tasks)
-    assert table["confidence"].isna().all() and (table["reason"] == "").all()
