@@ -12,6 +12,7 @@ import pytest
 
 from mtl_keras.commands.options import COMMANDS
 from mtl_keras.portraits import LAYOUTS
+from mtl_keras.portraits.scenes import one_by_one
 from mtl_keras.portraits.writer import write_faces
 from mtl_keras.tasks import AGE, ETHNICITY, GENDER
 from mtl_keras.training import model_folder
@@ -28,10 +29,11 @@ LINES = [
 ]
 DOCUMENTED = [line for line in dict.fromkeys(LINES) if line.startswith("mtl-keras ")]
 # Options that are added to the lines of a command to save time, and commands that end only when they are stopped.
-QUICKER: dict[str, str] = {}
+QUICKER = {"train": "--epochs 1 --single-task none --no-variants"}
 ENDLESS = {"demo"}
-# What a line names that no test can have: a model whose name the reader fills in, a camera.
-ELSEWHERE = re.compile(r"/NAME\b|rtsp://|count \d+ ")
+# What a line names that no test can have, a model whose name the reader fills in or a camera, and what the test of
+# docs/own_data.md makes and runs.
+ELSEWHERE = re.compile(r"/NAME\b|rtsp://|count \d+ |\b(my|new)_faces\.csv|bknet-age-hat-height")
 # Runs the command lines of its arguments one after the other, in one process: TensorFlow starts once.
 RUNNER = """
 import shlex, sys
@@ -74,10 +76,11 @@ def installed(wheel, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder with what the docs' command lines name: drawn faces, a photo, and a trained model."""
+    """A folder with what the docs' command lines name: drawn faces, a photo, a video, and a trained model."""
     folder = tmp_path_factory.mktemp("user")
     write_faces(folder / "UTKFace", LAYOUTS["utkface"], 12, seed=3, size=64)
-    write_faces(folder / "GENKI-4K", LAYOUTS["genki4k"], 4, seed=4)
+    write_faces(folder / "GENKI-4K", LAYOUTS["genki4k"], 12, seed=4)
+    one_by_one().scene.write(folder / "shop.mp4")
     shutil.copy(next((folder / "GENKI-4K").rglob("*.jpg")), folder / "photo.jpg")
     model = MultiTaskModel([AGE, GENDER, ETHNICITY], "bknet", head_units=(4,))
     model_folder.save(model, folder / "runs/facenet_utk_rendered/models/bknet-age-gender-ethnicity-trained")
