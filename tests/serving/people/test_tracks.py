@@ -37,9 +37,12 @@ def test_a_glimpse_is_nobody_and_a_gap_is_bridged_but_not_a_long_one():
 
 
 def test_time_counts_and_not_frames():
-    """At two frames a second somebody who is missed in one of them is still the same."""
-    tracker = Tracker(2)
+    """Whoever is there after a stream broke off for a while is somebody else, though no frame came between."""
+    tracker = Tracker(10)
     sight = [Sighting(np.array([50, 50, 120, 120]), 0.95, None)]
-    for seconds in (0, 0.5, 1, 1.5, 3):
+    for seconds in (0, 0.1, 0.2, 0.3, 1.5):
         found = tracker.update(seconds, sight)
     assert [each.track for each in found] == [1]
+    for seconds in (9, 9.1, 9.2, 9.3):
+        found = tracker.update(seconds, sight)
+    assert [each.track for each in found] == [2] and tracker.ended() == [1]
