@@ -156,8 +156,8 @@ def what_it_needs(weighting) -> tuple:
     """What a weighting asks of the trainer: two that ask for the same are treated alike there."""
     found = found_of(weighting)
     own = isinstance(weighting, str) and "size" in inspect.signature(WEIGHTINGS[weighting]).parameters
-    asks = (found.state, found.penalty, found.update, found.end_epoch)
-    return found.needs, found.halves, found.looks_again, found.reads_losses, own, *(each is not None for each in asks)
+    remembers = found.state is not None
+    return found.needs, found.halves, found.looks_again, own, remembers, found.end_epoch is not None
 
 
 # The first of each kind: what the trainer does for it, it does for all others of its kind. What is each one's own
@@ -166,6 +166,8 @@ def what_it_needs(weighting) -> tuple:
 ASKED = [] if __name__ == "__main__" else EVERY_WEIGHTING
 ONE_OF_EACH_KIND = {what_it_needs(weighting): weighting for weighting in reversed(ASKED)}.values()
 one_of_each_kind = pytest.mark.parametrize("weighting", ONE_OF_EACH_KIND, ids=str)
+# Of each way to make a step one, since replicas take seconds: what they have to add up depends on that alone.
+STEPS = {what_it_needs(weighting)[:3]: weighting for weighting in reversed(ASKED)}.values()
 # What a loss is divided by is another matter than how losses are weighed: not every pair is worth its seconds.
 every_choice = pytest.mark.parametrize(
     ("weighting", "loss_mean"),
@@ -407,7 +409,9 @@ def averaging():
     return LayerwiseAdamW(0.01, 0.1, 0.5, ("shared_dense_0/kernel",), 0.9, global_clipnorm=0.05)
 
 
-@every_choice
+@pytest.mark.parametrize(
+    ("weighting", "loss_mean"), [*((weighting, "labelled") for weighting in STEPS), ("uncertainty", "batch")], ids=str
+)
 def test_two_replicas_equal_one_device(weighting, loss_mean):
     # The last batch has a single row, so that the second replica gets none.
     # Eagerly, which takes a fifth of the time; those of one of each kind at features are compiled.
@@ -426,7 +430,7 @@ def test_two_replicas_equal_one_device_with_every_optimizer(optimizer, eager):
     assert all(np.abs(new - old).max() > 1e-4 for old, new in zip(start, one[0], strict=True))
 
 
-@one_of_each_kind
+@pytest.mark.parametrize("weighting", STEPS, ids=str)
 def test_two_replicas_equal_one_device_where_gradients_are_taken_at_features(weighting):
     needs, *_, own = what_it_needs(weighting)[:5]
     if needs == "losses" or own:
@@ -472,8 +476,9 @@ def test_what_layers_add_to_the_loss_is_minimized_once(strategy, weighting):
         np.testing.assert_allclose(variable.numpy(), factor * before[variable.path], rtol=1e-5)
 
 
-@pytest.mark.parametrize("sharing", SHARING)
-def test_two_replicas_equal_one_device_in_every_way_of_sharing(sharing, staged_backbone):
+# Those that add to the loss, draw, or change between steps, and two that do not: layers alone are the same anywhere.
+@pytest.mark.parametrize("sharing", ["soft", "cross_stitch", "dselect_k", "ltb", "relationship"])
+def test_two_replicas_equal_one_device_in_ways_of_sharing(sharing, staged_backbone):
     random = np.random.default_rng(0)
     # Each replica gets the same two images, as batch normalization counts on its replica alone; with other labels.
     images = np.tile(random.integers(0, 256, (2, 8, 8, 3)), (2, 1, 1, 1)).astype("uint8")
@@ -564,10 +569,9 @@ def test_a_reloaded_network_answers_and_trains_on_as_the_saved_one(weighting, lo
     assert_same(histories[0].values(), histories[1].values(), 1e-6)
 
 
-@one_of_each_kind
+# Trained, moved at the end of an epoch, moved by each step, and drawn from.
+@pytest.mark.parametrize("weighting", ["uncertainty", "dwa", "famo", "graddrop"])
 def test_a_resumed_run_equals_an_uninterrupted_one(weighting, tmp_path):
-    if found_of(weighting).state is None:
-        return  # has nothing to go on with
     features, labels, masks = rows_of(THREE)
     table = table_of(THREE, labels, masks)
 

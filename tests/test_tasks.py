@@ -17,6 +17,7 @@ from PIL import Image
 
 import mtl_keras
 from mtl_keras.data.audit_page import write_report
+from mtl_keras.datasets.csv_file import LEFT_OUT
 from mtl_keras.errors import UserError
 from mtl_keras.tasks import (
     AGE,
@@ -146,7 +147,7 @@ def test_a_task_of_ones_own_is_read_balanced_audited_and_packed(own_csv, tmp_pat
     for task in (MOOD, HAIRCUT):
         add_task(task)
     read = mtl_keras.datasets.csv_file(own_csv)
-    assert "(mtl_keras.add_task adds one's own): 'shoe_size'" in read.attrs["deviations"][0]["reason"]
+    assert read.attrs["deviations"][0]["reason"] == f"{LEFT_OUT}: 'shoe_size'"
     expected = pd.read_csv(own_csv)
     table = mtl_keras.combine([read], balance="haircut")
     for column in ("mood", "haircut"):

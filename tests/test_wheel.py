@@ -119,8 +119,9 @@ def test_it_installs_the_command(installed, tmp_path):
 def test_every_command_line_of_the_docs_works_outside_the_repository(installed, folder):
     commands = {line: line.split()[1] for line in DOCUMENTED}
     assert {*commands.values()} == {*COMMANDS}
-    lines = [f"{line} {QUICKER.get(name, '')}".strip() for line, name in commands.items() if name not in ENDLESS]
-    lines = [line for line in lines if not ELSEWHERE.search(line)]
+    # The first line of each command; that all others are understood is a test of their pages.
+    first = {name: line for line, name in reversed(commands.items()) if not ELSEWHERE.search(line)}
+    lines = [f"{line} {QUICKER.get(name, '')}".strip() for name, line in first.items() if name not in ENDLESS]
     lines += [f"mtl-keras {command} --help" for command in COMMANDS]
     said = outside(installed, folder, sys.executable, "-c", RUNNER, *lines)
     assert f"package: {installed}{os.sep}" in said

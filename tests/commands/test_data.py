@@ -8,7 +8,7 @@ import skimage.data
 from PIL import Image, ImageOps
 
 from mtl_keras.datasets import DATASETS, PHOTOS
-from mtl_keras.datasets.csv_file import csv_file
+from mtl_keras.datasets.csv_file import LEFT_OUT, csv_file
 
 # A set that is not there, so that what is wrong beside it must be told first.
 SET = ("--dataset", "utkface", "--data", "nowhere")
@@ -68,7 +68,7 @@ def test_what_is_odd_in_a_set_is_said_once(run, faces_folder, tiny_folder, tmp_p
     _, _, errors = run(command, *arguments, "--dataset", "csv_file", "--data", tmp_path / "faces.csv")
     for said in (
         f"{tmp_path / 'faces.csv'}: columns read as they are meant: ' Age' as age",
-        "columns left out, since no task names them (mtl_keras.add_task adds one's own): 'cars'",
+        f"{LEFT_OUT}: 'cars'",
         "csv_file: all 4 labels of gender are male: there is nothing to tell apart",
     ):
         assert errors.count(said) == 1

@@ -105,15 +105,15 @@ def test_facenet_utk_from_command_to_table(experiment, tiny_backbone, tmp_path):
 @pytest.mark.slow
 def test_bknet_from_three_rendered_sets_to_table(experiment, tmp_path):
     tiny = ["--rendered-faces", "40", "--epochs", "1", "--batch-size", "32", "--single-task", "none", "--seeds", "2"]
+    tiny += ["--backbone", "small_cnn"]
     code, _, said = experiment(tmp_path, *tiny, "--out", "out", script="bknet_age_gender_smile.py")
     assert code == 0 and re.search(r"genki4k: (3\d|40) faces cut out of 40 photos", said)
     runs = pd.read_csv(tmp_path / "out" / "runs.csv").set_index("run")
-    figures = runs.loc["bknet, trained"]
+    figures = runs.loc["small_cnn, trained"]
     # Every set has its own labels: ages and genders of UTKFace's 4 test images, smiles of about as many of GENKI-4K's.
     assert figures["gender.n"] == 4 and 0 < figures["age_group.n"] <= 4 and 2 <= figures["smile.n"] <= 5
-    assert figures["parameters"] == 3_735_337
     # The constant answer stands in every column, also in that of a variant's task.
-    assert runs.loc[["most frequent class", "bknet, trained, with expression"], "expression.n"].tolist() == [4, 4]
+    assert runs.loc[["most frequent class", "small_cnn, trained, with expression"], "expression.n"].tolist() == [4, 4]
     assert "Mean and standard deviation" in (tmp_path / "out" / "table.md").read_text()
     for name in ("learning_curves", "runs", "confusion", "faces"):
         assert (tmp_path / "out" / f"{name}.png").stat().st_size > 10_000
@@ -122,7 +122,7 @@ def test_bknet_from_three_rendered_sets_to_table(experiment, tmp_path):
 @pytest.mark.slow
 def test_gender_and_eyeglasses_from_drawings_to_another_set(tmp_path):
     write_faces(tmp_path / "others", LAYOUTS["celeba_crops"], 40, seed=9)
-    tiny = ["--rendered-faces", "60", "--epochs", "1", "--variants", "--test-data", "others", "--out", "out"]
+    tiny = ["--rendered-faces", "60", "--epochs", "1", "--test-data", "others", "--out", "out"]
     # As its users call it, in a process of its own.
     command = [sys.executable, str(ROOT / "experiments" / "gender_eyeglasses.py"), *tiny]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=500)
@@ -131,7 +131,6 @@ def test_gender_and_eyeglasses_from_drawings_to_another_set(tmp_path):
     assert runs.loc["gender_eyeglasses, trained", ["parameters", "gender.n"]].tolist() == [1_524_740, 6]
     assert runs.loc["gender_eyeglasses, trained", "images_per_second"] > 1
     assert runs.loc["gender_eyeglasses, trained, tested on celeba", "eyeglasses.n"] == 4
-    assert "gender_eyeglasses, trained, with augmentation, tested on celeba" in runs.index
     table = (tmp_path / "out" / "table.md").read_text()
     assert "2 networks of one task" in table and "Cross-validation" not in table
     assert (tmp_path / "out" / "feature_maps.png").stat().st_size > 10_000
@@ -172,7 +171,7 @@ SCRIPTS = sorted(path.name for path in (ROOT / "experiments").glob("*.py") if "l
 def test_a_first_call_changes_no_file_of_the_repository(experiment, tmp_path, script):
     ignored = (ROOT / ".gitignore").read_text().splitlines()
     code, printed, _ = experiment(tmp_path, "--help", script=script)
-    (place,) = re.findall(r"--out PATH[^(]*\(default: ([^)]+)\)", printed)
+    *_, place = re.findall(r"--out PATH[^(]*\(default: ([^)]+)\)", printed)
     assert code == 0 and Path(place).parts[0] == "runs" and "runs/" in ignored
 
 

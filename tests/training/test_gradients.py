@@ -8,7 +8,6 @@ import tensorflow as tf
 from mtl_keras.errors import UserError
 from mtl_keras.models.backbones.backbone import Backbone
 from mtl_keras.tasks import GENDER, SMILE
-from mtl_keras.training import distribute
 from mtl_keras.training.model import MultiTaskModel
 from mtl_keras.training.weightings.weighting import State, Weighting, variable
 
@@ -102,18 +101,6 @@ def test_halves_are_every_second_labelled_row_of_each_task():
     np.testing.assert_allclose(moved(model)["shared_dense_0/kernel"], expected, rtol=1e-3, atol=1e-6)
     np.testing.assert_allclose(seen[0].gramian, flat @ flat.T, rtol=1e-3, atol=1e-7)
     np.testing.assert_allclose(seen[0].losses, [float(losses[0] + losses[2]), float(losses[1] + losses[3])], rtol=1e-5)
-
-
-@pytest.mark.parametrize("gradients_at", ["features", "parameters"])
-def test_halves_and_features_are_the_same_on_two_replicas(gradients_at):
-    found = []
-    for strategy in ("one", "mirrored"):
-        with distribute.strategy(strategy).scope():
-            model = network(weighting=halving([]), gradients_at=gradients_at)
-        model.fit(tf.data.Dataset.from_tensor_slices(DATA).batch(9), epochs=2, verbose=0, shuffle=False)
-        found.append(model.get_weights())
-    for one, other in zip(*found, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
 def test_a_task_with_labels_in_one_half_alone_takes_no_part():
