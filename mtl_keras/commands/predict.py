@@ -24,6 +24,8 @@ def predict(options: Predict) -> None:
     images = find_images(options.paths)
     for other in chain.from_iterable(map(other_files, options.paths)):
         print(f"skipped {printable(other)}: {NO_IMAGE}", file=sys.stderr)
+    if options.json and options.csv and options.json.absolute() == options.csv.absolute():
+        raise UserError(f"{options.json}: named by both --json and --csv; name two files")
     check_json(options.json)
     check_csv(options.csv)
     targets = drawings(images, options.draw) if options.draw else {}

@@ -14,9 +14,10 @@ from mtl_keras.data.manifest import MANIFEST, Shards, read_manifest
 from mtl_keras.data.table import label_columns
 from mtl_keras.datasets.own_tasks import described, inferred, task_name, unknown_columns
 from mtl_keras.datasets.recognition import Reader, first_of, split_name
-from mtl_keras.datasets.task_file import NAME, add_tasks_of, task_file_beside, write_task_file
+from mtl_keras.datasets.task_file import NAME, add_tasks_of, task_file_beside, task_file_text, write_task_file
 from mtl_keras.errors import UserError
 from mtl_keras.files import check_writable
+from mtl_keras.intervals import end_columns
 from mtl_keras.kinds import add_task
 from mtl_keras.studies.presets import PRESETS
 from mtl_keras.studies.presets.plain import PLAIN
@@ -79,7 +80,12 @@ def infer(files: Iterable[Path], arguments: Arguments) -> None:
         raise UserError(f"column {column!r}: {reason}; to learn it all the same, define it in a {NAME}")
     if tasks:
         target = arguments.out / NAME
-        write_task_file([add_task(task) for task in tasks.values()], target)
+        known = target.read_text(encoding="utf-8") if target.is_file() else ""
+        added = [add_task(task) for task in tasks.values()]
+        if known and known != task_file_text(added):
+            changed = "it was edited, or the data have changed"
+            raise UserError(f"{target}: holds other tasks ({changed}); name it with --task-file {target}, or remove it")
+        write_task_file(added, target)
         for column, task in tasks.items():
             filled = columns[column] != ""
             print(described(task, int(filled.sum()), len(filled)), file=sys.stderr)
@@ -121,4 +127,5 @@ def labelled(places: Iterable[Path], read: Reader, strict: bool) -> tuple[str, .
 def tasks_in(table: pd.DataFrame) -> set[str]:
     """Return the names of the tasks of which a label table has labels."""
     filled = {column for column in label_columns(table) if table[column].notna().any()}
-    return {task.name for task in TASKS.values() if filled.issuperset(task.columns)}
+    named = (task for task in TASKS.values() if filled.issuperset(task.columns) or filled & {*end_columns(task)})
+    return {task.name for task in named}

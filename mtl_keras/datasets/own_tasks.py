@@ -16,6 +16,7 @@ import pandas as pd
 
 from mtl_keras.datasets.lists import quoted, read_columns
 from mtl_keras.errors import UserError
+from mtl_keras.intervals import end_columns
 from mtl_keras.tasks import CROP_COLUMNS, TABLE_COLUMNS, TASKS, Task
 
 FEWEST_LABELS = 10
@@ -40,7 +41,7 @@ def unknown_columns(files: Iterable[str | Path]) -> dict[str, pd.Series]:
     """
     found: dict[str, list[pd.Series]] = {}
     for file in files:
-        columns = [column for task in TASKS.values() for column in task.columns]
+        columns = [column for task in TASKS.values() for column in (*task.columns, *end_columns(task))]
         unused = [*TABLE_COLUMNS, *CROP_COLUMNS]
         _, header = read_columns(file, ["path"], optional=columns, unused=unused)
         names = [name for name, count in Counter(header.unknown).items() if name.strip() and count == 1]

@@ -51,14 +51,19 @@ def add_tasks_of(path: Path) -> list[Task]:
 
 
 def write_task_file(tasks: Iterable[Task], path: Path) -> None:
-    """Write tasks as a file that `add_tasks_of` reads, each with those fields alone that differ from their defaults."""
+    """Write tasks as a file that `add_tasks_of` reads."""
+    with replacing(path) as temporary:
+        temporary.write_text(task_file_text(tasks), encoding="utf-8")
+
+
+def task_file_text(tasks: Iterable[Task]) -> str:
+    """Return what a file of these tasks holds: of each those fields alone that differ from their defaults."""
     usual = asdict(Task("task", ""))
     entries = [
         {name: value for name, value in asdict(task).items() if name in ("name", "kind") or value != usual[name]}
         for task in tasks
     ]
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(entries, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return json.dumps(entries, indent=2, ensure_ascii=False) + "\n"
 
 
 def _entries(path: Path) -> list:

@@ -82,6 +82,8 @@ class RankProbabilities(keras.layers.Layer):
 
     def call(self, inputs):
         above, below = inputs[:, :-1], inputs[:, 1:]
-        # sigmoid(a) - sigmoid(b), without the difference of two numbers near 1.
-        between = ops.sigmoid(above) * ops.sigmoid(-below) * -ops.expm1(below - above)
+        # sigmoid(a) - sigmoid(b), without the difference of two numbers near 1; 1 - exp(x) by a tanh, since ONNX has no
+        # expm1.
+        rest = -ops.tanh((below - above) / 2) * (ops.exp(below - above) + 1)
+        between = ops.sigmoid(above) * ops.sigmoid(-below) * rest
         return ops.concatenate([ops.sigmoid(-inputs[:, :1]), between, ops.sigmoid(inputs[:, -1:])], axis=-1)

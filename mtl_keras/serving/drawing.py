@@ -19,7 +19,10 @@ DRAWN = (".jpg", ".jpeg", ".png", ".bmp")
 
 
 def describe(person: dict) -> list[str]:
-    """Return a line for each answer about a person: "age 31 ± 6", "female 98 %", "yaw 3, pitch -2, roll 0"."""
+    """Return a line for each answer about a person: "age 31 ± 6", "female 98 %", "yaw 3, pitch -2, roll 0".
+
+    A last one says what speaks against them: "not reliable: blurred".
+    """
     answers = {name: answer for name, answer in person.items() if name not in PERSON_KEYS}
     lines, tasks = [], [TASKS[name] for name, answer in answers.items() if "class" in answer]
     for name, answer in answers.items():
@@ -31,7 +34,7 @@ def describe(person: dict) -> list[str]:
             lines.append(f"{name} {_shown(answer['value'])}{spread}".replace("_", " "))
         else:
             lines.append(", ".join(f"{output} {_shown(number)}" for output, number in answer.items()))
-    return lines
+    return [*lines, f"not reliable: {person['reason']}"] if person.get("reason") else lines
 
 
 def _shown(number: float | None, factor: float = 1) -> str:

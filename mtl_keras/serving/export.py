@@ -2,8 +2,8 @@
 
 import json
 import sys
-from collections.abc import Iterable
-from contextlib import redirect_stdout
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from mtl_keras.data.images import read_image, resize
-from mtl_keras.errors import UserError
+from mtl_keras.errors import UserError, printable
 from mtl_keras.files import check_writable, image_files, replacing_folder
 from mtl_keras.portraits.drawer import render
 from mtl_keras.portraits.look import Portrait
@@ -19,6 +19,7 @@ from mtl_keras.serving.compared import answered, compared
 from mtl_keras.serving.exported import sums
 from mtl_keras.serving.formats import FORMATS, PRECISIONS
 from mtl_keras.serving.formats.format import Format, Order
+from mtl_keras.serving.predictor import as_pixels
 from mtl_keras.serving.runtime import in_keras
 from mtl_keras.training import model_folder
 from mtl_keras.training.model import MultiTaskModel
@@ -61,10 +62,11 @@ def export(
         crops = _crops(network, calibrate)
         with replacing_folder(folder) as temporary:
             _next(bar, f"{format} {precision}: writing")
-            with redirect_stdout(sys.stderr):
+            with redirect_stdout(sys.stderr), _converting(format):
                 form.write(Order(network, precision, crops, tuple(float_layers)), temporary)
             _next(bar, f"{format} {precision}: comparing with Keras")
-            found = answered(form.read(temporary, precision, network.image_size), crops)
+            with _converting(format):
+                found = answered(form.read(temporary, precision, network.image_size), crops)
             differs = compared(network.tasks, answered(in_keras(network), crops), found)
             of = "drawn faces" if calibrate is None else "images"
             sidecar = {
@@ -81,6 +83,19 @@ def export(
             (temporary / model_folder.SIDECAR).write_text(text, encoding="utf-8")
         _next(bar, f"{format} {precision}: done")
     return folder
+
+
+@contextmanager
+def _converting(format: str) -> Iterator[None]:
+    """Say in one line what a converter or a runtime cannot do: each has exceptions of its own."""
+    try:
+        yield
+    except (UserError, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        others = ", ".join(name for name in FORMATS if name != format)
+        raise UserError(f"{format} cannot hold this network ({reason}); choose another format: {others}") from None
 
 
 def _next(bar: tqdm, what: str) -> None:
@@ -124,15 +139,30 @@ def _crops(model: MultiTaskModel, images: Images | None) -> np.ndarray:
         images = [render(Portrait(age=5 * seed, gender=GENDERS[seed % 2], seed=seed)) for seed in range(DRAWN)]
     elif isinstance(images, str | Path):
         folder = Path(images)
+        if not folder.exists():
+            raise UserError(f"{folder}: no such file or folder; expected a folder of crops of faces")
         images = sorted(image_files(folder)) or [folder]
         if folder.is_dir() and images == [folder]:
             raise UserError(f"{folder}: holds no images; expected a folder of crops of faces")
+    if isinstance(images, np.ndarray) and images.ndim != 4:
+        raise UserError(f"images to calibrate on of shape {images.shape}; expected several, (N, H, W, 3) or a list")
     images = list(images)
     if not images:
         raise UserError("there are no images to calibrate on; expected crops of faces")
     # Files are often sorted by what they show.
     chosen = np.random.default_rng(0).permutation(len(images))[:MOST]
-    pixels = (
-        each if isinstance(each, np.ndarray) else read_image(each) for each in (images[i] for i in sorted(chosen))
-    )
+    pixels = list(filter(lambda each: each is not None, (_pixels(images[number], number) for number in sorted(chosen))))
+    if not pixels:
+        raise UserError("none of the images to calibrate on can be read; expected crops of faces")
     return np.stack([resize(each, model.image_size, model.resize_method) for each in pixels])
+
+
+def _pixels(image: np.ndarray | Path | str, number: int) -> np.ndarray | None:
+    """Return an image (H, W, 3) uint8; None, which is said, of a file that cannot be read."""
+    if isinstance(image, np.ndarray):
+        return as_pixels(image, f"image {number}")
+    try:
+        return read_image(image)
+    except UserError as error:
+        print(f"skipped {printable(str(error))}", file=sys.stderr)
+        return None

@@ -9,6 +9,9 @@ from mtl_keras.models.weights import sha256
 from mtl_keras.serving.formats import FORMATS
 from mtl_keras.training.model_folder import SIDECAR, folder_of_model, read_json
 
+# Pixels; larger images are for no network that there is.
+LARGEST_SIDE = 4096
+
 
 def sums(folder: Path) -> dict[str, str]:
     """Return {name: sha256} of all files of a folder but its sidecar; names have / between their parts."""
@@ -43,14 +46,14 @@ def read_exported(folder: Path | str) -> dict | None:
 def _listed(about: dict, path: Path) -> dict[str, str]:
     """Return {name: sha256} of the files that a sidecar lists; one that makes no sense is an error."""
     try:
-        export, known = (
-            about["export"],
-            isinstance(about["image_size"], int) and isinstance(about["resize_method"], str),
-        )
+        export, side = about["export"], about["image_size"]
+        # A network takes as much memory as its side asks for.
+        known = type(side) is int and 1 <= side <= LARGEST_SIDE and isinstance(about["resize_method"], str)
+        known = known and bool(about["tasks"]) and isinstance(export["files"], dict)
         form, precision, files = FORMATS.get(export["format"]), export["precision"], dict(export["files"])
     except (KeyError, TypeError, ValueError):
         known, files = False, {}
-    if not (known and files):
+    if not (known and files and all(isinstance(text, str) for pair in files.items() for text in pair)):
         raise UserError(f"{path}: damaged; export the model again or copy the folder anew")
     if form is None or precision not in form.precisions:
         what = f"format {export['format']!r} with precision {precision!r}"

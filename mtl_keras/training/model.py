@@ -128,7 +128,8 @@ class MultiTaskModel(Trainer):
     @classmethod
     def from_config(cls, config):
         tasks = known_tasks(config["tasks"])
-        settings = {name: value for name, value in config.items() if name != "frozen"}
+        # A saved network needs no weights from elsewhere, and must not name a file or a download.
+        settings = {name: value for name, value in config.items() if name not in ("frozen", "weights")}
         if isinstance(settings["backbone"], dict):
             settings["backbone"] = Backbone.from_config(settings["backbone"])
         model = cls(**{**settings, "tasks": tasks})

@@ -141,7 +141,7 @@ def read_json(path: Path) -> dict:
         version = about["format"]
         if not isinstance(about.get("export", {}), dict):
             raise damaged
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise damaged from None
     if version != 1:
         raise UserError(f"{path}: format {version!r} is unknown to mtl_keras {__version__}; update it")

@@ -155,3 +155,25 @@ def test_audit_pack_and_crop_know_tasks_of_ones_own(run, own, tmp_path, monkeypa
     with pytest.raises(TypeError):  # there are no crops to count
         run("crop", *data, "--out", tmp_path / "crops")
     assert photos[0]["hat"].notna().sum() == 20
+
+
+def test_ages_known_as_intervals_alone_are_a_task(handed_on, own, tmp_path):
+    own.assign(age=["20-29", "70+", ""] * 10)[["path", "age"]].to_csv(tmp_path / "my.csv", index=False)
+    assert handed_on("--data", "my.csv")[0].experiment.tasks == ("age",)
+
+
+def test_ends_of_intervals_are_no_tasks_of_ones_own(handed_on, own, tmp_path):
+    ends = {"age.low": [20, 30, 70] * 10, "age.high": [29, 39, None] * 10}
+    own[["path", "hat"]].assign(**ends).to_csv(tmp_path / "my.csv", index=False)
+    assert handed_on("--data", "my.csv")[0].experiment.tasks == ("age", "hat")
+
+
+def test_a_task_file_that_was_edited_is_not_replaced(handed_on, own, tmp_path):
+    handed_on("--data", "my.csv", "--out", "out")
+    file = tmp_path / "out" / "tasks.json"
+    # As in a new process, which does not know them.
+    TASKS.pop("hat"), TASKS.pop("height")
+    handed_on("--data", "my.csv", "--out", "out")
+    TASKS.pop("hat"), TASKS.pop("height")
+    file.write_text(file.read_text().replace("categorical", "ordinal"))
+    assert "was edited" in handed_on("--data", "my.csv", "--out", "out") and "ordinal" in file.read_text()

@@ -46,7 +46,7 @@ def test_other_files_than_those_that_were_written_are_refused(folder, one_line):
     change(folder, files={"model.xml": files["model.xml"]})
     with one_line("holds model.bin, which model.json does not list", folder):
         open_runtime(folder)
-    change(folder, files={**files, "model.bin": None})
+    change(folder, files={**files, "model.bin": "0"})
     with one_line("is not the file that was exported"):
         open_runtime(folder)
 

@@ -145,7 +145,27 @@ class Looks(tf.Module):
         return {"gender": tf.zeros((tf.shape(image)[0], 2))}
 
 
-@pytest.mark.parametrize("hostile", [Reads, Writes, Calls, Branches, Looks])
+class Maps(tf.Module):
+    """One that takes a file for a constant, without any text among its inputs."""
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3), tf.uint8, name="image")])
+    def __call__(self, image):
+        read = tf.raw_ops.ImmutableConst(dtype=tf.uint8, shape=[2], memory_region_name="/etc/passwd")
+        return {"gender": tf.cast(read, tf.float32) + tf.zeros((tf.shape(image)[0], 2))}
+
+
+class Dumps(tf.Module):
+    """One that writes what it sees to an address among an operation's attributes."""
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3), tf.uint8, name="image")])
+    def __call__(self, image):
+        seen = tf.raw_ops.DebugIdentityV3(
+            input=tf.zeros((1, 2)), device_name="cpu", tensor_name="a:0", debug_urls=["file:///tmp/planted"]
+        )
+        return {"gender": seen + tf.zeros((tf.shape(image)[0], 2))}
+
+
+@pytest.mark.parametrize("hostile", [Reads, Writes, Calls, Branches, Looks, Maps, Dumps])
 def test_a_savedmodel_that_does_more_than_compute_is_refused(exported, tmp_path, one_line, hostile):
     folder = shutil.copytree(exported("savedmodel"), tmp_path / "copy")
     (tmp_path / "words.txt").write_text("a\t1\n")

@@ -3,9 +3,11 @@
 TensorFlow says itself that such a file is a program: https://github.com/tensorflow/tensorflow/blob/master/SECURITY.md.
 """
 
+import re
 from pathlib import Path
 
 from google.protobuf.message import DecodeError
+from tensorflow.core.framework.node_def_pb2 import NodeDef
 from tensorflow.core.framework.types_pb2 import DT_STRING
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from tensorflow.python.framework import op_def_registry
@@ -26,7 +28,23 @@ CHECKPOINT = {
     "StaticRegexFullMatch",
     "DisableCopyOnRead",
 }
-CALLS_PYTHON = {"PyFunc", "PyFuncStateless", "EagerPyFunc"}
+# Without a state or texts, and yet no computing: these call Python or other programs, end the process, or name files
+# and addresses in their attributes.
+FORBIDDEN = {
+    "PyFunc",
+    "PyFuncStateless",
+    "EagerPyFunc",
+    "ImmutableConst",
+    "Copy",
+    "CopyHost",
+    "EncodeProto",
+    "DecodeProtoV2",
+    "Abort",
+    "XlaCustomCall",
+    "XlaCustomCallV2",
+    "MlirPassthroughOp",
+}
+FORBIDDEN_KINDS = re.compile(r"^(Debug|Remote|XlaLaunch|Tpu|TPU|Send|Recv|_)|Dataset")
 
 
 def check_operations(path: Path) -> None:
@@ -54,7 +72,7 @@ def check_operations(path: Path) -> None:
     for name, nodes in {"": graph.graph_def.node, **functions}.items():
         for node in nodes:
             allowed = STATEFUL if name in called else STATEFUL | CHECKPOINT
-            if not (node.op in allowed or node.op in functions or _is_pure(node.op)):
+            if not (node.op in allowed or node.op in functions or (_is_pure(node.op) and not _names_places(node))):
                 raise UserError(
                     f"{path}: holds the operation {node.op} ({node.name}), which may reach files or programs; expected "
                     "a network that only computes: get it from elsewhere, or export it again"
@@ -80,4 +98,11 @@ def _is_pure(name: str) -> bool:
     """Return whether an operation only computes numbers from numbers; files are named by text."""
     known = op_def_registry.get(name)
     takes_text = known is not None and any(argument.type == DT_STRING for argument in known.input_arg)
-    return known is not None and not known.is_stateful and not takes_text and name not in CALLS_PYTHON
+    forbidden = name in FORBIDDEN or FORBIDDEN_KINDS.search(name)
+    return known is not None and not known.is_stateful and not takes_text and not forbidden
+
+
+def _names_places(node: NodeDef) -> bool:
+    """Return whether an operation that only computes has a file or an address among its own attributes."""
+    values = (value for name, value in node.attr.items() if not name.startswith("_"))
+    return any(b"/" in text for value in values for text in (value.s, *value.list.s))

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import socket
 import sys
 import tempfile
@@ -63,6 +64,9 @@ def server(
             theme=style.theme(),
             css=style.CSS,
         )
+        # Mounted in another server, gradio does not know that it answers by now, and until then takes any path of this
+        # computer for that of an uploaded file.
+        blocks.has_launched = True
         config = uvicorn.Config(
             guard.Guard(app, limits),
             log_level="warning",
@@ -81,8 +85,9 @@ def listening(host: str, port: int) -> socket.socket:
     """Return a socket that listens at this address."""
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        raise UserError(f"{host}:{port}: {error.strerror or error}; name another --host or --port") from None
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"{host}:{port}: {reason}; name another --host or --port") from None
 
 
 def serve(model: MultiTaskModel | Path | str, detector: str, host: str, port: int) -> None:
@@ -92,4 +97,6 @@ def serve(model: MultiTaskModel | Path | str, detector: str, host: str, port: in
         print(f"the page is at http://{name}:{address.getsockname()[1]} (Ctrl+C ends it)", flush=True)
         if host not in ("127.0.0.1", "::1", "localhost"):
             print("whoever reaches this computer can use it", file=sys.stderr)
+        # As Ctrl+C, so that what was uploaded is removed.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         running.run(sockets=[address])

@@ -14,9 +14,14 @@ FileData = needed("gradio", "page").FileData
 def path_of(file: FileData | None) -> str | None:
     """Return where a file lies that came in; a component whose `preprocess` it is leaves the file to this package.
 
-    A class of its own would make gradio write a file beside the module of that class.
+    A class of its own would make gradio write a file beside the module of that class. A path that does not lie in the
+    folder of what came in is refused, whatever gradio has let pass.
     """
-    return file.path if file else None
+    if not file:
+        return None
+    if not Path(file.path).resolve().is_relative_to(Path(os.environ["GRADIO_TEMP_DIR"]).resolve()):
+        raise UserError("the file did not come in by the page; upload it")
+    return file.path
 
 
 def taken(path: str) -> bytes:

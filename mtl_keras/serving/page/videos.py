@@ -16,6 +16,9 @@ from mtl_keras.serving.page.uploads import move
 from mtl_keras.serving.runtime import Runtime
 
 COUNTER = "mtl_keras.serving.people.counter"
+# How videos begin: MP4 and MOV by the name of their first part; Matroska and WebM, AVI, Ogg, FLV, Windows Media, MPEG.
+QUICKTIME = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
+STARTS = (b"\x1aE\xdf\xa3", b"RIFF", b"OggS", b"FLV", b"0&\xb2u", b"\x00\x00\x01\xba", b"\x00\x00\x01\xb3", b"G")
 # What the report of a count draws, each with words for who cannot see it.
 FIGURES = {
     "visitors.png": "Visitors minute by minute",
@@ -41,15 +44,17 @@ def counted(path: str, runtime: Runtime, limits: Limits) -> str:
     """
     people = needed(COUNTER, "people")
     with tempfile.TemporaryDirectory(dir=Path(path).parents[1]) as folder:
-        video, out = os.path.join(folder, os.path.basename(path)), Path(folder, "counted")
-        move(path, video)
+        # Without the ending of its name, which would tell FFmpeg to take a list of other files for a video.
+        video, out = os.path.join(folder, "video"), Path(folder, "counted")
         try:
+            move(path, video)
+            check_video(video)
             settings = people.CountSettings(stop_after=limits.video_length)
             summary = people.count_people(video, runtime, out, settings)
         except UserError as error:
             # Neither the name that the file has here nor where it lies is anybody's business.
             said = str(error).replace(str(out), "the report").replace(video, "the video")
-            said = said.replace(folder, "")
+            said = said.replace(folder, "").removeprefix("video: ")
             return f'<p class="wrong" role="alert">This video cannot be counted: {escape(said)}.</p>'
         table = pd.read_csv(out / "people.csv")
         figures = [_figure(out / name, words) for name, words in FIGURES.items() if (out / name).exists()]
@@ -63,6 +68,14 @@ def counted(path: str, runtime: Runtime, limits: Limits) -> str:
     visitors = "1 visitor" if summary["visitors"] == 1 else f"{summary['visitors']} visitors"
     files = {"visitors.csv": ("text/csv", table.to_csv(index=False), "Download table (CSV)")}
     return f'<h2>{visitors}</h2><dl class="facts">{cards}</dl>{"".join(figures)}{table_of(table)}{downloads(files)}'
+
+
+def check_video(path: str) -> None:
+    """Refuse a file that does not begin as a video does: a playlist of other files would make FFmpeg open those."""
+    with open(path, "rb") as file:
+        start = file.read(16)
+    if start[4:8] not in QUICKTIME and not start.startswith(STARTS):
+        raise UserError("no video of a known format; expected MP4, MOV, WebM, MKV, AVI, Ogg or MPEG")
 
 
 def _figure(path: Path, words: str) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from mtl_keras.data.images import resize
+from mtl_keras.errors import UserError
 from mtl_keras.faces.cut import CropSettings, settings_for
 from mtl_keras.faces.geometry import Face
 from mtl_keras.models.backbones import BACKBONES
@@ -30,7 +31,7 @@ class Answering:
 
     def __call__(self, pixels: np.ndarray, faces: list[Face]) -> list[tuple[dict[str, np.ndarray], bool]]:
         """Return for each of these faces of a frame the outputs {task: (K,)}, and whether they can be relied on."""
-        crops = [self._settings.cut(pixels, face) for face in faces]
+        crops = [_cut(self._settings, pixels, face) for face in faces]
         size, method = self._runtime.image_size, self._runtime.resize_method
         outputs = self._runtime.run(np.stack([resize(crop, size, method) for crop in crops]))
         return [
@@ -40,6 +41,15 @@ class Answering:
             )
             for place, (face, crop) in enumerate(zip(faces, crops, strict=True))
         ]
+
+
+def _cut(settings: CropSettings, pixels: np.ndarray, face: Face) -> np.ndarray:
+    """Return a face cut out; one whose landmarks lie in one point, as its box has it: that says little of anybody."""
+    try:
+        return settings.cut(pixels, face)
+    except UserError:
+        x, y, width, height = face.box
+        return resize(pixels[y : y + max(height, 1), x : x + max(width, 1)], settings.size)
 
 
 class Recognizing:
@@ -70,7 +80,7 @@ class Recognizing:
 
         Small and blurred faces of any two people are alike to FaceNet.
         """
-        crops = [self._settings.cut(pixels, face) for face in faces]
+        crops = [_cut(self._settings, pixels, face) for face in faces]
         shown = [
             not reason_of(face, crop, self._settings, pixels.shape[:2]) for face, crop in zip(faces, crops, strict=True)
         ]

@@ -13,7 +13,7 @@ from mtl_keras.errors import UserError
 from mtl_keras.faces.detectors import Detector
 from mtl_keras.serving.drawing import describe
 from mtl_keras.serving.people.answering import SAME_PERSON, Answering, Recognizing
-from mtl_keras.serving.people.counts import Counts, Places, check_places
+from mtl_keras.serving.people.counts import Counts, Places, check_in_picture, check_places
 from mtl_keras.serving.people.drawn_video import DrawnVideo
 from mtl_keras.serving.people.report import Report
 from mtl_keras.serving.people.sightings import Bodies, Sighting, seeing
@@ -87,6 +87,7 @@ class PeopleCounter:
     ):
         self._settings = settings = settings or CountSettings()
         self._video = Video(video, settings.every)
+        check_in_picture(settings.line, settings.zone, self._video.size)
         self._see = seeing(settings.detector)
         rate = self._video.frame_rate / settings.every
         self._places = Places(

@@ -11,6 +11,8 @@ from mtl_keras.serving.people.tracks import Tracker
 
 # Frames in a row in which somebody must be behind the line to have crossed it.
 FRAMES_BEHIND = 2
+# How far beyond the picture a line or a zone may reach, in its longer sides.
+FARTHEST = 3
 
 
 class Passing(NamedTuple):
@@ -106,6 +108,25 @@ def check_places(line: tuple[float, ...] | None, zone: tuple[float, ...] | None)
         raise UserError(f"line {_shown(line)}: expected X1,Y1,X2,Y2, two different points in pixels of the video")
     if zone is not None and (len(zone) < 6 or len(zone) % 2 or not np.isfinite(zone).all()):
         raise UserError(f"zone {_shown(zone)}: expected X1,Y1,X2,Y2,X3,Y3,..., at least three corners in pixels")
+
+
+def check_in_picture(line: tuple[float, ...] | None, zone: tuple[float, ...] | None, size: tuple[int, int]) -> None:
+    """Refuse a line or a zone that has nothing in a picture of this width and height, or reaches far beyond it."""
+    for name, numbers in (("line", line), ("zone", zone)):
+        if numbers is None or not all(size):
+            continue
+        points = np.array(numbers, float).reshape(-1, 2)
+        low, high = points.min(axis=0), points.max(axis=0)
+        if (high < 0).any() or (low > size).any() or np.abs(points).max() > FARTHEST * max(size):
+            pixels = f"the video has {size[0]} x {size[1]} pixels"
+            raise UserError(f"{name} {_shown(numbers)}: expected points in the picture or near it; {pixels}")
+        if name == "zone" and not _area(points) > 1:
+            raise UserError(f"zone {_shown(numbers)}: has no area; expected corners around some of the picture")
+
+
+def _area(points: np.ndarray) -> float:
+    x, y = points.T
+    return abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))) / 2
 
 
 def _shown(numbers: tuple[float, ...]) -> str:

@@ -57,12 +57,13 @@ class Video:
         self.frame_rate = rate if 1 <= rate <= 240 else USUAL_RATE
         count = self._capture.get(self._cv2.CAP_PROP_FRAME_COUNT)
         self.length = int(count) if not isinstance(self._place, int) and count > 0 else None
+        # Whether frames come when they are made, not when they are asked for. A file that does not say how many it has,
+        # as a recording that broke off, is none such.
+        self.live = self.length is None and (isinstance(self._place, int) or bool(ADDRESS.match(self._place)))
+        self.size = tuple(
+            int(self._capture.get(side)) for side in (self._cv2.CAP_PROP_FRAME_WIDTH, self._cv2.CAP_PROP_FRAME_HEIGHT)
+        )
         self._stopped = threading.Event()
-
-    @property
-    def live(self) -> bool:
-        """Whether frames come when they are made, not when they are asked for."""
-        return self.length is None
 
     def __enter__(self) -> "Video":
         return self
@@ -90,15 +91,17 @@ class Video:
                 self._capture.release()
                 if number < 0:
                     raise UserError(f"{self.name}: no frame of it can be decoded; expected a video that OpenCV plays")
-                # What should have come and did not was broken; behind the end of a stream nothing should.
-                self.broken += max(0, self.length - 1 - number) if self.length else 0
+                # What should have come and did not was broken; behind the end of a stream nothing should. By the time,
+                # since of some files the number of frames is a guess.
+                missing = (self.length or 0) - self.frame_rate * last - 1
+                self.broken += 0 if self.live else max(0, round(missing))
                 return
             if failed and not self.live:
                 self.broken += failed
                 number += failed
             number, failed = number + 1, 0
             if number % self.every == 0 and len(pixels):
-                seconds = time.monotonic() - start if self.live else number / self.frame_rate
+                seconds = time.monotonic() - start if self.live else self._time_of(number, last)
                 last = max(seconds, last + 1e-3)  # time goes forward
                 yield Frame(number, last, self._cv2.cvtColor(pixels, self._cv2.COLOR_BGR2RGB))
 
@@ -112,10 +115,15 @@ class Video:
             return None
         return pixels if done and pixels is not None and pixels.ndim == 3 and pixels.shape[2] == 3 else None
 
+    def _time_of(self, number: int, last: float) -> float:
+        """Return the seconds at which a frame of a file stands, as the file says, or else by its number."""
+        seconds = self._capture.get(self._cv2.CAP_PROP_POS_MSEC) / 1000
+        return seconds if seconds > last and number else number / self.frame_rate
+
     def _over(self, number: int, failed: int) -> bool:
         """Tell whether no frame will come any more; a stream that broke off is opened again first."""
-        if self.length is not None:
-            return number + failed >= self.length or failed >= BROKEN_IN_ROW
+        if not self.live:
+            return failed >= BROKEN_IN_ROW or (self.length is not None and number + failed >= self.length)
         self._capture.release()
         if failed > len(PAUSES) or self._stopped.wait(PAUSES[failed - 1]):
             return True

@@ -1,7 +1,7 @@
 import pytest
 
 from mtl_keras.errors import UserError
-from mtl_keras.serving.page.uploads import move, taken
+from mtl_keras.serving.page.uploads import FileData, move, path_of, taken
 
 
 @pytest.fixture
@@ -27,3 +27,11 @@ def test_who_sends_the_same_at_once_is_told_to_send_it_again(upload):
     with pytest.raises(UserError, match="send it again") as caught:
         taken(str(upload))
     assert str(upload) not in str(caught.value)
+
+
+@pytest.mark.parametrize("place", ["/etc/hostname", "../../etc/hostname", "/dev/zero", "{}/../hostname"])
+def test_what_did_not_come_in_is_no_upload(upload, tmp_path, monkeypatch, place):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    assert path_of(FileData(path=str(upload))) == str(upload) and path_of(None) is None
+    with pytest.raises(UserError, match="did not come in by the page"):
+        path_of(FileData(path=place.format(tmp_path)))

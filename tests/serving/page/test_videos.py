@@ -33,3 +33,9 @@ def test_what_is_no_video_is_one_line_without_a_path(sent, network, tmp_path):
     sent.write_bytes(b"not a video")
     html = counted(str(sent), open_runtime(network), Limits())
     assert 'role="alert"' in html and str(tmp_path) not in html and list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("text", ["#EXTM3U\n#EXTINF:5,\n/etc/hostname\n", "ffconcat version 1.0\nfile a.mp4\n"])
+def test_a_list_of_other_files_is_no_video(sent, network, text):
+    sent.write_text(text)
+    assert "no video of a known format" in counted(str(sent), open_runtime(network), Limits())

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mtl_keras.serving.people.counts import Counts, Places, check_places
+from mtl_keras.serving.people.counts import Counts, Places, check_in_picture, check_places
 from mtl_keras.serving.people.sightings import Sighting
 from mtl_keras.serving.people.tracks import Tracker
 
@@ -73,3 +73,18 @@ def test_minutes_add_up_also_those_in_which_nobody_came():
 def test_what_is_no_line_or_zone_is_one_line(line, zone, says, one_line):
     with one_line(says):
         check_places(line, zone)
+
+
+@pytest.mark.parametrize(
+    ("line", "zone", "says"),
+    [
+        (None, (0, 0, 1e6, 0, 1e6, 1e6), "in the picture or near it; the video has 480 x 270 pixels"),
+        (None, (-100, -100, -50, -100, -50, -50), "in the picture or near it"),
+        ((1e308, 0, -1e308, 5), None, "line .* in the picture or near it"),
+        (None, (0, 0, 10, 10, 20, 20), "has no area"),
+    ],
+)
+def test_what_has_nothing_in_the_picture_is_one_line(line, zone, says, one_line):
+    check_in_picture((0, 0, 0, 270), (-20, 0, 500, 0, 500, 300), (480, 270))
+    with one_line(says):
+        check_in_picture(line, zone, (480, 270))

@@ -56,6 +56,22 @@ def test_frames_that_cannot_be_decoded_are_passed_over_and_counted(walking_by, m
     assert video.broken == 3
 
 
+def test_a_file_that_does_not_say_how_long_it_is_is_read_once(walking_by, monkeypatch):
+    with Video(walking_by) as video:
+        video.length = None  # as of a recording that broke off
+        assert not video.live and len([*video]) == 132 and video.broken == video.breaks == 0
+
+
+def test_times_are_those_that_a_file_says(walking_by, monkeypatch):
+    with Video(walking_by) as video:
+        # As of MPEG transport streams, of which the rate and the number of frames are guesses.
+        video.frame_rate, video.length = 2 * video.frame_rate, 2 * video.length - 1
+        seconds = [frame.seconds for frame in video]
+    with Video(walking_by) as whole:
+        np.testing.assert_allclose(seconds[1:], np.arange(1, 132) / whole.frame_rate, atol=1e-3)
+    assert video.broken == 0
+
+
 def test_a_video_without_frames_and_places_that_are_none_are_one_line(tmp_path, one_line):
     (tmp_path / "text.mp4").write_text("no video")
     for place, says in (
@@ -98,7 +114,8 @@ def test_an_address_is_read_and_its_password_is_not_told(served):
 def test_a_stream_that_breaks_off_is_asked_again_and_ends_when_it_stays_away(walking_by, monkeypatch):
     monkeypatch.setattr(module, "PAUSES", (0.01, 0.01))
     with Video(walking_by) as video:
-        video.length, opened = None, [video._opened(), None, None]  # as of a camera, of which nobody knows the end
+        video.length, video.live = None, True  # as of a camera, of which nobody knows the end
+        opened = [video._opened(), None, None]
         monkeypatch.setattr(video, "_opened", lambda: opened.pop(0) if opened else None)
         frames = list(video)
     assert video.breaks == 1 and len(frames) + video.missed == 2 * 132
