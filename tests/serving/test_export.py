@@ -145,3 +145,20 @@ def test_nothing_else_is_replaced(small_model, tmp_path, one_line):
     assert open_runtime(folder).crop == CELEBA_CROP
     with one_line("was exported as keras, for prediction only; give the folder of the model"):
         mtl.load(folder)
+
+
+def test_an_order_of_classes_can_be_exported_to_onnx(tmp_path):
+    model = MultiTaskModel(["age_group_ordinal"], "small_cnn", shared_units=(8,), head_units=())
+    runtime, crops = open_runtime(mtl.export(model, "onnx", out=tmp_path / "out")), images_of(3, 32, 32)
+    for task, answer in in_keras(model)(crops).items():
+        np.testing.assert_allclose(runtime.run(crops)[task], answer, atol=1e-5)
+
+
+def test_an_image_to_calibrate_on_that_cannot_be_read_is_left_out(small_model, faces, tmp_path, capsys, one_line):
+    (tmp_path / "torn.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
+    given = [tmp_path / "torn.jpg", faces["path"][0]]
+    folder = mtl.export(small_model, "keras", calibrate=given, out=tmp_path / "out")
+    assert json.loads((folder / "model.json").read_text())["export"]["compared"]["images"] == 1
+    assert "skipped" in capsys.readouterr().err
+    with one_line("several, .N, H, W, 3. or a list"):
+        mtl.export(small_model, "keras", calibrate=images_of(1, 32, 32)[0], out=tmp_path / "out")

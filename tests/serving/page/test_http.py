@@ -173,3 +173,17 @@ def test_eight_clients_at_once_are_all_answered_and_memory_stays_flat(page, draw
     assert len(times) >= CLIENTS and after < 1.1 * before
     assert one() == expected
     assert httpx.get(f"{page.address}/health").json() == {"status": "ok", "waiting": 0}
+
+
+@pytest.mark.parametrize("place", ["docs/page/desk.png", str(Path("docs/page/desk.png").absolute()), "/dev/zero"])
+def test_the_pages_own_protocol_takes_no_path_of_the_server(page, place):
+    asked = {
+        "fn_index": 0,
+        "session_hash": "a",
+        "data": [{"path": place, "meta": {"_type": "gradio.FileData"}}, "detect"],
+    }
+    httpx.post(f"{page.address}/gradio_api/queue/join", json=asked, timeout=20)
+    with httpx.stream("GET", f"{page.address}/gradio_api/queue/data", params={"session_hash": "a"}, timeout=20) as told:
+        done = next(line for line in told.iter_lines() if "process_completed" in line)
+    assert '"success":false' in done and "base64" not in done and "desk.png" not in done
+    assert httpx.get(f"{page.address}/health", timeout=20).status_code == 200
