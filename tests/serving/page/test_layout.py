@@ -167,7 +167,8 @@ def test_nothing_came_from_elsewhere_and_nothing_went_wrong(browser, page):
     asked = [each["params"]["request"]["url"] for each in events if each["method"] == "Network.requestWillBeSent"]
     assert asked and {url for url in asked if not url.startswith((f"{page.address}/", "data:", "blob:"))} == set()
     assert [entry["message"] for entry in browser.logged("browser") if entry["level"] == "SEVERE"] == []
-    assert page.log.read_text().count("Traceback") == 0
+    # gradio writes down each path that it refuses, and another test asks for such.
+    assert [each for each in page.log.read_text().split("Traceback")[1:] if "InvalidPathError" not in each] == []
 
 
 def test_pictures_of_the_page(browser, photo, pytestconfig):
