@@ -35,7 +35,7 @@ DRAWN = Experiment(
 )
 
 FACENET_UTK = Preset(
-    real=Defaults(REAL, Comparison(small="facenet_small"), REPORTED, VARIANTS),
+    real=Defaults(REAL, Comparison("both", small="facenet_small", seeds=3), REPORTED, VARIANTS),
     drawn=Defaults(DRAWN, Comparison(single_task="both")),
     readers=("utkface",),
 )
