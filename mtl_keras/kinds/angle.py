@@ -4,6 +4,9 @@ import numpy as np
 
 from mtl_keras.kinds.regression import Regression
 
+# What a mirror makes of the angles of a head, by the names of a task's outputs.
+MIRRORED = {"yaw": -1, "pitch": 1, "roll": -1}
+
 
 class Angle(Regression):
     """A task whose answer is an angle, or one for each of `outputs`, such as the yaw, pitch and roll of a head."""
@@ -16,6 +19,17 @@ class Angle(Regression):
         """Return answers minus labels by the shorter way around the circle: -180 to 180 degrees."""
         difference = answers - labels
         return difference - 360 * ((difference + 180) // 360)
+
+    @property
+    def mirrors(self) -> bool:
+        """Whether labels of mirrored images are known: those of yaw, pitch and roll always are."""
+        return super().mirrors or (bool(self.task.outputs) and MIRRORED.keys() >= {*self.task.outputs})
+
+    def mirrored(self, values):
+        """Return labels or outputs (B, D) of the mirrored images: yaw and roll have the other sign, pitch the same."""
+        if not self.task.outputs:
+            return values
+        return values * np.array([MIRRORED.get(output, 1) for output in self.task.outputs], np.float32)
 
     def mean(self, outputs: list[np.ndarray]) -> np.ndarray:
         """Return the mean direction of several outputs (N, D) of the same images."""

@@ -160,6 +160,15 @@ class Kind:
         """Return answers minus labels, tensors or arrays alike, in the task's unit."""
         return answers - labels
 
+    @property
+    def mirrors(self) -> bool:
+        """Whether labels of mirrored images are known from those of the images, by `mirrored`."""
+        return not self.task.oriented
+
+    def mirrored(self, values):
+        """Return labels (B,), (B, D) or outputs (B, K), tensors or arrays alike, as they are of the mirrored images."""
+        return values
+
     # === What answers are worth ===
 
     @property

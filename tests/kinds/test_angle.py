@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from mtl_keras.kinds import kind_of
-from mtl_keras.tasks import HEAD_POSE, Task
+from mtl_keras.tasks import AGE, GENDER, HEAD_POSE, Task
 
 LABELS = np.array([[179.0, -90.0, 10.0], [-170.0, 0.0, 359.0]], "float32")
 ANSWERS = np.array([[-179.0, -80.0, 10.0], [170.0, 180.0, 0.0]], "float32")
@@ -50,3 +50,34 @@ def test_means_go_around_the_circle():
     assert kind.mean(looks[:1]) is looks[0]
     assert abs(kind.constant(np.array([179.0, -179.0, 175.0]))[0]) == pytest.approx(179.0)
     np.testing.assert_allclose(kind_of(HEAD_POSE).constant(np.array([[1.0, 2, 3], [3, 2, 1], [2, 2, 8]])), [2, 2, 3])
+
+
+def test_a_mirror_turns_yaw_and_roll_to_the_other_side():
+    kind, expected = kind_of(HEAD_POSE), [[-10.0, 20.0, -30.0]]
+    for values in (np.array([[10.0, 20.0, 30.0]]), tf.constant([[10.0, 20.0, 30.0]])):
+        mirrored = kind.mirrored(values)
+        assert mirrored.dtype == values.dtype
+        np.testing.assert_array_equal(mirrored, expected)
+        np.testing.assert_array_equal(kind.mirrored(mirrored), values)
+    gaze = kind_of(Task("gaze", "angle", outputs=("pitch", "yaw"), oriented=True))
+    np.testing.assert_array_equal(gaze.mirrored(np.array([[5.0, 6.0]])), [[5.0, -6.0]])
+    assert kind.mirrors and gaze.mirrors
+
+
+@pytest.mark.parametrize(
+    ("task", "mirrors"),
+    [
+        (AGE, True),
+        (GENDER, True),
+        (Task("tilt", "angle"), True),
+        (Task("tilt", "angle", oriented=True), False),
+        (Task("wind", "angle", outputs=("from", "yaw"), oriented=True), False),
+        (Task("arrow", "categorical", classes=("left", "right"), oriented=True), False),
+    ],
+    ids=lambda value: value.name if isinstance(value, Task) else "",
+)
+def test_other_tasks_are_the_same_in_a_mirror_or_not_known_there(task, mirrors):
+    values = np.ones((2, 3))
+    assert kind_of(task).mirrors == mirrors
+    if not task.outputs:
+        assert kind_of(task).mirrored(values) is values
