@@ -1,10 +1,11 @@
 """Random changes of a training image that leave its labels true."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import tensorflow as tf
 
+from mtl_keras.kinds import kind_of
 from mtl_keras.tasks import Task
 
 
@@ -30,17 +31,52 @@ class Augmentation:
 AUGMENTATION = Augmentation()
 
 
-def augmentation(augment: bool | Augmentation, tasks: Iterable[Task]) -> Augmentation | None:
-    """Return how images are changed for these tasks: as usual (True) or as given, but only so that labels stay true."""
-    how = AUGMENTATION if augment is True else augment
-    if how and any(task.oriented for task in tasks):
-        return replace(how, mirror=False, rotation=0.0)
-    return how or None
+def augmentation(augment: bool | Augmentation) -> Augmentation | None:
+    """Return how images are changed: as usual (True), as given, or not at all."""
+    return AUGMENTATION if augment is True else augment or None
 
 
 def augment(image: tf.Tensor, seed: tf.Tensor, how: Augmentation = AUGMENTATION) -> tf.Tensor:
     """Return a changed copy (S, S, 3) uint8 of an image; the same seed (2,) int64 gives the same change."""
-    draws = tf.random.stateless_uniform((16,), seed, -1.0, 1.0)
+    return changed(image, drawn(seed), how)
+
+
+def augment_labelled(
+    image: tf.Tensor, labels: dict, masks: dict, tasks: Iterable[Task], seed: tf.Tensor, how: Augmentation
+) -> tuple[tf.Tensor, dict]:
+    """Return a changed copy of an image, as `augment` does, and the labels {task: () or (D,)} that hold for it.
+
+    An image with a label of an oriented task is not turned, and mirrored only where the task's kind knows the label of
+    the mirrored image; `masks` {task: ()} say which labels there are.
+    """
+    kinds = [kind_of(task) for task in tasks if task.oriented]
+    draws = drawn(seed)
+    if kinds:
+        upright = labelled(masks, [kind.task for kind in kinds])
+        unknown = labelled(masks, [kind.task for kind in kinds if not kind.mirrors])
+        angle = tf.where(upright, 0.0, draws[0])
+        side = tf.where(unknown, 1.0, draws[2])
+        draws = tf.concat([[angle, draws[1], side], draws[3:]], axis=0)
+    mirrored = draws[2] < 0 if how.mirror else False
+    turned = {
+        kind.task.name: tf.where(mirrored, kind.mirrored(labels[kind.task.name]), labels[kind.task.name])
+        for kind in kinds
+    }
+    return changed(image, draws, how), {**labels, **turned}
+
+
+def labelled(masks: dict, tasks: Iterable[Task]) -> tf.Tensor:
+    """Return whether the masks {task: ()} say that there is a label of one of these tasks."""
+    return tf.reduce_any([False, *(masks[task.name] > 0 for task in tasks)])
+
+
+def drawn(seed: tf.Tensor) -> tf.Tensor:
+    """Return the 16 numbers from -1 to 1 that an image's change depends on."""
+    return tf.random.stateless_uniform((16,), seed, -1.0, 1.0)
+
+
+def changed(image: tf.Tensor, draws: tf.Tensor, how: Augmentation) -> tf.Tensor:
+    """Return a copy (S, S, 3) uint8 of an image, changed as the draws (16,) say."""
     # In float32: resampling in uint8 cuts fractions off, which darkens the image by half a level.
     image = warp(tf.cast(image, tf.float32), draws, how)
     image = recolor(image, draws, how)

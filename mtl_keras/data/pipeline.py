@@ -10,7 +10,7 @@ import pandas as pd
 import tensorflow as tf
 
 from mtl_keras.data import sampling
-from mtl_keras.data.augment import Augmentation, augment, augmentation
+from mtl_keras.data.augment import Augmentation, augment_labelled, augmentation
 from mtl_keras.data.decoding import naming_images, with_images
 from mtl_keras.data.table import encode_intervals
 from mtl_keras.errors import UserError
@@ -52,7 +52,7 @@ def batches(
     Order and changes depend on seed, epoch and row alone: an epoch is one pass over the returned dataset, counted from
     `first_epoch`, so that a resumed run sees what an uninterrupted one would have seen.
     """
-    how = augmentation(augment, model.tasks)
+    how = augmentation(augment)
     shuffle = bool(how) if shuffle is None else shuffle
     labels, masks = encoded(table, model.tasks, trained=shuffle)
     paths, form = tuple(table["path"]), (model.image_size, model.resize_method)
@@ -66,7 +66,7 @@ def batches(
         return (*file, label, mask, index, epoch) if how else (*file, label, mask)
 
     def changed(image, label, mask, index, epoch):
-        return augmented(image, how, seed, epoch, index), label, mask
+        return *augment_labelled(image, label, mask, model.tasks, stamp(seed, epoch, index), how), mask
 
     if isinstance(batch_size, dict) and not shuffle:
         raise UserError(f"batches of {batch_size}: a fixed composition needs shuffled rows; pass shuffle=True")
@@ -111,9 +111,9 @@ def modified_at(paths: Iterable[str]) -> tuple[int, ...]:
     return tuple(map(stamp, paths))
 
 
-def augmented(image: tf.Tensor, how: Augmentation | None, seed: int, epoch: tf.Tensor, row: tf.Tensor) -> tf.Tensor:
-    """Return (S, S, 3) uint8 changed as `how` says, by seed, epoch and row alone."""
-    return augment(image, tf.stack([seed * 2_000_003 + epoch, row]), how) if how else image
+def stamp(seed: int, epoch: tf.Tensor, row: tf.Tensor) -> tf.Tensor:
+    """Return the seed (2,) of a row's change in an epoch."""
+    return tf.stack([seed * 2_000_003 + epoch, row])
 
 
 def feature_batches(

@@ -15,10 +15,10 @@ import pandas as pd
 import tensorflow as tf
 from tqdm import tqdm
 
-from mtl_keras.data.augment import Augmentation, augmentation
+from mtl_keras.data.augment import Augmentation, augment_labelled, augmentation
 from mtl_keras.data.decoding import with_images
 from mtl_keras.data.manifest import Shards, damage, read_manifest, reason
-from mtl_keras.data.pipeline import InputSpec, augmented, check_labelled, finished, options
+from mtl_keras.data.pipeline import InputSpec, check_labelled, finished, options, stamp
 from mtl_keras.data.table import SPLITS, complete
 from mtl_keras.errors import UserError
 from mtl_keras.intervals import end_columns
@@ -102,7 +102,7 @@ def shard_batches(
     """
     _check_agreement(shards, model.tasks)
     check_labelled({task.name: shards.labelled(task.name) for task in model.tasks})
-    how = augmentation(augment, model.tasks)
+    how = augmentation(augment)
     shuffle = bool(how) if shuffle is None else shuffle
     spec = {name: tf.io.FixedLenFeature((), tf.string) for name in ("path", "image")} | _label_spec(model.tasks, shards)
 
@@ -114,7 +114,9 @@ def shard_batches(
         return features["path"], features["image"], row, epoch, labels, masks
 
     def changed(image, row, epoch, labels, masks):
-        return augmented(image, how, seed, epoch, row), labels, masks
+        if how:
+            image, labels = augment_labelled(image, labels, masks, model.tasks, stamp(seed, epoch, row), how)
+        return image, labels, masks
 
     def load(rows):
         files = rows.map(parsed, num_parallel_calls=tf.data.AUTOTUNE)

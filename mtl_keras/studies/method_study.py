@@ -151,8 +151,8 @@ def steps_an_epoch(study: Study, settings: Experiment) -> int:
     train, tasks = with_balance(settings, study.parts[0]), settings.chosen_tasks()
     if settings.epochs:
         return batches_of(settings, labelled_rows(train, tasks))[1]
-    # The mirrored images are seen as well, where labels hold there.
-    return -(-len(train) * (1 if any(task.oriented for task in tasks) else 2) // FROZEN_BATCH)
+    # The mirrored images are seen as well.
+    return -(-len(train) * 2 // FROZEN_BATCH)
 
 
 def fixed_batches(study: Study, settings: Experiment, model: Model) -> Iterable:

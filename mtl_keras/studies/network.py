@@ -9,7 +9,7 @@ import pandas as pd
 from mtl_keras.data import sampling
 from mtl_keras.data.pipeline import batches, feature_batches
 from mtl_keras.models.weights import set_weights
-from mtl_keras.studies.rows import labelled_rows, with_balance
+from mtl_keras.studies.rows import labelled_rows, mirrored, with_balance
 from mtl_keras.studies.settings import Data, Experiment, Training
 from mtl_keras.studies.shared_features import SharedFeatures
 from mtl_keras.training import distribute
@@ -48,12 +48,13 @@ def train_heads(
     rows: tuple[pd.DataFrame, pd.DataFrame],
     folder: Path,
 ) -> None:
-    """Train a model's heads on the features of the training images, and of their mirrored ones where labels hold there.
+    """Train a model's heads on the features of the training images, and of their mirrored ones.
 
     `rows` are those to train on and those to validate on.
     """
-    seen = [features.train] if any(task.oriented for task in model.tasks) else [features.train, features.mirrored]
-    inputs, table = np.concatenate(seen), pd.concat([with_balance(experiment, rows[0])] * len(seen), ignore_index=True)
+    train = with_balance(experiment, rows[0])
+    inputs = np.concatenate([features.train, features.mirrored])
+    table = pd.concat([train, mirrored(train, model.tasks)], ignore_index=True)
     heads = model.heads_network()
 
     def training(epoch):

@@ -5,6 +5,7 @@ import pandas as pd
 
 from mtl_keras.data.sampling import balanced, parse_balance
 from mtl_keras.data.table import encode_intervals
+from mtl_keras.kinds import kind_of
 from mtl_keras.studies.settings import Data, Network
 from mtl_keras.tasks import TASKS, Task
 
@@ -26,6 +27,18 @@ def label_part(table: pd.DataFrame, tasks: list[Task]) -> pd.DataFrame:
     others = [task for task in TASKS.values() if task.oriented and task.name not in learned]
     columns = [column for task in others for column in task.columns]
     return labelled_rows(table, tasks).drop(columns=columns, errors="ignore")
+
+
+def mirrored(table: pd.DataFrame, tasks: list[Task]) -> pd.DataFrame:
+    """Return the rows with the labels of their mirrored images; those that no one knows are blank."""
+    table = table.copy()
+    for kind in (kind_of(task) for task in tasks if task.oriented):
+        columns = [*kind.task.columns]
+        if not kind.mirrors:
+            table = table.drop(columns=columns, errors="ignore")
+        elif {*columns} <= {*table.columns}:
+            table[columns] = kind.mirrored(table[columns].to_numpy(np.float64))
+    return table
 
 
 def unlabelled(network: Network, table: pd.DataFrame) -> list[str]:

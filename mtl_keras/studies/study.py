@@ -165,7 +165,7 @@ class Study:
         noted |= {"strategy": "", "precision": ""}
         if own := [asdict(task) for task in settings.chosen_tasks() if task.name not in BUILT_IN]:
             noted["own_tasks"] = own
-        how = augmentation(settings.augment, settings.chosen_tasks())
+        how = augmentation(settings.augment)
         noted["augment"] = asdict(how) if how else None
         del noted["variant"]  # stands in the folder's name
         return noted

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mtl_keras.data.augment import AUGMENTATION, Augmentation, augment, augmentation, view
-from mtl_keras.tasks import AGE, HEAD_POSE
+from mtl_keras.data.augment import AUGMENTATION, Augmentation, augment, augment_labelled, augmentation, view
+from mtl_keras.tasks import AGE, HEAD_POSE, Task
 
 SIDE = 48
 OFF = Augmentation(mirror=False, rotation=0.0, zoom=0.0, shift=0.0, color=0.0, gray=0.0, erase=0.0)
@@ -166,9 +166,52 @@ def test_views_are_mirrored_and_seen_from_nearer_or_farther_away():
         assert abs((seen * x).sum() / seen.sum()) < 0.05 and abs((seen * y).sum() / seen.sum()) < 0.05
 
 
-def test_nothing_is_mirrored_or_turned_where_a_label_would_not_hold():
+ARROW = Task("arrow", "categorical", classes=("left", "right"), oriented=True)
+
+
+def labelled_copies(tasks, labels, masks, how, count=40):
+    """Return copies of the scene (count, SIDE, SIDE, 3), and their labels {task: (count, ...)}."""
+
+    @tf.function
+    def all_copies():
+        seeds = tf.constant([(3, index) for index in range(count)], tf.int64)
+        kinds = {name: label.dtype for name, label in labels.items()}
+        return tf.map_fn(
+            lambda seed: augment_labelled(tf.constant(scene()), labels, masks, tasks, seed, how),
+            seeds,
+            fn_output_signature=(tf.uint8, kinds),
+        )
+
+    images, changed_labels = all_copies()
+    return images.numpy(), {name: label.numpy() for name, label in changed_labels.items()}
+
+
+def test_a_mirrored_head_turns_to_the_other_side_and_no_labelled_head_is_turned():
+    tasks, pose = [AGE, HEAD_POSE], tf.constant([10.0, 20.0, 30.0])
+    labels = {"age": tf.constant(30.0), "head_pose": pose}
+    how = replace(OFF, mirror=True, rotation=40.0)
+    images, found = labelled_copies(tasks, labels, {"age": tf.constant(1.0), "head_pose": tf.constant(1.0)}, how)
+    mirrored = np.array([np.array_equal(image, scene()[:, ::-1]) for image in images])
+    as_it_was = np.array([np.array_equal(image, scene()) for image in images])
+    assert 8 < mirrored.sum() < 32 and (mirrored | as_it_was).all()
+    np.testing.assert_array_equal(found["head_pose"][mirrored], [[-10.0, 20.0, -30.0]] * mirrored.sum())
+    np.testing.assert_array_equal(found["head_pose"][as_it_was], [[10.0, 20.0, 30.0]] * as_it_was.sum())
+    assert (found["age"] == 30).all()
+    # A row without such a label is turned as any other.
+    turned, _ = labelled_copies(tasks, labels, {"age": tf.constant(1.0), "head_pose": tf.constant(0.0)}, how)
+    plain, _ = labelled_copies([AGE], {"age": labels["age"]}, {"age": tf.constant(1.0)}, how)
+    np.testing.assert_array_equal(turned, plain)
+    assert sum(np.array_equal(image, scene()) for image in turned) < 8
+
+
+def test_an_image_is_not_mirrored_where_no_one_knows_the_label_of_its_mirror_image():
+    labels = {"arrow": tf.constant(1)}
+    images, found = labelled_copies([ARROW], labels, {"arrow": tf.constant(1.0)}, replace(OFF, mirror=True))
+    assert (images == scene()).all() and (found["arrow"] == 1).all()
+    images, _ = labelled_copies([ARROW], labels, {"arrow": tf.constant(0.0)}, replace(OFF, mirror=True))
+    assert any(np.array_equal(image, scene()[:, ::-1]) for image in images)
+
+
+def test_images_are_changed_as_usual_as_given_or_not_at_all():
     strong = replace(AUGMENTATION, rotation=40.0)
-    assert augmentation(True, [AGE]) == AUGMENTATION and augmentation(strong, [AGE]) == strong
-    for how in (True, strong):
-        assert augmentation(how, [AGE, HEAD_POSE]) == replace(AUGMENTATION, mirror=False, rotation=0.0)
-    assert augmentation(False, [HEAD_POSE]) is None and augmentation(False, []) is None
+    assert augmentation(True) == AUGMENTATION and augmentation(strong) == strong and augmentation(False) is None

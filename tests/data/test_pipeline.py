@@ -151,12 +151,16 @@ def test_changes_depend_on_seed_epoch_and_row_but_not_on_the_batches(table):
     assert not np.array_equal(changed(24, first_epoch=1), first)
 
 
-def test_heads_whose_pose_is_learned_are_neither_mirrored_nor_turned(table):
+def test_heads_whose_pose_is_learned_are_not_turned_and_mirrored_with_their_angles(table):
     rows = table.assign(**dict.fromkeys(HEAD_POSE.columns, 5.0))
     gentle = Augmentation(zoom=0.0, shift=0.0, color=0.0, gray=0.0, erase=0.0)
-    kept = epoch(batches(rows, asks([HEAD_POSE]), augment=gentle, shuffle=False))[0]
-    np.testing.assert_array_equal(kept, decoded(table))
-    assert not np.array_equal(epoch(batches(rows, asks([AGE]), augment=gentle, shuffle=False))[0], kept)
+    images, labels, _ = epoch(batches(rows, asks([HEAD_POSE]), augment=gentle, shuffle=False))
+    angles, before = labels["head_pose"], decoded(table)
+    mirrored = angles[:, 0] < 0
+    assert 0 < mirrored.sum() < len(rows)
+    np.testing.assert_array_equal(images, np.where(mirrored[:, None, None, None], before[:, :, ::-1], before))
+    np.testing.assert_array_equal(angles, np.where(mirrored[:, None], [[-5.0, 5.0, -5.0]], [[5.0, 5.0, 5.0]]))
+    assert not np.array_equal(epoch(batches(rows, asks([AGE]), augment=gentle, shuffle=False))[0], images)
 
 
 @pytest.mark.parametrize("shuffle", [False, True])
