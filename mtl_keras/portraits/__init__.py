@@ -10,6 +10,8 @@ LAYOUTS = Table(
         "fer2013": "mtl_keras.portraits.layouts:FER2013",
         "celeba": "mtl_keras.portraits.layouts:CELEBA",
         "celeba_crops": "mtl_keras.portraits.layouts:CELEBA_CROPS",
+        "raf_db": "mtl_keras.portraits.layouts:RAF_DB",
+        "fairface": "mtl_keras.portraits.layouts:FAIRFACE",
         "biwi": "mtl_keras.portraits.layouts:BIWI",
     },
 )

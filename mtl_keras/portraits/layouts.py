@@ -9,18 +9,22 @@ from dataclasses import replace
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from mtl_keras.data.derive import ranges
 from mtl_keras.datasets.biwi import SAME_PERSON
 from mtl_keras.datasets.celeba import NAMES as CELEBA_ATTRIBUTES
+from mtl_keras.datasets.fairface import RACES
 from mtl_keras.datasets.genki4k import SIGNS
+from mtl_keras.datasets.raf_db import EXPRESSIONS
 from mtl_keras.portraits.look import LIMITS, Look, Portrait
 from mtl_keras.portraits.scene import Frame
 from mtl_keras.portraits.writer import Layout, Plan, Shot, sample_portraits
-from mtl_keras.tasks import HEAD_POSE
+from mtl_keras.tasks import AGE_DECADE, HEAD_POSE
 
 YOUNG = 40  # years; CelebA gives no age
 GROWN_UP, OLDEST = 18, 84  # years, in crops of CelebA
 CALM = (("yaw", 1.0), ("pitch", 0.6), ("roll", 0.6))  # share of the usual angles that is left
 RECORDINGS = 24
+AGE_BINS = dict(zip(AGE_DECADE.classes, ranges(AGE_DECADE), strict=True))
 FOCAL_LENGTH = 525 / 640  # of the Kinect's color camera, in widths of the image
 HALF_FACE = 75  # millimetres
 
@@ -108,6 +112,35 @@ def _celeba(faces: Iterable[tuple[Portrait, Frame]]) -> Plan:
     )
 
 
+def raf_db(count: int, seed: int, width: int) -> Plan:
+    """Plan aligned faces with one of seven expressions, a fifth of them to test on."""
+    numbers = {name: number for number, name in EXPRESSIONS.items()}
+    shots, lines = [], []
+    for index, portrait in enumerate(sample_portraits(count, seed)):
+        name = f"{'test' if index >= round(0.8 * count) else 'train'}_{index + 1:05d}"
+        shots.append(Shot(f"basic/Image/aligned/{name}_aligned.jpg", portrait, Frame(width, width, width)))
+        lines.append(f"{name}.jpg {numbers[portrait.expression]}")
+    return Plan(shots, {"basic/EmoLabel/list_patition_label.txt": _text(lines)})
+
+
+def fairface(count: int, seed: int, width: int) -> Plan:
+    """Plan faces with a bin of ages, gender and race, a fifth of them to validate on."""
+    races = {ethnicity: race for race, ethnicity in reversed(RACES.items())}
+    shots, lines = [], {"train": [], "val": []}
+    for index, portrait in enumerate(sample_portraits(count, seed)):
+        part = "val" if index >= round(0.8 * count) else "train"
+        file = f"{part}/{len(lines[part]) + 1}.jpg"
+        # A margin of a quarter, of which a drawn square has some already.
+        side = round(width * 0.9)
+        left = round((width - side) / 2)
+        shots.append(Shot(file, portrait, Frame(width, width, side, left, left)))
+        age = next(name for name, (low, high) in AGE_BINS.items() if low <= portrait.age <= high)
+        age = "more than 70" if age == "70+" else age
+        lines[part].append(f"{file},{age},{portrait.gender.title()},{races[portrait.ethnicity]},False")
+    head = "file,age,gender,race,service_test"
+    return Plan(shots, {f"fairface_label_{part}.csv": _text([head, *rows]) for part, rows in lines.items()})
+
+
 def biwi(count: int, seed: int, width: int) -> Plan:
     """Plan frames of up to 24 recordings of people who turn their heads, with a rotation and a place in millimetres.
 
@@ -158,4 +191,6 @@ GENKI4K = Layout("genki4k", 180, genki4k)
 FER2013 = Layout("fer2013", 48, fer2013)
 CELEBA = Layout("celeba", 178, celeba)
 CELEBA_CROPS = Layout("celeba_crops", 83, celeba_crops)
+RAF_DB = Layout("raf_db", 100, raf_db)
+FAIRFACE = Layout("fairface", 224, fairface)
 BIWI = Layout("biwi", 640, biwi)

@@ -146,7 +146,9 @@ def write_faces(folder: str | Path, layout: Layout, count: int, seed: int = 0, s
             for drawn in counts:
                 bar.update(drawn)
         for file, text in texts.items():
-            (temporary / file).write_text(text, encoding="utf-8", newline="\n")
+            path = temporary / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8", newline="\n")
     return folder
 
 

@@ -189,7 +189,7 @@ def usable(experiment: Experiment, variants: Mapping[str, dict], train: pd.DataF
             print(f"left out: {name}, since {error}")
             continue
         # Where there is a frozen stage, that is enough to see the difference, in a fraction of the time.
-        epochs = 0 if experiment.frozen_epochs else changed.epochs
+        epochs = 0 if changed.frozen_epochs else changed.epochs
         found.append(replace(changed, variant=name, epochs=epochs))
     return found
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mtl_keras.data.derive import derived
 from mtl_keras.datasets import DATASETS
 from mtl_keras.datasets.rendered import MANIFEST, rendered
 from mtl_keras.errors import UserError
@@ -16,11 +17,20 @@ from mtl_keras.portraits.layouts import CELEBA_ATTRIBUTES, biwi, genki4k
 from mtl_keras.portraits.look import Portrait
 from mtl_keras.portraits.scene import Frame
 from mtl_keras.portraits.writer import write_faces
-from mtl_keras.tasks import HEAD_POSE, TASKS
+from mtl_keras.tasks import AGE_DECADE, HEAD_POSE, TASKS
 
 # Small widths, so that drawing is fast; 30 faces give some recordings of BIWI two frames.
 COUNT, SEED = 30, 3
-WIDTHS = {"utkface": 32, "genki4k": 48, "fer2013": 24, "celeba": 36, "celeba_crops": 32, "biwi": 96}
+WIDTHS = {
+    "utkface": 32,
+    "genki4k": 48,
+    "fer2013": 24,
+    "celeba": 36,
+    "celeba_crops": 32,
+    "biwi": 96,
+    "raf_db": 32,
+    "fairface": 48,
+}
 READERS = {"celeba_crops": "celeba"}  # of layouts that are not called like their reader
 every_layout = pytest.mark.parametrize("name", LAYOUTS)
 
@@ -44,7 +54,10 @@ def folders(tmp_path_factory) -> dict[str, Path]:
 
 @every_layout
 def test_the_reader_of_the_set_gives_back_every_label(folders, name):
-    read, own = DATASETS[READERS.get(name, name)](folders[name], strict=True), rendered(folders[name])
+    read, own = (
+        DATASETS[READERS.get(name, name)](folders[name], strict=True),
+        derived(rendered(folders[name]), [AGE_DECADE]),
+    )
     assert len(read) == len(own) == COUNT
     assert not any([*read.attrs.values(), *own.attrs.values()])
     together = read.merge(own, on="path", suffixes=("", "_own"), validate="one_to_one")

@@ -1,0 +1,71 @@
+"""Age, gender, ethnicity, expression, smile and head pose of a customer, from five sets that label different things."""
+
+from dataclasses import replace
+
+from mtl_keras.studies.plan import Comparison
+from mtl_keras.studies.presets.preset import Defaults, Preset
+from mtl_keras.studies.settings import Experiment
+
+TASKS = ("age", "gender", "ethnicity", "expression", "smile", "head_pose")
+# A rate higher than for FaceNet's own kind of tasks: an expression is what a network that tells people apart ignores.
+REAL = Experiment(
+    tasks=TASKS,
+    weighting="uncertainty",
+    weights="20180408-102900",
+    border=16,
+    epochs=12,
+    patience=12,
+    balance="genki4k=2",
+)
+# A network that fits into a package and onto small machines, and learns from scratch.
+SMALL = {
+    "backbone": "bknet",
+    "weights": None,
+    "image_size": 64,
+    "border": 0,
+    "frozen_epochs": 0,
+    "epochs": 36,
+    "batch_size": 128,
+    "learning_rate": 1e-3,
+    "trunk_rate": 1.0,
+    "weight_decay": 0.0,
+    "l2": 1e-4,
+    "ema": 0.99,
+    "patience": 36,
+}
+# What is compared at equal budget is compared with this network: a quarter of its epochs.
+SHORT = {**SMALL, "epochs": 9, "patience": 9}
+LARGER_INPUT = {**SHORT, "image_size": None, "batch_size": 64, "learning_rate": 3e-4}
+VARIANTS = {
+    "small": SMALL,
+    # Weightings.
+    "uncertainty": SHORT,
+    "equal": {**SHORT, "weighting": "equal"},
+    "cagrad": {**SHORT, "weighting": "cagrad", "gradients_at": "features"},
+    "aligned_mtl": {**SHORT, "weighting": "aligned_mtl", "gradients_at": "features"},
+    # Sharing.
+    "soft sharing": {**SHORT, "sharing": "soft"},
+    "hard and soft sharing": {**SHORT, "sharing": "hard_soft"},
+    "relationship network": {**LARGER_INPUT, "backbone": "alexnet", "sharing": "relationship"},
+    "hard sharing": {**LARGER_INPUT, "backbone": "alexnet"},
+    "MulT": {**LARGER_INPUT, "backbone": "swin_tiny", "sharing": "mult"},
+    # How often each set is seen.
+    "each row once": {**SHORT, "balance": ""},
+    "sources alike": {**SHORT, "balance": "sources"},
+}
+# Drawings are learned in a few epochs, unchanged and small.
+DRAWN = replace(
+    REAL,
+    **{**SMALL, "image_size": 48, "epochs": 8, "batch_size": 32, "patience": 8, "ema": 0.97},
+    dropout=0.2,
+    augment=False,
+    balance="",
+)
+
+CUSTOMER_CHARACTERISTICS = Preset(
+    real=Defaults(REAL, Comparison(single_task="both"), variants=VARIANTS),
+    drawn=Defaults(DRAWN, Comparison(single_task="none")),
+    readers=("raf_db", "genki4k", "fairface", "lagenda", "biwi", "w300lp", "affectnet", "fer2013", "utkface"),
+    layouts=("utkface", "raf_db", "fer2013", "genki4k", "fairface"),
+    rendered_faces=500,
+)
