@@ -3,13 +3,13 @@
 Each function plans the images and label files for a count of faces, a seed and a width of images in pixels.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from mtl_keras.data.derive import ranges
 from mtl_keras.datasets.biwi import SAME_PERSON
 from mtl_keras.datasets.celeba import NAMES as CELEBA_ATTRIBUTES
 from mtl_keras.datasets.fairface import RACES
@@ -24,7 +24,8 @@ YOUNG = 40  # years; CelebA gives no age
 GROWN_UP, OLDEST = 18, 84  # years, in crops of CelebA
 CALM = (("yaw", 1.0), ("pitch", 0.6), ("roll", 0.6))  # share of the usual angles that is left
 RECORDINGS = 24
-AGE_BINS = dict(zip(AGE_DECADE.classes, ranges(AGE_DECADE), strict=True))
+# By the age that each begins with: "3-9", "70+".
+AGE_BINS = {int(re.match("[0-9]+", name)[0]): name for name in AGE_DECADE.classes}
 FOCAL_LENGTH = 525 / 640  # of the Kinect's color camera, in widths of the image
 HALF_FACE = 75  # millimetres
 
@@ -134,7 +135,7 @@ def fairface(count: int, seed: int, width: int) -> Plan:
         side = round(width * 0.9)
         left = round((width - side) / 2)
         shots.append(Shot(file, portrait, Frame(width, width, side, left, left)))
-        age = next(name for name, (low, high) in AGE_BINS.items() if low <= portrait.age <= high)
+        age = AGE_BINS[max(first for first in AGE_BINS if first <= portrait.age)]
         age = "more than 70" if age == "70+" else age
         lines[part].append(f"{file},{age},{portrait.gender.title()},{races[portrait.ethnicity]},False")
     head = "file,age,gender,race,service_test"

@@ -15,6 +15,7 @@ from mtl_keras.studies.plan import CrossValidation
 from mtl_keras.studies.rows import labelled_rows
 from mtl_keras.studies.runs import Run
 from mtl_keras.studies.seeds import seed_statistics
+from mtl_keras.studies.sets import set_lines, set_rows
 from mtl_keras.studies.settings import Experiment
 from mtl_keras.studies.shared_features import seconds_note
 from mtl_keras.studies.study import Study
@@ -33,7 +34,7 @@ class Report:
 
     def start(self, rows: Iterable[dict]) -> None:
         """Begin new tables with these rows of `runs.csv`."""
-        for name in ("runs.csv", "differences.csv", "costs.csv", "folds.csv"):
+        for name in ("runs.csv", results.SETS, "differences.csv", "costs.csv", "folds.csv"):
             (self.out / name).unlink(missing_ok=True)
         self.write(rows)
 
@@ -42,6 +43,7 @@ class Report:
         results.write_runs(list(rows), self.out)
         folds = self.out / "folds.csv"
         lines = [
+            *set_lines(self.out, self.tasks),
             *seed_statistics(self.seeds, results.figure_columns(self.tasks)),
             *cost_lines(self.out),
             *(fold_lines(pd.read_csv(folds), self.how) if folds.exists() else []),
@@ -63,6 +65,8 @@ class Report:
     def add(self, runs: list[Run], elsewhere: pd.DataFrame | None = None, drawn: bool = True) -> list[Run]:
         """Add finished runs, and how their models do on the rows of another set, and return them."""
         self.runs |= {run.row["run"]: run for run in runs if drawn}
+        if rows := [row for run in runs if drawn for row in set_rows(run, self.tasks)]:
+            results.write_sets(rows, self.out)
         self.write(run.row for run in runs)
         for run in runs if elsewhere is not None else []:
             model = model_folder.load(run.model)

@@ -15,6 +15,7 @@ from mtl_keras.tasks import Task
 
 RUN_COLUMNS = ("run", "tasks", "backbone", "stage", "seed", "seconds", "images_per_second", "parameters", "megabytes")
 DIFFERENCE_COLUMNS = ("run", "baseline", "metric", "difference", "low", "high")
+SETS, SET_COLUMNS = "sets.csv", ("run", "source", "images")
 MISSING = "–"
 
 
@@ -63,6 +64,11 @@ def write_differences(rows: list[dict], folder: Path | str) -> Path:
     return _merge(rows, Path(folder) / "differences.csv", DIFFERENCE_COLUMNS[:3], DIFFERENCE_COLUMNS)
 
 
+def write_sets(rows: list[dict], folder: Path | str) -> Path:
+    """Add rows to `sets.csv` in this folder and return its path: figures of a `run` on the `images` of one `source`."""
+    return _merge(rows, Path(folder) / SETS, SET_COLUMNS[:2], SET_COLUMNS)
+
+
 # === The table ===
 
 
@@ -89,7 +95,7 @@ def write_markdown(folder: Path | str, tasks: list[Task], notes: Iterable[str] =
         {c: "min" if metric_of(c).lower_is_better else "max" for c in columns}
     )
     # The best is compared as it is shown: of two figures that read the same, both are bold.
-    best = {column: _figure([own[column]] * 3, metric_of(column).factor)[0] for column in columns}
+    best = {column: figure([own[column]] * 3, metric_of(column).factor)[0] for column in columns}
     headings = ["run", "tasks", *map(heading, columns), "parameters (millions)", "size (MB)", "seconds", "images/s"]
     rows, groups = [], pd.Categorical([group_of(run) for _, run in runs.iterrows()], list(Group))
     for group, members in runs.groupby(groups, observed=True):
@@ -110,8 +116,8 @@ def write_markdown(folder: Path | str, tasks: list[Task], notes: Iterable[str] =
     return text
 
 
-def _figure(numbers: Iterable[float], factor: float = 1, form: str = ",.2f") -> tuple[str, str]:
-    """A figure and its interval as they are shown, from the figure and its lower and upper bound."""
+def figure(numbers: Iterable[float], factor: float = 1, form: str = ",.2f") -> tuple[str, str]:
+    """Return a figure and its interval as they are shown, from the figure and its lower and upper bound."""
     value, low, high = (MISSING if pd.isna(number) else format(factor * number, form) for number in numbers)
     return value, "" if MISSING in (value, low, high) else f" [{low}, {high}]"
 
@@ -120,7 +126,7 @@ def _run_cells(run: pd.Series, best: dict[str, str]) -> list[str]:
     diverged = " (diverged)" if run["stage"] == Stage.DIVERGED else ""
     cells = [run["run"] + diverged, _text(run["tasks"]) or MISSING]
     for column, best_value in best.items():
-        value, interval = _figure(run[[column, f"{column}.low", f"{column}.high"]], metric_of(column).factor)
+        value, interval = figure(run[[column, f"{column}.low", f"{column}.high"]], metric_of(column).factor)
         bold = value == best_value != MISSING and run["stage"] != Stage.REPORTED
         cells.append((f"**{value}**" if bold else value) + interval)
     costs = (
@@ -129,12 +135,12 @@ def _run_cells(run: pd.Series, best: dict[str, str]) -> list[str]:
         ("seconds", 1, ",.0f"),
         ("images_per_second", 1, ",.0f"),
     )
-    return [*cells, *[_figure([run[column]] * 3, factor, form)[0] for column, factor, form in costs]]
+    return [*cells, *[figure([run[column]] * 3, factor, form)[0] for column, factor, form in costs]]
 
 
 def _difference_cells(row: pd.Series) -> list[str]:
     metric = metric_of(row["metric"])
-    value, interval = _figure(row[["difference", "low", "high"]], metric.factor, "+.2f")
+    value, interval = figure(row[["difference", "low", "high"]], metric.factor, "+.2f")
     verdict = "neither, clearly" if interval else MISSING
     if row["low"] > 0 or row["high"] < 0:
         verdict = "better" if (row["high"] < 0) == metric.lower_is_better else "worse"
