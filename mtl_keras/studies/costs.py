@@ -13,19 +13,22 @@ from mtl_keras.studies.markdown import table_lines
 from mtl_keras.training.model import MultiTaskModel
 
 ROUNDS, BATCH = 30, 32
+EACH = "a network of one task, the mean of these"
 COLUMNS = ("networks", "parameters", "milliseconds_alone", "milliseconds_in_batches")
 
 
 def compare_costs(one: MultiTaskModel, several: list[MultiTaskModel], out: Path) -> None:
-    """Write `costs.csv` in the folder `out`: parameters and milliseconds an image of a model and of several together.
+    """Write `costs.csv` in the folder `out`: parameters and milliseconds an image of a model, of several, and of each.
 
-    An image is asked alone, and in batches of 32. Both sides take turns, so that whatever else the machine does slows
-    them alike, and the median of 30 rounds counts.
+    What each of several costs is their mean. An image is asked alone, and in batches of 32. Both sides take turns, so
+    that whatever else the machine does slows them alike, and the median of 30 rounds counts.
     """
     sides = {"one network of all tasks": [one], f"{len(several)} networks of one task": several}
     alone, batched = (milliseconds(list(sides.values()), size) for size in (1, BATCH))
-    rows = zip(sides, (sum(m.count_params() for m in models) for models in sides.values()), alone, batched, strict=True)
-    write_table(pd.DataFrame(list(rows), columns=list(COLUMNS)), out / "costs.csv")
+    parameters = (sum(m.count_params() for m in models) for models in sides.values())
+    rows = [list(row) for row in zip(sides, parameters, alone, batched, strict=True)]
+    rows.append([EACH, *(cost / len(several) for cost in rows[1][1:])])
+    write_table(pd.DataFrame(rows, columns=list(COLUMNS)), out / "costs.csv")
 
 
 def milliseconds(sides: list[list[MultiTaskModel]], batch_size: int, rounds: int = ROUNDS) -> list[float]:
@@ -59,7 +62,14 @@ def cost_lines(out: Path) -> list[str]:
     rows = [
         (name, f"{count / 1e6:.2f}", f"{alone:.2f}", f"{batched:.2f}") for name, count, alone, batched in table.values
     ]
-    shares = (f"{table[column].iloc[0] / table[column].iloc[1]:.0%}" for column in COLUMNS[1:])
+    shares = [
+        (
+            f"one takes, of {what}",
+            *(f"{table[column].iloc[0] / table[column].iloc[place]:.0%}" for column in COLUMNS[1:]),
+        )
+        for place, what in enumerate(("several", "one of one task"), start=1)
+        if place < len(table)
+    ]
     headings = ("", "parameters (millions)", "ms alone", "ms an image in batches")
     title = f"What an answer costs in float32, one image at a time and in batches of {BATCH}:"
-    return ["", title, "", *table_lines(headings, [*rows, ("one takes, of several", *shares)])]
+    return ["", title, "", *table_lines(headings, [*rows, *shares])]

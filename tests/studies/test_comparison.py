@@ -101,6 +101,13 @@ def test_a_variant_without_labels_or_without_a_change_is_left_out(parts, capsys)
     assert "left out: smiles, since no training image has a label of smile" in capsys.readouterr().out
 
 
+def test_a_variant_trains_its_heads_alone_where_it_has_such_a_stage(parts):
+    experiment = Experiment(tasks=("age",), frozen_epochs=3, epochs=2)
+    other = {"backbone": "small_cnn", "frozen_epochs": 0, "epochs": 5}
+    found = usable(experiment, {"more dropout": {"dropout": 0.7}, "another network": other}, parts[0])
+    assert [(settings.frozen_epochs, settings.epochs) for settings in found] == [(3, 0), (0, 5)]
+
+
 def test_a_composition_of_unknown_sources_is_refused(parts):
     table = parts[0].assign(source="utkface")
     check_sampling(Experiment(tasks=("age",), composition="utkface=4"), table)

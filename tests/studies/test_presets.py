@@ -47,6 +47,12 @@ def test_a_preset_gives_the_settings_of_its_table(folder, monkeypatch):
             ("utkface", "genki4k", "fer2013"),
             800,
         ),
+        (
+            "customer_characteristics",
+            ("raf_db", "genki4k", "fairface", "lagenda", "biwi", "w300lp", "affectnet", "fer2013", "utkface"),
+            ("utkface", "raf_db", "fer2013", "genki4k", "fairface"),
+            500,
+        ),
         ("gender_eyeglasses", ("celeba", "class_folders", "csv_file"), ("celeba_crops",), 4500),
     ],
 )
