@@ -24,17 +24,17 @@ SMALL = {
     "image_size": 64,
     "border": 0,
     "frozen_epochs": 0,
-    "epochs": 36,
+    "epochs": 24,
     "batch_size": 128,
     "learning_rate": 1e-3,
     "trunk_rate": 1.0,
     "weight_decay": 0.0,
     "l2": 1e-4,
     "ema": 0.99,
-    "patience": 36,
+    "patience": 24,
 }
 # What is compared at equal budget is compared with this network: a quarter of its epochs.
-SHORT = {**SMALL, "epochs": 9, "patience": 9}
+SHORT = {**SMALL, "epochs": 6, "patience": 6}
 LARGER_INPUT = {**SHORT, "image_size": None, "batch_size": 64, "learning_rate": 3e-4}
 VARIANTS = {
     "small": SMALL,
