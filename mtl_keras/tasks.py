@@ -36,7 +36,8 @@ class Task:
     the smallest and the largest number that a label may be; without it the kind's own range holds.
     `class_weights` say how much an example of each class counts in training, 1 without them.
     `oriented` says that a label does not hold for the image mirrored or turned: training then does neither, and
-    answers are not averaged over mirrored looks.
+    answers are averaged over mirrored looks only where the kind knows what a mirror makes of them, as of yaw, pitch and
+    roll.
     """
 
     name: str

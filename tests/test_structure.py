@@ -24,6 +24,7 @@ LEVELS = (
         "tables",
         "tasks",
         "intervals",
+        "rotations",
         "kinds",
     ),
     ("datasets", "portraits", "data", "faces", "models"),
@@ -40,7 +41,8 @@ NEIGHBORS = {
     "tables": {"errors"},
     "tasks": {"errors"},
     "intervals": {"tasks"},
-    "kinds": {"errors", "files", "tables", "tasks"},
+    "rotations": {"colors"},
+    "kinds": {"errors", "files", "rotations", "tables", "tasks"},
     "portraits": {"datasets"},
     "faces": {"data"},
 }

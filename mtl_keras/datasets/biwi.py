@@ -3,8 +3,8 @@
 Folders 01 to 24 are one recording each, of 20 people; `frame_00003_rgb.png` has its pose in `frame_00003_pose.txt`:
 three lines with the matrix that turns the head in the camera's frame (x to the image's right, y down, z away from the
 camera), an empty line, and the head's place in millimetres. Depth maps and masks are not read.
-Yaw, pitch and roll are those turns that, as the `poses` module defines them, give this matrix: the angles that articles
-on head pose take from its transpose. The data (non-commercial research) are at https://icu.ee.ethz.ch/research/datsets.html.
+Yaw, pitch and roll are those turns that, as `mtl_keras.rotations` defines them, give this matrix: the angles that
+articles on head pose take from its transpose. The data (non-commercial research) are at https://icu.ee.ethz.ch/research/datsets.html.
 """
 
 import os
@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mtl_keras import rotations
 from mtl_keras.datasets.poses import pose_table
 from mtl_keras.errors import UserError
 from mtl_keras.files import folder_of, image_files
@@ -21,6 +22,8 @@ from mtl_keras.files import folder_of, image_files
 _FRAME = re.compile(r"(frame_[0-9]+)_rgb\.(?:png|jpe?g|bmp)", re.IGNORECASE)
 # Four of the 20 people were recorded twice.
 SAME_PERSON = {"21": "02", "15": "03", "18": "05", "22": "07"}
+# From y up and z towards the viewer to y down and z away.
+CAMERA = np.diag([1.0, -1.0, -1.0])
 LONGEST = 10_000  # bytes; a pose takes about 150
 
 
@@ -75,8 +78,4 @@ def parse_rotation(text: str) -> np.ndarray:
 
 def angles_of(matrix: np.ndarray) -> tuple[float, float, float]:
     """Return yaw, pitch and roll in degrees of a rotation matrix (3, 3) in the camera's frame."""
-    # The camera's frame has y and z against those of `poses`, so only pitch keeps its sense of turning in it.
-    yaw = np.arctan2(matrix[0, 2], np.hypot(matrix[1, 2], matrix[2, 2]))
-    pitch = np.arctan2(matrix[1, 2], matrix[2, 2])
-    roll = -np.arctan2(matrix[0, 1], matrix[0, 0])
-    return tuple(np.degrees([yaw, pitch, roll]).tolist())
+    return tuple(rotations.angles_of(CAMERA @ matrix @ CAMERA).tolist())

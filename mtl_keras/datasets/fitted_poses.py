@@ -1,9 +1,9 @@
 """300W-LP and AFLW2000-3D: photos with the pose of a 3D face model that was fitted to them (Zhu et al., CVPR 2016).
 
-Beside every `X.jpg` lies `X.mat`, whose `Pose_Para` (1, 7) starts with pitch, yaw and roll in radians; `poses` says in
-words what their signs mean. AFLW2000-3D has 2,000 photos, `image00002.jpg` and so on. 300W-LP has 122,450 images in
-AFW, HELEN, IBUG and LFPW: each photo turned further and further away by the model, and all of that mirrored, under the
-same names, in AFW_Flip and so on. `AFW_134212_1_3.jpg` is rendering 3 of face 1 of photo 134212; LFPW counts no faces.
+Beside every `X.jpg` lies `X.mat`, whose `Pose_Para` (1, 7) starts with pitch, yaw and roll in radians, those of
+`mtl_keras.rotations`. AFLW2000-3D has 2,000 photos, `image00002.jpg` and so on. 300W-LP has 122,450 images in AFW,
+HELEN, IBUG and LFPW: each photo turned further and further away by the model, and all of that mirrored, under the same
+names, in AFW_Flip and so on. `AFW_134212_1_3.jpg` is rendering 3 of face 1 of photo 134212; LFPW counts no faces.
 Articles on head pose leave out images with an angle beyond 99 degrees (31 of AFLW2000-3D): so is the default here.
 The data (for research) are at http://www.cbsr.ia.ac.cn/users/xiangyuzhu/projects/3DDFA/main.htm.
 """

@@ -1,10 +1,4 @@
-"""Head pose as every reader gives it: yaw, pitch and roll in degrees, with the signs of 300W-LP and AFLW2000-3D.
-
-As the viewer sees the image, positive yaw turns the face towards the image's left (to the person's own right),
-positive pitch lifts the chin, and positive roll tilts the head clockwise, the crown towards the image's right.
-With x to the image's right, y up and z towards the viewer, a point of the upright frontal head goes to
-X(pitch) Y(yaw) Z(roll) point, where each is a turn by the negative angle about its axis.
-"""
+"""Label tables of head pose: yaw, pitch and roll in degrees, of the signs and the order of `mtl_keras.rotations`."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path

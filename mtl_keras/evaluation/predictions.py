@@ -1,6 +1,6 @@
 """A model's answers on a label table."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ def predictions(model: MultiTaskModel, table: pd.DataFrame, batch_size: int = 64
     """Return the table's rows with the model's answers: `age.value`, `age.std`, `gender.class`, `gender.probability`.
 
     With the `views` "mirror" or "six" each answer is the mean over several looks at the image, which take as many times
-    as long.
+    as long (see `mean_of_looks`).
     """
     if views not in VIEWS:
         raise UserError(f"unknown views {views!r}; expected one of {', '.join(VIEWS)}")
@@ -28,12 +28,17 @@ def predictions(model: MultiTaskModel, table: pd.DataFrame, batch_size: int = 64
             model.predict(image_batches(model, table, batch_size, flip, zoom), verbose="auto")
             for flip, zoom in VIEWS[views]
         ]
-    outputs = {}
-    for task in model.tasks:
-        # A label of an oriented task does not hold for the mirrored image.
-        looks = [look for look, (flip, _) in zip(seen, VIEWS[views], strict=True) if not (flip and task.oriented)]
-        outputs[task.name] = kind_of(task).mean([look[task.name] for look in looks])
+    outputs = {task.name: mean_of_looks(task, [look[task.name] for look in seen], views) for task in model.tasks}
     return with_predictions(table, model.tasks, outputs)
+
+
+def mean_of_looks(task: Task, looks: Sequence[np.ndarray], views: str) -> np.ndarray:
+    """Return a task's mean outputs (N, K) of those (N, K) at each of the `views`, as they are of the image itself.
+
+    What is answered of a mirrored image is mirrored back, and left out where nobody knows what a mirror does to it.
+    """
+    kind, seen = kind_of(task), zip(looks, VIEWS[views], strict=True)
+    return kind.mean([kind.mirrored(look) if flip else look for look, (flip, _) in seen if kind.mirrors or not flip])
 
 
 def with_predictions(table: pd.DataFrame, tasks: Iterable[Task], outputs: dict[str, np.ndarray]) -> pd.DataFrame:

@@ -2,8 +2,11 @@
 
 import numpy as np
 
+from mtl_keras.kinds.kind import MAE, Metric
 from mtl_keras.kinds.regression import Regression
+from mtl_keras.rotations import ANGLES, geodesic
 
+GEODESIC = Metric("geodesic", "geodesic error", "geodesic error", True)
 # What a mirror makes of the angles of a head, by the names of a task's outputs.
 MIRRORED = {"yaw": -1, "pitch": 1, "roll": -1}
 
@@ -14,6 +17,8 @@ class Angle(Regression):
     bin_width = 15
     # A circle has no lower end.
     intervals = False
+    METRICS = (*Regression.METRICS, GEODESIC)
+    SHOWN = (*Regression.SHOWN, GEODESIC)
 
     def difference(self, labels, answers):
         """Return answers minus labels by the shorter way around the circle: -180 to 180 degrees."""
@@ -30,6 +35,31 @@ class Angle(Regression):
         if not self.task.outputs:
             return values
         return values * np.array([MIRRORED.get(output, 1) for output in self.task.outputs], np.float32)
+
+    @property
+    def is_head_pose(self) -> bool:
+        """Whether the outputs are the yaw, pitch and roll of a head, which together are one rotation."""
+        return {*self.task.outputs} == {*ANGLES}
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """Every metric of the task; the geodesic error, of the whole rotation, where the angles are those of a head."""
+        return tuple(metric for metric in super().metrics if self.is_head_pose or metric is not GEODESIC)
+
+    @property
+    def shown(self) -> tuple[Metric, ...]:
+        """The metrics of the task that stand in tables of runs: for a head not the MAE, which is that of its angles."""
+        left_out = MAE if self.is_head_pose else GEODESIC
+        first = (GEODESIC,) if self.is_head_pose else ()
+        return (*first, *(metric for metric in super().shown if metric is not left_out))
+
+    def measured(self, labels: np.ndarray, answers: np.ndarray) -> dict[str, float]:
+        """Return every metric by name, of at least one example, all of them labelled."""
+        found = super().measured(labels, answers)
+        if self.is_head_pose:
+            order = [self.task.outputs.index(name) for name in ANGLES]
+            found[GEODESIC.name] = geodesic(labels[:, order], answers[:, order].astype(np.float64)).mean()
+        return found
 
     def mean(self, outputs: list[np.ndarray]) -> np.ndarray:
         """Return the mean direction of several outputs (N, D) of the same images."""

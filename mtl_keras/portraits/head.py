@@ -52,7 +52,7 @@ class Head:
         turn = np.array([[np.cos(yaw), 0, -np.sin(yaw)], [0, 1, 0], [np.sin(yaw), 0, np.cos(yaw)]])
         nod = np.array([[1, 0, 0], [0, np.cos(pitch), -np.sin(pitch)], [0, np.sin(pitch), np.cos(pitch)]])
         tilt = np.array([[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1]])
-        self.rotation = nod @ turn @ tilt  # in the order of `mtl_keras.datasets.poses`
+        self.rotation = nod @ turn @ tilt  # in the order of `mtl_keras.rotations`
         # From which angle around the head it is seen: the yaw, and for a tilted head some of the pitch.
         self.yaw = np.arctan2(self.rotation[2, 0], self.rotation[2, 2])
         self.far = -1 if self.yaw > 0 else 1  # the side turned away: the image's left when the face turns there

@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 from mtl_keras.datasets.biwi import SAME_PERSON
 from mtl_keras.datasets.celeba import NAMES as CELEBA_ATTRIBUTES
 from mtl_keras.datasets.fairface import RACES
-from mtl_keras.datasets.genki4k import SIGNS
+from mtl_keras.datasets.genki4k import own_angles
 from mtl_keras.datasets.raf_db import EXPRESSIONS
 from mtl_keras.portraits.look import LIMITS, Look, Portrait
 from mtl_keras.portraits.scene import Frame
@@ -39,7 +39,7 @@ def genki4k(count: int, seed: int, width: int) -> Plan:
         side = round(min(wide, high) * (0.5 + 0.3 * chance[2]))
         frame = Frame(wide, high, side, round((wide - side) * (0.3 + 0.4 * chance[3])), round((high - side) * 0.5))
         shots.append(Shot(f"files/file{number:04d}.jpg", portrait, frame, grey=bool(chance[4] < 0.05)))
-        angles = np.radians(_pose(portrait)) * SIGNS
+        angles = np.radians(own_angles(np.array(_pose(portrait))))
         lines.append(" ".join([str(int(portrait.smile == "smiling")), *(f"{angle:.6f}" for angle in angles)]))
     return Plan(shots, {"labels.txt": _text(lines)})
 

@@ -9,19 +9,15 @@ from hypothesis import strategies as st
 
 from mtl_keras.datasets.biwi import angles_of, biwi, parse_rotation
 from mtl_keras.errors import UserError
+from mtl_keras.rotations import rotation_of
 
 FRONTAL = "1 0 0 \n0 1 0 \n0 0 1 \n\n-2.47 53.45 866.06 \n"
 
 
 def rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:
-    """The matrix of a pose in the camera's frame, built up from the definition of the angles."""
-    (x, y, z), one = np.radians([pitch, yaw, roll]), np.eye(3)
-    turn_x, turn_y, turn_z = one.copy(), one.copy(), one.copy()
-    turn_x[1:, 1:] = [[np.cos(x), np.sin(x)], [-np.sin(x), np.cos(x)]]
-    turn_y[::2, ::2] = [[np.cos(y), -np.sin(y)], [np.sin(y), np.cos(y)]]
-    turn_z[:2, :2] = [[np.cos(z), np.sin(z)], [-np.sin(z), np.cos(z)]]
+    """The matrix of a pose in the camera's frame."""
     camera = np.diag([1, -1, -1])  # from y up and z towards the viewer
-    return camera @ turn_x @ turn_y @ turn_z @ camera
+    return camera @ rotation_of(np.array([yaw, pitch, roll])) @ camera
 
 
 def pose_text(matrix: np.ndarray) -> str:
@@ -49,14 +45,6 @@ def test_angles_are_those_of_the_transposed_matrix_in_articles(yaw, pitch, roll)
     expected = [-np.arctan2(-r[2, 0], np.hypot(r[2, 1], r[2, 2])), np.arctan2(r[2, 1], r[2, 2])]
     expected.append(-np.arctan2(r[1, 0], r[0, 0]))
     np.testing.assert_allclose(angles_of(r.T), np.degrees(expected), atol=1e-9)
-
-
-def test_signs_are_those_that_a_viewer_sees():
-    nose, right = np.array([0, 0, -1]), np.array([1, 0, 0])  # towards the camera, and the head's side at image right
-    turned, lifted, tilted = rotation(30, 0, 0) @ nose, rotation(0, 30, 0) @ nose, rotation(0, 0, 30) @ right
-    np.testing.assert_allclose(turned, [-0.5, 0, -np.sqrt(0.75)])  # to the image's left
-    np.testing.assert_allclose(lifted, [0, -0.5, -np.sqrt(0.75)])  # up, as y points down
-    np.testing.assert_allclose(tilted, [np.sqrt(0.75), 0.5, 0], atol=1e-9)  # clockwise: image right goes down
 
 
 def test_folder_becomes_a_label_table(tmp_path):

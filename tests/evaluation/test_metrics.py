@@ -9,10 +9,10 @@ from mtl_keras.errors import UserError
 from mtl_keras.evaluation.features import image_batches
 from mtl_keras.evaluation.groups import by_group
 from mtl_keras.evaluation.metrics import as_table, differences, evaluate, metrics_with_intervals
-from mtl_keras.evaluation.predictions import predictions, with_predictions
+from mtl_keras.evaluation.predictions import mean_of_looks, predictions, with_predictions
 from mtl_keras.evaluation.views import VIEWS
 from mtl_keras.kinds import kind_of
-from mtl_keras.tasks import AGE, AGE_ARGMAX, AGE_REGRESSION, ETHNICITY, EXPRESSION, GENDER, HEAD_POSE
+from mtl_keras.tasks import AGE, AGE_ARGMAX, AGE_REGRESSION, ETHNICITY, EXPRESSION, GENDER, HEAD_POSE, Task
 
 TASKS = [AGE, GENDER, ETHNICITY, HEAD_POSE]
 
@@ -89,8 +89,9 @@ def test_predictions_of_a_model(tiny_model, faces):
     expected = with_predictions(faces, tiny_model.tasks, outputs)
     pd.testing.assert_frame_equal(found, expected, rtol=1e-4, atol=1e-4)
     assert found["age.value"].nunique() > 10, "a model that answers all faces alike would pass many a test"
-    # Yaw and roll of a mirrored head have the other sign, so that look does not count for them.
-    mean = {name: (outputs[name] + mirrored[name]) / 2 for name in outputs} | {"head_pose": outputs["head_pose"]}
+    # Yaw and roll of a mirrored head have the other sign.
+    mean = {name: (outputs[name] + mirrored[name]) / 2 for name in outputs}
+    mean["head_pose"] = kind_of(HEAD_POSE).mean([outputs["head_pose"], mirrored["head_pose"] * (-1, 1, -1)])
     both = with_predictions(faces, tiny_model.tasks, mean)
     pd.testing.assert_frame_equal(predictions(tiny_model, faces, views="mirror"), both, rtol=1e-4, atol=1e-4)
     assert np.abs(both["age.value"] - expected["age.value"]).max() > 1e-3
@@ -99,11 +100,27 @@ def test_predictions_of_a_model(tiny_model, faces):
         for flip, zoom in VIEWS["six"]
     ]
     mean = {name: sum(look[name] for look in looks) / 6 for name in outputs}
-    mean["head_pose"] = kind_of(HEAD_POSE).mean([look["head_pose"] for look in looks[::2]])
+    turned = [look["head_pose"] * (-1, 1, -1) if flip else look["head_pose"]
+              for look, (flip, _) in zip(looks, VIEWS["six"], strict=True)]  # fmt: skip
+    mean["head_pose"] = kind_of(HEAD_POSE).mean(turned)
     expected = with_predictions(faces, tiny_model.tasks, mean)
     pd.testing.assert_frame_equal(predictions(tiny_model, faces, views="six"), expected, rtol=1e-3, atol=1e-3)
     with pytest.raises(UserError, match="unknown views 'two'; expected one of one, mirror, six"):
         predictions(tiny_model, faces, views="two")
+
+
+@pytest.mark.parametrize(
+    ("task", "expected"),
+    [
+        (HEAD_POSE, [[15.0, 25.0, -5.0]]),
+        (Task("wind", "angle", outputs=("from", "to", "yaw"), oriented=True), [[10.0, 20.0, 10.0]]),
+        (Task("place", "regression", outputs=("x", "y", "z")), [[-5.0, 25.0, 15.0]]),
+    ],
+    ids=lambda value: value.name if isinstance(value, Task) else "",
+)
+def test_an_answer_about_a_mirrored_image_is_mirrored_back_or_left_out(task, expected):
+    looks = [np.array([[10.0, 20.0, 10.0]]), np.array([[-20.0, 30.0, 20.0]])]
+    np.testing.assert_allclose(mean_of_looks(task, looks, "mirror"), expected)
 
 
 # === Figures ===

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from mtl_keras.kinds import kind_of
+from mtl_keras.kinds import kind_of, metric_of
 from mtl_keras.tasks import AGE, GENDER, HEAD_POSE, Task
 
 LABELS = np.array([[179.0, -90.0, 10.0], [-170.0, 0.0, 359.0]], "float32")
@@ -25,9 +25,24 @@ def test_the_error_between_179_and_minus_179_is_2():
         assert found[f"{output}_rmse"] == pytest.approx(np.sqrt(np.mean(ERRORS[:, number] ** 2)))
 
 
-def test_what_is_shown_of_a_head_pose_is_the_error_of_each_angle():
+def test_what_is_shown_of_a_head_pose_is_the_error_of_the_rotation_and_of_each_angle():
     shown = [metric.name for metric in kind_of(HEAD_POSE).shown]
-    assert shown == ["mae", "yaw_mae", "pitch_mae", "roll_mae"]
+    assert shown == ["geodesic", "yaw_mae", "pitch_mae", "roll_mae"]
+    for outputs, expected in (((), ["rmse", "mae"]), (("yaw", "pitch"), ["mae", "yaw_mae", "pitch_mae"])):
+        kind = kind_of(Task("gaze", "angle", outputs=outputs))
+        assert [metric.name for metric in kind.shown] == expected
+        assert "geodesic" not in [metric.name for metric in kind.metrics]
+    assert metric_of("head_pose.geodesic").lower_is_better
+
+
+def test_the_geodesic_error_is_that_of_the_rotation_whatever_the_order_of_the_outputs():
+    # Once a head is turned by 90 degrees, a tilt is a nod the other way: the two cancel out.
+    labels, answers = np.array([[90.0, 0.0, 0.0], [0.0, 0.0, 0.0]]), np.array([[90.0, 30.0, 30.0], [0.0, -7.0, 0.0]])
+    found = kind_of(HEAD_POSE).measure(labels, answers, np.ones(2))
+    assert found["geodesic"] == pytest.approx(3.5, abs=1e-5) and found["mae"] == pytest.approx(67 / 6)
+    kind = kind_of(Task("tipped", "angle", outputs=("pitch", "roll", "yaw")))
+    found = kind.measure(labels[:, [1, 2, 0]], answers[:, [1, 2, 0]].astype("float32"), np.ones(2))
+    assert found["geodesic"] == pytest.approx(3.5, abs=1e-5)
 
 
 def test_the_gradient_turns_an_answer_the_shorter_way():

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from scipy.spatial.transform import Rotation
 from sklearn.linear_model import Ridge, RidgeClassifier
 
 from mtl_keras.datasets.rendered import ATTRIBUTES, MANIFEST, rendered
@@ -20,7 +19,8 @@ from mtl_keras.portraits.drawer import render
 from mtl_keras.portraits.head import Head
 from mtl_keras.portraits.look import CHOICES, LIMITS, Look, Portrait
 from mtl_keras.portraits.writer import UTKFACE, sample_portraits, write_faces
-from mtl_keras.tasks import TASKS
+from mtl_keras.rotations import rotation_of
+from mtl_keras.tasks import HEAD_POSE, TASKS
 
 UTKFACE_NAME = re.compile(r"(\d{1,3})_([01])_([0-4])_\d{17}\.jpg\.chip\.jpg")
 # Rows and columns of a frontal face of 64 pixels; the eyes are at 0.425 of the height.
@@ -336,8 +336,6 @@ def test_the_command_draws_and_tells_mistakes_in_one_line(tmp_path, monkeypatch,
 
 @pytest.mark.parametrize("pose", [(30, 0, 0), (0, 20, 0), (0, 0, -15), (30, -20, 15), (-45, 25, -20)], ids=str)
 def test_the_head_turns_as_its_labels_say(pose):
-    yaw, pitch, roll = pose
-    rotation = Head(Look(Portrait(yaw=yaw, pitch=pitch, roll=roll)), 100).rotation
-    upward = np.diag([1, -1, 1])  # the canvas counts y downwards, `mtl_keras.datasets.poses` upwards
-    expected = Rotation.from_euler("XYZ", (-pitch, -yaw, -roll), degrees=True).as_matrix()
-    np.testing.assert_allclose(upward @ rotation @ upward, expected, atol=1e-12)
+    rotation = Head(Look(Portrait(**dict(zip(HEAD_POSE.outputs, pose, strict=True)))), 100).rotation
+    upward = np.diag([1, -1, 1])  # the canvas counts y downwards, `mtl_keras.rotations` upwards
+    np.testing.assert_allclose(upward @ rotation @ upward, rotation_of(np.array(pose)), atol=1e-12)

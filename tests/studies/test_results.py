@@ -243,10 +243,10 @@ def test_runs_are_grouped_by_stage_and_number_of_tasks(tmp_path):
 
 
 def test_other_tasks_get_columns_by_their_kind(tmp_path):
-    results.write_runs([row("pose", "head_pose") | {"head_pose.mae": 3.456, "head_pose.roll_mae": 5.0}], tmp_path)
+    results.write_runs([row("pose", "head_pose") | {"head_pose.geodesic": 3.456, "head_pose.roll_mae": 5.0}], tmp_path)
     text = results.write_markdown(tmp_path, [HEAD_POSE])
     cells = table_cells(text, "run")["pose"]
-    assert cells["head pose MAE"] == "**3.46**" and cells["head pose roll MAE"] == "**5.00**"
+    assert cells["head pose geodesic error"] == "**3.46**" and cells["head pose roll MAE"] == "**5.00**"
     assert "head pose in degrees" in text
 
 
