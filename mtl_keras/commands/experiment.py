@@ -27,7 +27,7 @@ from mtl_keras.files import check_writable
 from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.portraits import LAYOUTS
 from mtl_keras.portraits.writer import write_faces
-from mtl_keras.studies.comparison import compare
+from mtl_keras.studies.comparison import chosen_variants, compare
 from mtl_keras.studies.plan import Comparison
 from mtl_keras.studies.results import read_runs
 from mtl_keras.studies.settings import Experiment, check
@@ -51,6 +51,7 @@ def run(
     """
     out = arguments.out
     check(arguments.experiment)
+    variants = chosen_variants(arguments.comparison, variants)
     for folder in (out, arguments.tensorboard):
         if folder:
             check_writable(folder, folder=True)

@@ -54,7 +54,7 @@ def compare(
     started, (table, elsewhere) = time.time(), tables
     check_data(experiment, comparison, table)
     study = Study(split(table, seed=experiment.seed), out, resume)
-    changed = usable(experiment, variants if comparison.variants else {}, study.parts[0])
+    changed = usable(experiment, chosen_variants(comparison, variants), study.parts[0])
     shown = {task.name: task for settings in (experiment, *changed) for task in settings.chosen_tasks()}
     report = Report(study, list(shown.values()), notes_on(experiment, study.parts), comparison.cross_validation)
     singles = single_task_settings(experiment, comparison)
@@ -171,6 +171,14 @@ def check_sampling(experiment: Experiment, table: pd.DataFrame) -> None:
         if unknown := sorted(set(asked) - sources):
             raise UserError(f"composition: no source {unknown[0]!r}; the table has {', '.join(sorted(sources))}")
         composition_of(experiment, labelled_rows(table, experiment.chosen_tasks()))
+
+
+def chosen_variants(comparison: Comparison, variants: Mapping[str, dict]) -> Mapping[str, dict]:
+    """Return those of the variants that the comparison asks for."""
+    if unknown := [name for name in comparison.only if name not in variants]:
+        raise UserError(f"only {unknown[0]!r}: expected some of {', '.join(variants) or 'no variants: there are none'}")
+    chosen = comparison.only or variants
+    return {name: changes for name, changes in variants.items() if name in chosen and comparison.variants}
 
 
 def usable(experiment: Experiment, variants: Mapping[str, dict], train: pd.DataFrame) -> list[Experiment]:

@@ -38,6 +38,8 @@ class Comparison:
     single_task: Literal["none", "frozen", "both"] = "frozen"
     # Train with each of the experiment's changed settings as well, to show what they are worth.
     variants: bool = True
+    # Only these of them, by name; all if not given.
+    only: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME...")] = ()
     # Train this smaller backbone as well.
     small: str | None = None
     # Number of seeds for the runs of all tasks and of each task alone, to show how much depends on chance.

@@ -8,6 +8,7 @@ from mtl_keras.errors import UserError
 from mtl_keras.evaluation.predictions import with_predictions
 from mtl_keras.studies.comparison import (
     check_sampling,
+    chosen_variants,
     compare,
     majority,
     notes_on,
@@ -99,6 +100,15 @@ def test_a_variant_without_labels_or_without_a_change_is_left_out(parts, capsys)
     found = usable(experiment, variants, parts[0])
     assert [(settings.variant, settings.batch_size) for settings in found] == [("smaller", 8)]
     assert "left out: smiles, since no training image has a label of smile" in capsys.readouterr().out
+
+
+def test_only_the_variants_that_are_named_are_tried():
+    variants = {"small": {"epochs": 1}, "large": {"epochs": 9}}
+    assert chosen_variants(Comparison(), variants) == variants
+    assert chosen_variants(Comparison(only=("large",)), variants) == {"large": {"epochs": 9}}
+    assert chosen_variants(Comparison(variants=False, only=("large",)), variants) == {}
+    with pytest.raises(UserError, match="only 'larg': expected some of small, large"):
+        chosen_variants(Comparison(only=("larg",)), variants)
 
 
 def test_a_variant_trains_its_heads_alone_where_it_has_such_a_stage(parts):
