@@ -38,7 +38,7 @@ class Comparison:
     single_task: Literal["none", "frozen", "both"] = "frozen"
     # Train with each of the experiment's changed settings as well, to show what they are worth.
     variants: bool = True
-    # Only these of them, by name; all if not given.
+    # Of the experiment's changed settings only these, by name; all if not given.
     only: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME...")] = ()
     # Train this smaller backbone as well.
     small: str | None = None
