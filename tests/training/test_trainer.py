@@ -332,6 +332,20 @@ def test_unknown_choices_are_one_line(settings, message):
     assert "\n" not in str(error.value)
 
 
+def test_penalties_leave_alone_what_only_a_task_without_a_label_reads():
+    keras.utils.set_random_seed(0)
+    sharing = "dselect_k:experts=3,entropy=1.0"
+    model = MultiTaskModel([AGE, GENDER], "features", sharing, WIDTH, shared_units=(3,), head_units=(2,), dropout=0.0)
+    model.compile(keras.optimizers.SGD(0.1), l2=0.1, run_eagerly=True)
+    features, labels, _ = rows()
+    del labels["head_pose"]
+    before = {variable.path: variable.numpy() for variable in model.trainable_variables}
+    model.train_on_batch(features, labels, {"age": np.ones(ROWS), "gender": np.zeros(ROWS)})
+    moved = {v.path.split("/")[0] for v in model.trainable_variables if not np.array_equal(v, before[v.path])}
+    assert "age_gate" in moved and "expert_0_dense_0" in moved
+    assert not {name for name in moved if name.startswith("gender")}
+
+
 def test_l2_is_half_the_squared_norm_of_the_kernels_beside_the_tasks_loss():
     features, labels, masks = rows()
     plain, decayed = network(), network()
