@@ -13,7 +13,7 @@ from mtl_keras.studies import results
 from mtl_keras.studies.markdown import table_lines
 from mtl_keras.studies.method_scores import score_column
 from mtl_keras.studies.method_study import MethodStudy
-from mtl_keras.studies.method_table import Scores
+from mtl_keras.studies.method_table import SINGLE, Scores
 from mtl_keras.studies.methods import EQUAL, Group
 from mtl_keras.studies.plots.methods import draw_conflict, draw_improvements
 from mtl_keras.studies.plots.toy_problem import draw_toy_problem
@@ -38,7 +38,15 @@ class MethodReport:
         table = self.scores.table()
         results.write_runs(self.scores.runs(), self.out)
         write_table(table, self.out / "methods.csv")
-        lines = ["", LEGEND, *findings(table), *tuning_lines(self.study), "", *(f"- {n}" for n in notes(self.study))]
+        lines = [
+            "",
+            LEGEND,
+            *left_out_of(table, self.study.tasks),
+            *findings(table),
+            *tuning_lines(self.study),
+            "",
+            *(f"- {n}" for n in notes(self.study)),
+        ]
         write_method_table(self.out, table, self.study.tasks, lines)
         return table
 
@@ -57,6 +65,13 @@ LEGEND = (
     "equal: difference of delta-m from that of the tuned baseline, bold where its interval leaves out 0; "
     f"{MISSING}: not measured."
 )
+
+
+def left_out_of(table: pd.DataFrame, tasks: list[Task]) -> list[str]:
+    """Return the lines on tasks that take no part in delta-m, since there is nothing to divide by."""
+    single = table[table["method"] == SINGLE].iloc[0]
+    names = [task.name for task in tasks if not single[score_column(task)]]
+    return ["", f"Not in delta-m: {', '.join(names)}, of which one network a task has a figure of 0."] if names else []
 
 
 def findings(table: pd.DataFrame) -> list[str]:

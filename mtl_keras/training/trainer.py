@@ -93,7 +93,7 @@ class Trainer(Compiling):
         examples = Examples(images, labels, [masks])
         outputs = self(images, training=False)
         added = over_replicas(tf.add_n([tf.zeros(()), *self.losses])) / replicas()
-        sums, counts = tf.stack(self._sums(outputs, examples)), self._counts(examples)
+        sums, counts = tf.stack(self.summed_losses(outputs, examples)), self._counts(examples)
         labelled, divisors = self._divisors(counts, examples)
         self._means["loss"].update_state(over_replicas(sums), divisors, labelled, added, self._weighting.worth)
         if self._l2:
@@ -149,7 +149,7 @@ class Trainer(Compiling):
 
         def function(part):
             outputs = self(part.images, training=True)
-            return outputs, self._sums(outputs, part)
+            return outputs, self.summed_losses(outputs, part)
 
         _, sums = in_parts(examples, self._accumulate, function)
         return mean_of(over_replicas(tf.stack(sums)), divisors)

@@ -21,6 +21,7 @@ from mtl_keras.studies.runs import Run
 from mtl_keras.studies.settings import Experiment, label_of, last_stage
 from mtl_keras.studies.study import Study
 from mtl_keras.tables import Table
+from mtl_keras.tasks import find
 from mtl_keras.training.divergence import Diverged
 
 COMMON = Experiment(
@@ -153,6 +154,13 @@ def test_figures_are_means_over_seeds_and_improvements_on_single_tasks(two_metho
     # Nothing was better on validation, so the baseline is the run of equal weights.
     assert table.loc["tuned equal: as given", "gender.accuracy"] == table.loc["equal", "gender.accuracy"]
     assert "| good | 75.00 ± 7.07 | 75.00 ± 7.07 | 1.0 | +15.38 ± 10.88" in text
+
+
+def test_a_task_without_anything_to_divide_by_is_named():
+    table = pd.DataFrame({"method": [method_table.SINGLE, "equal"], "age.mae": [0.0, 1.0], "gender.accuracy": np.nan})
+    (_, said) = method_report.left_out_of(table, find(["age", "gender"]))
+    assert said == "Not in delta-m: age, of which one network a task has a figure of 0."
+    assert method_report.left_out_of(table.assign(**{"age.mae": 5.0}), find(["age", "gender"])) == []
 
 
 def test_a_method_that_diverges_or_cannot_work_has_a_row_that_says_so(two_methods, made_up, parts, tmp_path, capsys):
