@@ -25,7 +25,7 @@ python experiments/compare_methods.py --data UTKFace --weights 20180408-102900 -
 
     trains the whole of FaceNet, where gradients meet at its features in one pass through the trunk: 67 steps an epoch
     of a quarter of the images, 0.35 s each, so three minutes for each of 35 runs, two hours on two cores. All images
-    would take four times that, with differences between methods that are no larger.
+    would take four times that.
 
 python experiments/compare_methods.py --full --data UTKFace GENKI-4K RAF-DB
 

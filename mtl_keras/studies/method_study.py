@@ -34,13 +34,15 @@ class MethodStudy:
 
     `parts` are the rows to train, to validate and to test on; those to train on get fewer and lose labels first, where
     `asked` says so. `single` are the methods of one network a task, `tuned` is the baseline, and `trials` are those it
-    was chosen from, in `tuning_seconds`. `peaks` are the peak memory in MiB of the runs that were trained now, by their names.
-    `conflict` are the cosines of the tasks' gradients over the training of equal weights.
+    was chosen from, in `tuning_seconds`. `peaks` are the peak memory in MiB of the runs that were trained now, by their
+    names. `conflict` are the cosines of the tasks' gradients over the training of equal weights.
     """
 
     def __init__(self, common: Experiment, asked: Methods, parts: tuple[pd.DataFrame, ...], out: Path, resume: bool):
-        self.common, self.asked, self.tasks = common, asked, common.chosen_tasks()
+        self.asked, self.tasks = asked, common.chosen_tasks()
         self.methods = usable(chosen(common, asked))
+        # Equal weights look at no gradients, wherever others take them.
+        self.common = common = self.methods[0].settings
         if names := unlabelled(common, parts[0]):
             raise UserError(f"no training image has a label of {names[0]}; add a set that has, or choose other tasks")
         train = parts[0]

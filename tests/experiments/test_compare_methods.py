@@ -199,6 +199,14 @@ def test_of_seeds_that_diverge_the_others_count(two_methods, made_up, parts, tmp
     assert table.loc["broken", "gender.accuracy"] == pytest.approx(0.6) and "broken (2 of 3 seeds diverged)" in text
 
 
+def test_fewer_images_are_a_part_of_them_and_equal_weights_need_no_gradients(two_methods, made_up, parts, tmp_path):
+    at_features = replace(COMMON, gradients_at="features")
+    study = MethodStudy(at_features, Methods(methods=("pcgrad",), images=0.5), parts, tmp_path, False)
+    assert len(study.study.parts[0]) == 5 and set(study.study.parts[0]["path"]) < set(parts[0]["path"])
+    assert [method.settings.gradients_at for method in study.methods] == ["parameters", "features"]
+    assert study.common.gradients_at == "parameters" and len(study.study.parts[2]) == 10
+
+
 def test_where_equal_weights_cannot_be_trained_nothing_can(two_methods, made_up, parts, tmp_path):
     study = MethodStudy(replace(COMMON, variant="late"), Methods(methods=("equal",)), parts, tmp_path, False)
     with pytest.raises(UserError, match="share hard"):
