@@ -1,10 +1,15 @@
-"""Every way of sharing and of weighting, against one network a task and against equal weights that were tuned.
+"""Ways of sharing and of weighting, against one network a task and against equal weights that were tuned.
 
 python experiments/compare_methods.py
 
-    trains small networks on 1,200 drawn faces, of which each keeps some of its labels: every weighting with hard
-    sharing, and every way of sharing with equal weights. The table in results/compare_methods/, in 15 minutes
-    on two cores. --resume goes on after an interruption.
+    trains small networks on 1,200 drawn faces, of which each keeps some of its labels, with three seeds each: eight
+    weightings with hard sharing, and four ways of sharing with equal weights. The table in results/compare_methods/,
+    in 55 runs of five to seven seconds, so about six minutes on two cores that do nothing else. --resume goes on after
+    an interruption.
+
+python experiments/compare_methods.py --full
+
+    takes every weighting and every way of sharing, in 150 runs: about 20 minutes.
 
 python experiments/compare_methods.py --weighting equal cagrad:c=0.2 --sharing hard mmoe
 
@@ -12,36 +17,45 @@ python experiments/compare_methods.py --weighting equal cagrad:c=0.2 --sharing h
 
 python experiments/compare_methods.py --data UTKFace --weights 20180408-102900
 
-    trains heads on the features that FaceNet's frozen trunk gives of UTKFace, with three seeds each.
+    trains heads on the features that FaceNet's frozen trunk gives of UTKFace, of all 17,000 training images: six
+    minutes for the features, then 30 to 50 seconds for each of 50 runs, so 40 minutes on two cores. What the tasks
+    share here is the dense layers behind the trunk, so methods differ there alone.
+
+python experiments/compare_methods.py --data UTKFace --weights 20180408-102900 --epochs 4 --frozen-epochs 5 \\
+    --gradients-at features --images 0.25 --weighting equal uncertainty mgda pcgrad --out runs/compare_methods_whole
+
+    trains the whole of FaceNet, where gradients meet at its features in one pass through the trunk: 67 steps an epoch
+    of a quarter of the images, 0.35 s each, so three minutes for each of 35 runs, two hours on two cores. All images
+    would take four times that.
 
 python experiments/compare_methods.py --full --data UTKFace GENKI-4K RAF-DB
 
-    trains BKNet on sets that each label only some of the tasks, with three seeds each: a day's work for a GPU.
+    trains BKNet on sets that each label only some of the tasks, with every method: a day's work for a GPU.
 
 Writes to runs/compare_methods/, or to the folder that --out names.
 """
 
-import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from mtl_keras.commands.arguments import FLAT, Arguments, has_data
-from mtl_keras.errors import UserError, guarded, kept_if_interrupted
+from mtl_keras.commands.arguments import FLAT, Arguments, has_data, is_given
+from mtl_keras.errors import guarded, kept_if_interrupted
 from mtl_keras.studies.plan import Common, Comparison, Methods
 from mtl_keras.tables import imported
 
 HIDDEN = (tyro.conf.Fixed, tyro.conf.Suppress)
-# Without augmentation, since drawings do not need it. All epochs are trained, so that budgets are equal.
+# Without augmentation, since drawings do not need it. All epochs are trained, so that budgets are equal. An epoch costs
+# as much for its validation and backup as for its steps: so few of them, with small batches.
 DRAWN = Common(
     tasks=("age", "gender", "ethnicity"),
     backbone="small_cnn",
     frozen_epochs=0,
-    epochs=10,
-    patience=10,
-    batch_size=64,
+    epochs=4,
+    patience=4,
+    batch_size=32,
     learning_rate=2e-3,
     trunk_rate=1.0,
     ema=0.9,
@@ -69,8 +83,6 @@ BKNET = Common(
 class MethodArguments(Arguments):
     """What is compared, on what, and where it is written."""
 
-    # BKNet on several sets that each label only some of the tasks, in place of heads on FaceNet's features.
-    full: bool = False
     # Folder for tables, figures, models and checkpoints.
     out: Path = Path("runs/compare_methods")
     # How many faces to render where there is no data.
@@ -87,11 +99,8 @@ def main() -> None:
     """Run with the command line's arguments, over the defaults for drawn faces or for those of data sets."""
     default = MethodArguments(compared=Methods(labels_kept=0.5))
     if has_data():
-        experiment = BKNET if "--full" in sys.argv else FACENET
-        default = MethodArguments(experiment=experiment, compared=Methods(seeds=3))
+        default = MethodArguments(experiment=FACENET if is_given("--weights") else BKNET)
     arguments = tyro.cli(MethodArguments, default=default, description=__doc__)
-    if arguments.full and not arguments.data:
-        raise UserError("--full: expected --data with the folders of the sets, such as UTKFace GENKI-4K RAF-DB")
     arguments = replace(arguments, experiment=arguments.experiment.experiment())
     with kept_if_interrupted(f"finished runs and epochs are kept in {arguments.out}; add --resume to go on"):
         # Only now: --help needs no TensorFlow.

@@ -24,13 +24,14 @@ def settings_of(member: Callable) -> dict[str, inspect.Parameter]:
 def configured(table: Table, choice: str, **settings) -> Callable:
     """Return a table's function of the choice "NAME" or "NAME:SETTING=VALUE,SETTING=VALUE", with its settings.
 
-    Several values of one setting have a / between them. `settings` are such values themselves. An unknown setting, or
-    a value of the wrong kind, is a `UserError` that names what there is.
+    Several values of one setting have a / between them. A value that is a choice itself, "cr_mogm:of=cagrad:c=0.4",
+    takes the settings behind it that are not of this function. `settings` are such values themselves. An unknown
+    setting, or a value of the wrong kind, is a `UserError` that names what there is.
     """
     name, _, texts = str(choice).partition(":")
     member = table[name]
     known = settings_of(member)
-    for text in filter(None, texts.split(",")):
+    for text in _parted(texts, known):
         setting, equals, value = (part.strip() for part in text.partition("="))
         _check_known(name, setting, known)
         if not equals:
@@ -41,6 +42,17 @@ def configured(table: Table, choice: str, **settings) -> Callable:
         # What a text would be refused for is refused as a value too.
         settings[setting] = _parsed(f"{name}: {setting}", _shown(value), known[setting].annotation)
     return functools.partial(member, **settings)
+
+
+def _parted(texts: str, known: dict) -> list[str]:
+    """Return the texts of single settings, a choice that is a value with the settings of its own."""
+    found = []
+    for text in filter(None, texts.split(",")):
+        if found and ":" in found[-1] and text.partition("=")[0].strip() not in known:
+            found[-1] += f",{text}"
+        else:
+            found.append(text)
+    return found
 
 
 def check(table: Table, choice: str) -> None:

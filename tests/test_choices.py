@@ -23,7 +23,13 @@ def cake(
     return tasks, eggs, sugar, baked, form, parts, layers
 
 
+def box(tasks, *, of: str = "", eggs: int = 0):
+    """What it was called with."""
+    return tasks, of, eggs
+
+
 TABLE = Table("cake", {})
+TABLE["box"] = box
 TABLE["cake"] = cake
 TABLE["plain"] = lambda tasks: tasks
 
@@ -42,6 +48,11 @@ TABLE["plain"] = lambda tasks: tasks
 def test_a_choice_is_a_name_and_settings(choice, expected):
     assert choices.configured(TABLE, choice)(1) == expected
     assert choices.name_of(choice) == "cake"
+
+
+def test_settings_behind_a_choice_that_is_a_value_are_its_own():
+    for choice in ("box:eggs=9,of=cake:eggs=3,sugar=1", "box:of=cake:eggs=3,sugar=1,eggs=9"):
+        assert choices.configured(TABLE, choice)(1) == (1, "cake:eggs=3,sugar=1", 9)
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,12 @@ class Train(Arguments):
 
 def has_data() -> bool:
     """Return whether the command line names data, on which the defaults of an experiment depend."""
-    return any(argument.split("=")[0] == "--data" for argument in sys.argv[1:])
+    return is_given("--data")
+
+
+def is_given(flag: str) -> bool:
+    """Return whether the command line has this flag."""
+    return any(argument.split("=")[0] == flag for argument in sys.argv[1:])
 
 
 def default_arguments(name: str, preset: Preset) -> Arguments:

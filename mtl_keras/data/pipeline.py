@@ -87,6 +87,14 @@ def batches(
     return finished(dataset.prefetch(2), count, rows_at_once)
 
 
+def kept_in_memory(dataset: tf.data.Dataset, count: int, size: int) -> tf.data.Dataset:
+    """Return batches of `count` images in a fixed order that, if they are small enough, are decoded only once.
+
+    Each pass over them has to be a whole one.
+    """
+    return dataset.cache() if count * 3 * size**2 <= IN_MEMORY else dataset
+
+
 @lru_cache(maxsize=1)
 def decoded(paths: tuple[str, ...], modified_at: tuple[int, ...], size: int, method: str) -> tf.Tensor:
     """Return all images of these files as (N, size, size, 3) uint8, which are kept until others are asked for."""

@@ -13,7 +13,7 @@ from mtl_keras.studies import results
 from mtl_keras.studies.markdown import table_lines
 from mtl_keras.studies.method_scores import score_column
 from mtl_keras.studies.method_study import MethodStudy
-from mtl_keras.studies.method_table import Scores
+from mtl_keras.studies.method_table import SINGLE, Scores
 from mtl_keras.studies.methods import EQUAL, Group
 from mtl_keras.studies.plots.methods import draw_conflict, draw_improvements
 from mtl_keras.studies.plots.toy_problem import draw_toy_problem
@@ -38,7 +38,15 @@ class MethodReport:
         table = self.scores.table()
         results.write_runs(self.scores.runs(), self.out)
         write_table(table, self.out / "methods.csv")
-        lines = ["", LEGEND, *findings(table), *tuning_lines(self.study), "", *(f"- {n}" for n in notes(self.study))]
+        lines = [
+            "",
+            LEGEND,
+            *left_out_of(table, self.study.tasks),
+            *findings(table),
+            *tuning_lines(self.study),
+            "",
+            *(f"- {n}" for n in notes(self.study)),
+        ]
         write_method_table(self.out, table, self.study.tasks, lines)
         return table
 
@@ -54,9 +62,17 @@ class MethodReport:
 LEGEND = (
     "mean ± standard deviation over seeds, where there are several; mean rank over the tasks, 1 is the best; delta-m: "
     "mean relative improvement over one network a task [95 % bootstrap interval over the test images]; against tuned "
-    "equal: difference of delta-m from that of the tuned baseline, bold where its interval leaves out 0; "
+    "equal: difference of delta-m from that of the tuned baseline [over the test images] ± half its 95 % interval over "
+    "seeds (Student's t of runs of the same seed), where there are several; bold where both leave out 0; "
     f"{MISSING}: not measured."
 )
+
+
+def left_out_of(table: pd.DataFrame, tasks: list[Task]) -> list[str]:
+    """Return the lines on tasks that take no part in delta-m, since there is nothing to divide by."""
+    single = table[table["method"] == SINGLE].iloc[0]
+    names = [task.name for task in tasks if not single[score_column(task)]]
+    return ["", f"Not in delta-m: {', '.join(names)}, of which one network a task has a figure of 0."] if names else []
 
 
 def findings(table: pd.DataFrame) -> list[str]:
@@ -82,10 +98,11 @@ def _verdicts(compared: pd.DataFrame) -> str:
     verdicts = compared.apply(clearly, axis=1)
     better, worse = (compared["method"][verdicts == sign] for sign in (1, -1))
     named = [f" ({', '.join(f'`{name}`' for name in names)})" if len(names) else "" for names in (better, worse)]
+    asked = "these test images and seeds" if compared["gain.seeds"].notna().any() else "these test images"
     return (
         f"Of {len(compared)} methods, {len(better)} are clearly better than tuned equal weights{named[0]} and "
-        f"{len(worse)} clearly worse{named[1]}; of {(verdicts == 0).sum()} these test images cannot tell. Of so many, "
-        f"about {len(compared) / 20:.1f} would seem clearly different by chance alone."
+        f"{len(worse)} clearly worse{named[1]}; of {(verdicts == 0).sum()} {asked} cannot tell. Of so many, "
+        f"up to {len(compared) / 20:.1f} would seem clearly different by chance alone."
     )
 
 
@@ -98,7 +115,9 @@ def _spread_of(compared: pd.DataFrame) -> str:
         return f"{apart}; with one seed each, no interval shows how much of that is chance of the training."
     return (
         f"{apart}. From seed to seed, delta-m of one method moves by {seeds.median():.2f} % (the median standard "
-        f"deviation), from method to method by {compared['delta_m'].std():.2f} %."
+        f"deviation), from method to method by {compared['delta_m'].std():.2f} %. With so few seeds a difference to "
+        f"the tuned baseline has to be above {compared['gain.seeds'].median():.2f} % (the median) to be more than "
+        "chance of the training."
     )
 
 
@@ -143,7 +162,7 @@ def write_method_table(out: Path, table: pd.DataFrame, tasks: list[Task], more: 
     """Write `table.md` of a table of methods, the best of each group first, and `more` lines; return its text."""
     columns = [score_column(task) for task in tasks]
     headings = ["method", *map(heading, columns), "mean rank", "delta-m %", "against tuned equal", "ms a step"]
-    headings += ["peak memory (MiB)"]
+    headings += ["parameters (millions)", "peak memory (MiB)"]
     lines = []
     for group in Group:
         members = table[table["group"] == group]
@@ -161,10 +180,12 @@ def write_method_table(out: Path, table: pd.DataFrame, tasks: list[Task], more: 
 
 def _cells(row: pd.Series, columns: list[str]) -> list[str]:
     if pd.isna(row.get("delta_m")) and isinstance(row.get("why"), str):
-        return [row["method"], f"*{row['why']}*", *[MISSING] * (len(columns) + 4)]
+        return [row["method"], f"*{row['why']}*", *[MISSING] * (len(columns) + 5)]
     name = f"{row['method']} ({row['why']})" if isinstance(row.get("why"), str) else row["method"]
     figures = (_spread(row, column, metric_of(column).factor, ".2f") for column in columns)
     gain = _bounds(row, "gain", "+.2f")
+    if pd.notna(row.get("gain.seeds")):
+        gain += f" ± {row['gain.seeds']:.2f}"
     if clearly(row):
         gain = f"**{gain}**"
     rank = _number(row["rank"], ".1f")
@@ -176,13 +197,18 @@ def _cells(row: pd.Series, columns: list[str]) -> list[str]:
         delta,
         gain,
         _number(row["milliseconds_a_step"], ".1f"),
+        _number(row["parameters"] / 1e6, ".2f"),
         _number(row["peak_mib"], ",.0f"),
     ]
 
 
 def clearly(row: pd.Series) -> int:
-    """Return 1 where a method is better than the tuned baseline, -1 where it is worse, 0 where one cannot tell."""
-    return int(row.get("gain.low", np.nan) > 0) - int(row.get("gain.high", np.nan) < 0)
+    """Return 1 where a method is better than the tuned baseline, -1 where it is worse, 0 where one cannot tell.
+
+    Neither test images nor seeds may explain the difference; of a single seed nothing is known of the latter.
+    """
+    by_chance = abs(row.get("gain", np.nan)) <= row.get("gain.seeds", np.nan)
+    return 0 if by_chance else int(row.get("gain.low", np.nan) > 0) - int(row.get("gain.high", np.nan) < 0)
 
 
 def _number(value: float, form: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from scipy.stats import t
 
 from mtl_keras.data.table import encode
 from mtl_keras.evaluation.predictions import labels_and_answers
@@ -60,6 +61,15 @@ def resampled_scores(answered: pd.DataFrame, task: Task, test: pd.DataFrame, res
     samples = np.random.default_rng(0).integers(0, len(test), (resamples, len(test))) if len(test) else []
     rows = [np.arange(len(mask)), *(place[sample[known[sample]]] for sample in samples)]
     return np.array([measure(labels[row], answers[row], mask[row])[name] for row in rows])
+
+
+def half_interval(differences: np.ndarray) -> float:
+    """Return half the width of the 95 % interval of the mean of differences (N,), by Student's t; NaN for fewer than 2.
+
+    For three of them it is 2.5 times their standard deviation, for ten 0.7 times.
+    """
+    count = len(differences)
+    return float(t.ppf(0.975, count - 1) * np.std(differences, ddof=1) / count**0.5) if count > 1 else np.nan
 
 
 def interval(samples: np.ndarray) -> tuple[float, float]:

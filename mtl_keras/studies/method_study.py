@@ -32,18 +32,24 @@ CONFLICT_BATCHES = 4
 class MethodStudy:
     """The runs of a comparison of methods, in the order in which they are trained.
 
-    `parts` are the rows to train, to validate and to test on; those to train on lose labels first, where `asked` says
-    so. `single` are the methods of one network a task, `tuned` is the baseline, and `trials` are those it was chosen
-    from, in `tuning_seconds`. `peaks` are the peak memory in MiB of the runs that were trained now, by their names.
-    `conflict` are the cosines of the tasks' gradients over the training of equal weights.
+    `parts` are the rows to train, to validate and to test on; those to train on get fewer and lose labels first, where
+    `asked` says so. `single` are the methods of one network a task, `tuned` is the baseline, and `trials` are those it
+    was chosen from, in `tuning_seconds`. `peaks` are the peak memory in MiB of the runs that were trained now, by their
+    names. `conflict` are the cosines of the tasks' gradients over the training of equal weights.
     """
 
     def __init__(self, common: Experiment, asked: Methods, parts: tuple[pd.DataFrame, ...], out: Path, resume: bool):
-        self.common, self.asked, self.tasks = common, asked, common.chosen_tasks()
+        self.asked, self.tasks = asked, common.chosen_tasks()
         self.methods = usable(chosen(common, asked))
+        # Equal weights look at no gradients, wherever others take them.
+        self.common = common = self.methods[0].settings
         if names := unlabelled(common, parts[0]):
             raise UserError(f"no training image has a label of {names[0]}; add a set that has, or choose other tasks")
-        train = keep_some(parts[0], self.tasks, asked.labels_kept, common.seed) if asked.labels_kept < 1 else parts[0]
+        train = parts[0]
+        if asked.images < 1:
+            train = train.sample(frac=asked.images, random_state=common.seed).sort_index().reset_index(drop=True)
+        if asked.labels_kept < 1:
+            train = keep_some(train, self.tasks, asked.labels_kept, common.seed)
         self.study = Study((train, *parts[1:]), out, resume)
         self.single = [Method(f"{name} alone", Group.REFERENCE, with_tasks(common, (name,))) for name in common.tasks]
         self.tuned: Method | None = None

@@ -4,7 +4,14 @@ import numpy as np
 import pandas as pd
 
 from mtl_keras.kinds import metric_of
-from mtl_keras.studies.method_scores import improvement, interval, mean_ranks, resampled_scores, score_column
+from mtl_keras.studies.method_scores import (
+    half_interval,
+    improvement,
+    interval,
+    mean_ranks,
+    resampled_scores,
+    score_column,
+)
 from mtl_keras.studies.method_study import MethodStudy, seconds_a_step
 from mtl_keras.studies.methods import Group, Method
 from mtl_keras.studies.runs import Run
@@ -13,7 +20,7 @@ from mtl_keras.tasks import Task
 SINGLE = "one network a task"
 # Columns of the table of methods, behind those of the tasks' figures.
 WORTH = ("rank", "delta_m", "delta_m.std", "delta_m.low", "delta_m.high", "gain", "gain.low", "gain.high",
-         "milliseconds_a_step", "peak_mib", "why")  # fmt: skip
+         "gain.seeds", "milliseconds_a_step", "parameters", "peak_mib", "why")  # fmt: skip
 
 
 class Scores:
@@ -31,7 +38,8 @@ class Scores:
         """Return a row a method: `method`, `group`, each task's figure, `rank`, `delta_m`, `gain`, costs, and `why`.
 
         Figures have a `.std` over seeds, `delta_m` and `gain`, which is that over the tuned baseline, the bounds `.low`
-        and `.high` of their 95 % intervals over test images. `why` says what a method has no figures for.
+        and `.high` of their 95 % intervals over test images. `gain.seeds` is half the width of its 95 % interval over
+        seeds. `why` says what a method has no figures for.
         """
         single = self._single()
         tuned = self._deltas(self.study.tuned, single) if self.study.tuned else None
@@ -81,8 +89,17 @@ class Scores:
         if tuned is not None and method is not self.study.tuned:
             low, high = interval(deltas[1:] - tuned[1:])
             found |= {"gain": deltas[0] - tuned[0], "gain.low": low, "gain.high": high}
+            found["gain.seeds"] = half_interval(self._differences(method, single))
         why = {"why": f"{missing} of {len(method.rows)} seeds diverged"} if missing else {}
         return {**self._figures(figures), **found, **self._costs([method]), **why}
+
+    def _differences(self, method: Method, single: np.ndarray) -> np.ndarray:
+        """Return by how much each seed's delta-m differs from that of the tuned baseline with the same seed."""
+        by_seed = []
+        for each in (method, self.study.tuned):
+            figures = {run.row["seed"]: [self._scores(run, task)[0] for task in self.tasks] for run in each.runs}
+            by_seed.append({s: improvement(row, _mean(single)[:, 0], self.lower) for s, row in figures.items()})
+        return np.array([by_seed[0][seed] - by_seed[1][seed] for seed in by_seed[0].keys() & by_seed[1].keys()])
 
     def _deltas(self, method: Method, single: np.ndarray) -> np.ndarray | None:
         """Return the improvement on single tasks (1 + R,) of the mean figures over the seeds."""
@@ -101,15 +118,17 @@ class Scores:
         return found
 
     def _costs(self, methods: list[Method], runs: list[Run] | None = None) -> dict:
-        """Return the milliseconds of a step, added up over several networks, and the largest peak of memory."""
-        seconds, peaks = [], []
+        """Return milliseconds a step and parameters, added up over several networks, and the largest peak of memory."""
+        seconds, peaks, parameters = [], [], []
         for method in methods:
             chosen = method.runs if runs is None else runs
             seconds.append(seconds_a_step(self.study.study, method, chosen))
+            parameters.append(chosen[0].row.get("parameters") if chosen else None)
             measured = {**self._earlier, **self.study.peaks}
             peaks += [measured[run.row["run"]] for run in chosen if run.row["run"] in measured]
         total = None if None in seconds or not seconds else 1000 * sum(seconds)
-        return {"milliseconds_a_step": total, "peak_mib": max(peaks, default=None)}
+        counted = None if None in parameters or not parameters else sum(parameters)
+        return {"milliseconds_a_step": total, "parameters": counted, "peak_mib": max(peaks, default=None)}
 
     def _scores(self, run: Run, task: Task) -> np.ndarray:
         key = (run.row["run"], task.name)

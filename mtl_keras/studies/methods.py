@@ -13,6 +13,10 @@ from mtl_keras.studies.settings import Experiment, check
 from mtl_keras.training.weightings import WEIGHTINGS, find
 
 HARD, EQUAL, JOIN = "hard", "equal", "+"
+# What is compared where nothing is named: one of each idea, of those that other comparisons have too. `random` shows
+# what any weights would do.
+USUAL_WEIGHTINGS = (EQUAL, "uncertainty", "random", "dwa", "gradnorm", "mgda", "pcgrad", "cagrad")
+USUAL_SHARING = (HARD, "cross_stitch", "mmoe", "relationship")
 # How the baseline's name begins, before what tuning has changed.
 TUNED = "tuned equal"
 
@@ -50,7 +54,8 @@ def chosen(common: Experiment, asked: Methods) -> list[Method]:
     if asked.sharing or asked.weighting:
         pairs += [(way, weights) for way in asked.sharing or (HARD,) for weights in asked.weighting or (EQUAL,)]
     elif not asked.methods:
-        pairs += [(HARD, weights) for weights in WEIGHTINGS] + [(way, EQUAL) for way in SHARING]
+        weightings, ways = (WEIGHTINGS, SHARING) if asked.full else (USUAL_WEIGHTINGS, USUAL_SHARING)
+        pairs += [(HARD, weights) for weights in weightings] + [(way, EQUAL) for way in ways]
     pairs += [_pair(text) for text in asked.methods]
     for way, weights in pairs:
         choices.check(SHARING, way)

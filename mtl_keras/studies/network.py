@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from mtl_keras.data import sampling
-from mtl_keras.data.pipeline import batches, feature_batches
+from mtl_keras.data.pipeline import batches, feature_batches, kept_in_memory
 from mtl_keras.models.weights import set_weights
 from mtl_keras.studies.rows import labelled_rows, mirrored, with_balance
 from mtl_keras.studies.settings import Data, Experiment, Training
@@ -99,7 +99,10 @@ def train_network(
         ema_momentum=experiment.ema or None,
     )
     compile_with(model, experiment, optimizer)
-    held = None if rows[1] is None else batches(labelled_rows(rows[1], model.tasks), model)
+    held = None
+    if rows[1] is not None:
+        validation = labelled_rows(rows[1], model.tasks)
+        held = kept_in_memory(batches(validation, model), len(validation), model.image_size)
     fit(model, training, held, folder, epochs, experiment.patience)
     return model, steps * sum(size.values()) if isinstance(size, dict) else sampling.length(sampling.times_of(train))
 

@@ -67,7 +67,7 @@ class Common(Experiment):
 
 @dataclass(frozen=True)
 class Methods:
-    """Which ways of sharing and of weighting are compared; without any, every weighting and every way of sharing."""
+    """Which ways of sharing and of weighting are compared; without any, eight weightings and four ways of sharing."""
 
     # Ways of sharing, with settings of their own if wanted, each with each of the weightings, or with equal weights.
     sharing: tuple[str, ...] = ()
@@ -75,14 +75,18 @@ class Methods:
     weighting: tuple[str, ...] = ()
     # Further pairs of both, such as mmoe+cagrad.
     methods: tuple[str, ...] = ()
-    # Number of seeds that each is trained with.
-    seeds: int = 1
-    # Share of their labels that training images keep, at least one each; 1 keeps all.
+    # Every weighting and every way of sharing, where none are named.
+    full: bool = False
+    # Number of seeds that each is trained with; two at least tell what is chance of the training.
+    seeds: int = 3
+    # Share of the training images that are used.
+    images: float = 1.0
+    # Share of their labels that these keep, at least one each; 1 keeps all.
     labels_kept: float = 1.0
 
     def __post_init__(self):
-        if self.seeds < 1 or not 0 < self.labels_kept <= 1:
+        if self.seeds < 1 or not (0 < self.images <= 1 and 0 < self.labels_kept <= 1):
             raise UserError(
-                f"seeds {self.seeds}, labels_kept {self.labels_kept}: expected at least 1 seed, and a share above 0, "
-                "1 at most"
+                f"seeds {self.seeds}, images {self.images}, labels_kept {self.labels_kept}: expected at least 1 seed, "
+                "and shares above 0, 1 at most"
             )

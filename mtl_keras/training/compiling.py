@@ -107,6 +107,19 @@ class Compiling(TaskGradients):
             raise UserError(f"gradients_at 'features': {reason}; take 'parameters'")
         return found
 
+    def load_weights(self, filepath, skip_mismatch=False, by_name=False):
+        """Read weights as `keras.Model.load_weights` does, with the state of the weighting they were trained with."""
+        try:
+            super().load_weights(filepath, skip_mismatch, **({"by_name": True} if by_name else {}))
+        except ValueError as error:
+            if "name=weighting_state" not in str(error):
+                raise
+            weighting = self._choices["weighting"]
+            raise UserError(
+                f"{filepath}: has no state of weighting {weighting!r}; compile the model with that which the file was "
+                "saved with, or give skip_mismatch=True to go on with the weights alone"
+            ) from None
+
     def has_common_features(self) -> bool:
         """Return whether there are features that all tasks read, though what makes them may be frozen."""
         return self._tensors[1] is not None

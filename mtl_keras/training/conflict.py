@@ -12,9 +12,8 @@ import pandas as pd
 import tensorflow as tf
 
 from mtl_keras.data.table import write_table
-from mtl_keras.kinds import kind_of
 from mtl_keras.training.labels import labels_and_masks
-from mtl_keras.training.masked import masked_sum, mean_of
+from mtl_keras.training.parts import Examples
 from mtl_keras.training.task_gradients import rows, shared_positions
 
 CONFLICT = "conflict.csv"
@@ -23,7 +22,7 @@ _BATCHES: ContextVar[Batches | None] = ContextVar("batches", default=None)
 
 
 def gradient_cosines(model: keras.Model, batches: Iterable) -> np.ndarray:
-    """Return the cosines (T, T) between the gradients of the tasks' mean losses, each the mean over these batches.
+    """Return the cosines (T, T) between the gradients of the losses that a model was compiled with, means over batches.
 
     Gradients are those at all variables that the losses of at least two tasks reach, without dropout and with the
     moving statistics of batch norm, so that nothing of the model moves. `batches` are (images, {task: labels}, {task:
@@ -41,11 +40,7 @@ def _cosines(model, images, labels, masks):
     variables = model.trainable_variables
     labels, masks = labels_and_masks(model.tasks, labels, masks, tf.shape(images)[0])
     with tf.GradientTape(persistent=True) as tape:
-        outputs = model(images, training=False)
-        losses = []
-        for task in model.tasks:
-            values = kind_of(task).loss(labels[task.name], outputs[task.name])
-            losses.append(mean_of(*masked_sum(values, masks[task.name])))
+        losses = model.summed_losses(model(images, training=False), Examples(images, labels, [masks]))
     by_task = [tape.gradient(loss, variables) for loss in losses]
     shared = shared_positions(by_task)
     if not shared:

@@ -107,7 +107,7 @@ class TaskGradients(Fitting):
         with tf.GradientTape(persistent=True) as tape:
             features = front(examples.images, training=True)
             outputs = back(features, training=True)
-            added, sums = tf.add_n([tf.zeros(()), *self.losses]), self._sums(outputs, examples)
+            added, sums = tf.add_n([tf.zeros(()), *self.losses]), self.summed_losses(outputs, examples)
             *of_tasks, rest = [scale * loss for loss in self._apart(divisors)(sums, added)]
         at_features, by_task = [], []
         for loss in of_tasks:
@@ -172,7 +172,7 @@ class TaskGradients(Fitting):
                 outputs = self(part.images, training=True)
                 # At once: as soon as replicas exchange numbers, another one's forward pass has replaced them.
                 added = tf.add_n([tf.zeros(()), *self.losses]) / self._accumulate
-                sums = self._sums(outputs, part)
+                sums = self.summed_losses(outputs, part)
                 losses = [self.optimizer.scale_loss(loss) for loss in losses_of(sums, added)]
             gradients = [tape.gradient(loss, self.trainable_variables) for loss in losses]
             return outputs, (sums, added, gradients)
@@ -189,7 +189,7 @@ class TaskGradients(Fitting):
 
         return losses_of
 
-    def _sums(self, outputs, examples: Examples) -> list:
+    def summed_losses(self, outputs, examples: Examples) -> list:
         """Return the tasks' summed losses on this replica, by one set of the examples' weights after the other."""
         values = {
             task.name: self._task_losses[task.name](examples.labels[task.name], outputs[task.name])  # (B,)

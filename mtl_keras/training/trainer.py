@@ -26,6 +26,7 @@ class Trainer(Compiling):
         super().__init__(inputs=inputs, outputs=outputs, name=name)
         self.tasks, self._weighting, self._tensors = list(tasks), None, (inputs, features, outputs)
         self._class_weights = class_weights_of(self.tasks, None)
+        self._only_reader = _only_readers(inputs, [outputs[task.name] for task in tasks])
         self._means = {"loss": EpochLoss(len(tasks))}
         self._means |= {f"{task.name}_loss": keras.metrics.Mean(f"{task.name}_loss") for task in tasks}
         self._means |= {self._score(task): keras.metrics.Mean(self._score(task)) for task in tasks}
@@ -53,6 +54,7 @@ class Trainer(Compiling):
         step, added = passed.step, over_replicas(passed.added) / replicas()
         penalty, of_rest = self._rest(step)
         gradients = [g if rest is None else g + rest for g, rest in zip(passed.gradients, of_rest, strict=True)]
+        gradients = self._of_present(gradients, labelled > 0)
         finite = all_finite([step.losses, penalty, added])
         taken = finite & all_finite(gradients)
         # A loss scale lowers itself where gradients are infinite, and leaves the step out for that.
@@ -91,7 +93,7 @@ class Trainer(Compiling):
         examples = Examples(images, labels, [masks])
         outputs = self(images, training=False)
         added = over_replicas(tf.add_n([tf.zeros(()), *self.losses])) / replicas()
-        sums, counts = tf.stack(self._sums(outputs, examples)), self._counts(examples)
+        sums, counts = tf.stack(self.summed_losses(outputs, examples)), self._counts(examples)
         labelled, divisors = self._divisors(counts, examples)
         self._means["loss"].update_state(over_replicas(sums), divisors, labelled, added, self._weighting.worth)
         if self._l2:
@@ -131,12 +133,23 @@ class Trainer(Compiling):
             rest = self.optimizer.scale_loss(tf.convert_to_tensor(rest))
         return tf.convert_to_tensor(penalty), tape.gradient(rest, self.trainable_variables)
 
+    def _of_present(self, gradients: list, present) -> list:
+        """Return the gradients, one a variable, with zeros where only a task that is not present reads the variable.
+
+        Its losses have none there, but what layers add to the loss and the penalty on kernels may have.
+        """
+        found = []
+        for variable, gradient in zip(self.trainable_variables, gradients, strict=True):
+            reader = self._only_reader.get(id(variable))
+            found.append(gradient if reader is None else tf.where(present[reader], gradient, tf.zeros_like(gradient)))
+        return found
+
     def _losses_again(self, examples: Examples, divisors):
         """Return the tasks' mean losses (T,) of the same examples, after a step."""
 
         def function(part):
             outputs = self(part.images, training=True)
-            return outputs, self._sums(outputs, part)
+            return outputs, self.summed_losses(outputs, part)
 
         _, sums = in_parts(examples, self._accumulate, function)
         return mean_of(over_replicas(tf.stack(sums)), divisors)
@@ -182,3 +195,12 @@ class Trainer(Compiling):
         if "compiled" in self._means:
             self._means["compiled"].update_state(labels, outputs, weighed, labelled)
         return self.get_metrics_result()
+
+
+def _only_readers(inputs, outputs: list) -> dict[int, int]:
+    """Return {id of a variable: number of the output}, for those of which one of a network's outputs alone depends."""
+    readers: dict[int, list[int]] = {}
+    for number, output in enumerate(outputs):
+        for variable in keras.Model(inputs, output).weights:
+            readers.setdefault(id(variable), []).append(number)
+    return {key: numbers[0] for key, numbers in readers.items() if len(numbers) == 1}

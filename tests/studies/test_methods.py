@@ -4,7 +4,7 @@ import pytest
 
 from mtl_keras.errors import UserError
 from mtl_keras.models.sharing import SHARING
-from mtl_keras.studies.methods import Group, chosen, usable
+from mtl_keras.studies.methods import USUAL_SHARING, USUAL_WEIGHTINGS, Group, chosen, usable
 from mtl_keras.studies.plan import Methods
 from mtl_keras.studies.settings import Experiment, label_of, name_of
 from mtl_keras.training.weightings import WEIGHTINGS
@@ -16,8 +16,13 @@ def names(**asked) -> list[str]:
     return [method.name for method in chosen(COMMON, Methods(**asked))]
 
 
-def test_without_a_choice_every_weighting_and_every_way_of_sharing_is_compared_once():
-    found = chosen(COMMON, Methods())
+def test_without_a_choice_eight_weightings_and_four_ways_of_sharing_are_compared():
+    assert names() == ["equal", *USUAL_WEIGHTINGS[1:], *USUAL_SHARING[1:]]
+    assert (len(USUAL_WEIGHTINGS), len(USUAL_SHARING)) == (8, 4)
+
+
+def test_in_full_every_weighting_and_every_way_of_sharing_is_compared_once():
+    found = chosen(COMMON, Methods(full=True))
     assert found[0].settings == COMMON and found[0].name == "equal"
     assert [method.name for method in found if method.group == Group.WEIGHTING] == [*WEIGHTINGS][1:]
     assert [method.name for method in found if method.group == Group.SHARING] == [*SHARING][1:]

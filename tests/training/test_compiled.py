@@ -192,3 +192,15 @@ def test_what_cannot_be_compiled_is_one_line(choices, message):
     with pytest.raises(UserError, match=message) as error:
         network().compile("sgd", **choices)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("saved", "compiled"), [("equal", "dwa"), ("moco", "uncertainty")])
+def test_weights_with_the_state_of_another_weighting_are_one_line(saved, compiled, tmp_path):
+    first, second = network(), network()
+    first.compile("sgd", weighting=saved)
+    first.save_weights(tmp_path / "model.weights.h5")
+    second.compile("sgd", weighting=compiled)
+    with pytest.raises(UserError, match=f"no state of weighting '{compiled}'"):
+        second.load_weights(tmp_path / "model.weights.h5")
+    with pytest.warns(UserWarning, match="weighting_state"):
+        second.load_weights(tmp_path / "model.weights.h5", skip_mismatch=True)

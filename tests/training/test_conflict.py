@@ -1,5 +1,6 @@
 """Cosines of the tasks' gradients, by cases whose answer is known."""
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,6 +20,7 @@ def model() -> MultiTaskModel:
     heads = [model.get_layer(f"{task.name}_scores") for task in TASKS]
     for head in heads[1:]:
         head.set_weights(heads[0].get_weights())
+    model.compile("sgd")
     return model
 
 
@@ -31,6 +33,13 @@ def batch(model, shifts, masks=None):
 def test_gradients_that_agree_have_cosine_1_and_opposite_ones_minus_1(model):
     cosines = gradient_cosines(model, [batch(model, (1, -1, 5))])
     assert np.allclose(cosines, [[1, -1, 1], [-1, 1, -1], [1, -1, 1]], atol=1e-5)
+
+
+def test_gradients_are_those_of_the_losses_that_the_model_is_compiled_with(model):
+    backwards = MultiTaskModel.from_config(model.get_config())
+    backwards.set_weights(model.get_weights())
+    backwards.compile("sgd", loss={"second": lambda labels, outputs: -keras.losses.mean_squared_error(labels, outputs)})
+    assert gradient_cosines(backwards, [batch(model, (1, 1, 1))])[0].round(4).tolist() == [1, -1, 1]
 
 
 def test_rows_without_a_label_do_not_count(model):
@@ -52,6 +61,7 @@ def test_a_task_without_labels_has_no_cosines_and_other_batches_count(model):
 
 def test_tasks_that_share_nothing_have_no_cosines():
     apart = MultiTaskModel(TASKS[:2], "features", image_size=4, shared_units=(), head_units=())
+    apart.compile("sgd")
     labels = {task.name: np.ones(6) for task in TASKS[:2]}
     assert np.isnan(gradient_cosines(apart, [(FEATURES, labels, labels)])).all()
 

@@ -226,7 +226,7 @@ def test_heads_alone_have_their_gradients_at_features_too(staged_backbone):
     for units in ((), (3,)):
         model = MultiTaskModel([GENDER, SMILE], staged_backbone, image_size=8, shared_units=units)
         heads = model.heads_network()
-        heads.compile("sgd", weighting="mgda", gradients_at="features")
+        heads.compile("sgd", weighting="mgda", gradients_at="features", run_eagerly=True)
         width = model.feature_network().output_shape[-1]
         logs = heads.train_on_batch(np.ones((9, width), "float32"), *DATA[1:], return_dict=True)
         assert np.isfinite(logs["loss"])

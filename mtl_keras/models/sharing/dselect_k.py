@@ -26,6 +26,23 @@ def smooth_step(x, gamma: float):
     return -2 * x**3 + 1.5 * x + 0.5
 
 
+class Selecting(keras.regularizers.Regularizer):
+    """What the points (k, m) of a gate's selectors add to the loss.
+
+    A regularizer, as that of soft sharing, so that it is computed anew on each replica.
+    """
+
+    def __init__(self, gate: "SelectingGate"):
+        self.gate = gate
+
+    def __call__(self, points):
+        selected = self.gate.selected(points)  # (k, N)
+        penalty = -self.gate.entropy * ops.sum(selected * ops.log(selected + EPSILON))
+        if self.gate.experts < 2**self.gate.digits:
+            penalty += ops.sum(1 / ops.maximum(ops.sum(selected, axis=1), EPSILON) - 1)
+        return penalty
+
+
 @keras.saving.register_keras_serializable("mtl_keras")
 class SelectingGate(keras.layers.Layer):
     """Weights of N experts, at most `k` of them not 0 once its steps have gone to an end: (B, D) to (B, N).
@@ -48,19 +65,19 @@ class SelectingGate(keras.layers.Layer):
     def build(self, input_shape):
         # In the middle of the smooth steps, where they learn best, but no two selectors alike.
         near = keras.initializers.RandomUniform(-self.gamma / 100, self.gamma / 100)
-        self.points = self.add_weight(name="points", shape=(self.k, self.digits), initializer=near)
+        shape = (self.k, self.digits)
+        self.points = self.add_weight(name="points", shape=shape, initializer=near, regularizer=Selecting(self))
         self.logits = self.add_weight(name="logits", shape=(self.k,), initializer="random_uniform")
 
+    def selected(self, points):
+        """Return how the selectors at these points (k, m) weigh the experts, (k, N)."""
+        steps = smooth_step(ops.convert_to_tensor(points), self.gamma)[:, None]  # (k, 1, m)
+        return ops.prod(ops.where(self.codes == 1, steps, 1 - steps), axis=-1)
+
     def call(self, inputs):
-        steps = smooth_step(self.points, self.gamma)[:, None]  # (k, 1, m)
-        selected = ops.prod(ops.where(self.codes == 1, steps, 1 - steps), axis=-1)  # (k, N)
-        penalty = -self.entropy * ops.sum(selected * ops.log(selected + EPSILON))
-        if self.experts < 2**self.digits:
-            penalty += ops.sum(1 / ops.maximum(ops.sum(selected, axis=1), EPSILON) - 1)
-        self.add_loss(penalty)
         # Of a softmax of a single selector Keras would warn.
         shares = ops.exp(self.logits - ops.logsumexp(self.logits))  # (k,)
-        return ops.matmul(shares, selected) + ops.zeros_like(inputs[:, :1])  # (B, N)
+        return ops.matmul(shares, self.selected(self.points)) + ops.zeros_like(inputs[:, :1])  # (B, N)
 
     def compute_output_shape(self, input_shape):
         return input_shape[0], self.experts

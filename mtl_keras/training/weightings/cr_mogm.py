@@ -14,8 +14,8 @@ from mtl_keras.training.weightings.weighting import State, Weighting, variable
 def cr_mogm(tasks: list[str], *, of: str = "mgda", momentum: float = 0.9) -> Weighting:
     """Weigh the gradients by l_k = m l_(k-1) + (1 - m) w_k, w_k being what the weighting `of` finds and m `momentum`.
 
-    It starts, for each task, with the first w_k that there is. `of` may have settings, as in
-    "cr_mogm:of=cagrad:c=0.4".
+    It starts, for each task, with the first w_k that there is. `of` may have settings of its own, as in
+    "cr_mogm:momentum=0.5,of=cagrad:c=0.4,rescale=linear".
     """
     if not 0 <= momentum < 1:
         raise UserError(f"cr_mogm: momentum is {momentum}; expected a number from 0 to below 1")

@@ -19,7 +19,8 @@ def dual_proj(tasks: list[str], *, preference: tuple[float, ...] = (), regulariz
 
     That is the projection of sum_i p_i g_i onto the directions d with g_i . d >= 0 for all i. p are shares of 1, alike
     if not given. `regularization` times the trace of G is added to its diagonal: a gradient shorter than about the root
-    of it, as a part of the longest, may be worked against. The default is TorchJD's.
+    of it, as a part of the longest, may be worked against, with TorchJD's default one of a hundredth. 1e-9 is small
+    enough for one of a ten-thousandth.
     """
     check_above_0("dual_proj: regularization", regularization)
     counts = preferences("dual_proj: preference", preference, tasks)

@@ -10,6 +10,7 @@ from keras import ops
 from mtl_keras.errors import UserError
 from mtl_keras.training.weightings.preference import preferences, shares
 from mtl_keras.training.weightings.programs import in_numpy
+from mtl_keras.training.weightings.simplex import onto_simplex
 from mtl_keras.training.weightings.weighting import State, Weighting, variable
 
 
@@ -35,11 +36,11 @@ def sdmgrad(
 
     def solved(gramian, weights, preference):
         half, target = len(weights), regularization * shares(preference)
-        products = _scaled(gramian[:half, half:])
-        weights, velocity = _onto_simplex(weights), 0.0
+        products, everyone = _scaled(gramian[:half, half:]), np.ones(half, bool)
+        weights, velocity = onto_simplex(weights, everyone, np), 0.0
         for _ in range(steps):
             velocity = momentum * velocity + products @ (weights + target)
-            weights = _onto_simplex(weights - learning_rate * velocity)
+            weights = onto_simplex(weights - learning_rate * velocity, everyone, np)
         return np.tile((weights + target) / (1 + regularization), 2)
 
     def weigh(step):  # -> (2 T,)
@@ -68,10 +69,3 @@ def _check(regularization: float, steps: int, learning_rate: float, momentum: fl
 def _scaled(products: np.ndarray) -> np.ndarray:
     """Return products (N, N) of which the mean root of the diagonal is 1, if any of it is above 0."""
     return products / (np.mean(np.sqrt(np.maximum(np.diagonal(products), 0.0))) ** 2 or 1.0)
-
-
-def _onto_simplex(point: np.ndarray) -> np.ndarray:
-    """Return the nearest weights (N,) that are at least 0 and add up to 1."""
-    falling = np.sort(point)[::-1]
-    levels = (np.cumsum(falling) - 1) / np.arange(1, len(point) + 1)
-    return np.maximum(point - levels[np.flatnonzero(falling > levels)[-1]], 0.0)

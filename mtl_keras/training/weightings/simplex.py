@@ -3,18 +3,19 @@
 from keras import ops
 
 
-def onto_simplex(point, present):
+def onto_simplex(point, present, functions=ops):
     """Return the nearest weights (T,) to a point (T,): at least 0, and 0 for absent tasks, with the sum 1.
 
     They are max(point - t, 0) where t is the largest (sum of S - 1) / |S| over all sets S of the tasks' numbers (Held,
     Wolfe and Crowder, 1974, https://doi.org/10.1007/BF01580223); those from a number on upwards are the only ones to
-    try. Where no task is present they are all 0.
+    try. Where no task is present they are all 0. `functions` are those of keras.ops or of NumPy.
     """
-    sets = ops.logical_and(ops.expand_dims(point, 0) >= ops.expand_dims(point, 1), present)  # (T, T), a row a set
-    sums = ops.sum(ops.where(sets, point, 0.0), axis=1)
-    sizes = ops.maximum(ops.sum(ops.cast(sets, point.dtype), axis=1), 1.0)
-    shift = ops.max(ops.where(present, (sums - 1.0) / sizes, -float("inf")))
-    return ops.where(present, ops.maximum(point - shift, 0.0), 0.0)
+    of = functions
+    sets = of.logical_and(of.expand_dims(point, 0) >= of.expand_dims(point, 1), present)  # (T, T), a row a set
+    sums = of.sum(of.where(sets, point, 0.0), axis=1)
+    sizes = of.maximum(of.sum(of.where(sets, 1.0, 0.0), axis=1), 1.0)
+    shift = of.max(of.where(present, (sums - 1.0) / sizes, -float("inf")))
+    return of.where(present, of.maximum(point - shift, 0.0), 0.0)
 
 
 def share_of_present(weights, present):

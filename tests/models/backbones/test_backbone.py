@@ -158,10 +158,11 @@ def test_a_frozen_trunk_stays_frozen(tmp_path):
 NEW_PROCESS = """
 import sys
 import mtl_keras
-try:
-    print(mtl_keras.load(sys.argv[1]).backbone)
-except mtl_keras.errors.UserError as error:
-    print(error)
+for folder in sys.argv[1:]:
+    try:
+        print(mtl_keras.load(folder).backbone)
+    except mtl_keras.errors.UserError as error:
+        print(error)
 """
 
 
@@ -171,13 +172,12 @@ def test_a_new_process_needs_nothing_registered_but_the_users_own_layers(tmp_pat
     with_layer = model_folder.save(MultiTaskModel([GENDER], nested()), tmp_path / "nested")
     plain = model_folder.save(MultiTaskModel([GENDER], "mine"), tmp_path / "plain")
 
-    def said(folder):
-        root = str(Path(__file__).parents[3])
-        command = [sys.executable, "-c", NEW_PROCESS, folder]
-        return subprocess.run(command, env={"PYTHONPATH": root}, capture_output=True, text=True).stdout
-
-    assert said(plain) == "own\n"
-    assert "a layer of the class Doubled, which Keras does not know here; import the module" in said(with_layer)
+    command = [sys.executable, "-c", NEW_PROCESS, plain, with_layer]
+    root = str(Path(__file__).parents[3])
+    ran = subprocess.run(command, env={"PYTHONPATH": root}, capture_output=True, text=True)
+    first, second = ran.stdout.splitlines()
+    assert first == "own"
+    assert "a layer of the class Doubled, which Keras does not know here; import the module" in second
 
 
 def test_a_trunk_is_cut_where_all_its_paths_meet_and_each_part_has_weights():

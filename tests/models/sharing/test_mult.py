@@ -6,7 +6,6 @@ import pytest
 
 from mtl_keras.models.sharing.mult import SharedAttention
 from mtl_keras.tasks import EYEGLASSES, GENDER, SMILE
-from mtl_keras.training import distribute
 from mtl_keras.training.model import MultiTaskModel
 
 TASKS = [GENDER, SMILE, EYEGLASSES]
@@ -85,18 +84,6 @@ def test_the_reference_is_the_first_task_or_the_named_one(settings, place):
 
 def test_a_task_alone_is_its_own_reference():
     assert network(",reference=smile", [GENDER]).get_layer("shared_attention_1").reference == 0
-
-
-def test_two_replicas_equal_one_device():
-    found = []
-    for strategy in ("one", "mirrored"):
-        with distribute.strategy(strategy).scope():
-            model = network(",depth=1", TASKS[:2])
-            model.compile(keras.optimizers.SGD(0.1))
-        model.fit(IMAGES, {task.name: LABELS[task.name] for task in TASKS[:2]}, batch_size=4, verbose=0)
-        found.append(model.get_weights())
-    for one, two in zip(*found, strict=True):
-        np.testing.assert_allclose(one, two, rtol=1e-3, atol=1e-5)
 
 
 def test_mixed_precision_answers_nearly_alike():

@@ -11,7 +11,7 @@ from mtl_keras.training.weightings.weighting import Step
 NAMES, RANDOM = ["a", "b", "c"], np.random.default_rng(0)
 
 
-@pytest.mark.parametrize("inner", ["cagrad:c=0.4", "gradvac:beta=0.5", "sdmgrad"])
+@pytest.mark.parametrize("inner", ["cagrad:c=0.4,rescale=square", "gradvac:beta=0.5", "sdmgrad"])
 def test_weights_are_averaged_over_steps_from_the_first_on(inner):
     weighting, plain, average = find(f"cr_mogm:of={inner}", NAMES), find(inner, NAMES), None
     assert weighting.halves == plain.halves

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from mtl_keras.training.weightings.random import random
 from mtl_keras.training.weightings.weighting import Step
@@ -12,11 +13,14 @@ LOSSES = np.array([0.5, 2.0, 4.0], "float32")
 
 
 def drawn(weighting, steps: int, present=ALL) -> np.ndarray:
-    found = []
-    for _ in range(steps):
-        found.append(np.asarray(weighting.weigh(Step(LOSSES, present))))
-        weighting.update(Step(LOSSES, present))
-    return np.array(found)
+    @tf.function  # hundreds of steps
+    def step():
+        told = Step(LOSSES, present)
+        answer = tf.identity(weighting.weigh(told))
+        weighting.update(told)
+        return answer
+
+    return np.array([step() for _ in range(steps)])
 
 
 @pytest.mark.parametrize("distribution", ["normal", "dirichlet"])

@@ -6,7 +6,7 @@ import pytest
 import mtl_keras as mtl
 from mtl_keras.errors import UserError
 from mtl_keras.training.weightings.mgda import shortest
-from mtl_keras.training.weightings.sdmgrad import _onto_simplex, sdmgrad
+from mtl_keras.training.weightings.sdmgrad import sdmgrad
 from mtl_keras.training.weightings.weighting import Step
 
 RANDOM = np.random.default_rng(0)
@@ -47,12 +47,6 @@ def test_an_absent_task_takes_no_part():
     found = answer(weighting, halves, (True, False, True))
     fewer = answer(sdmgrad(list("ac")), halves[[0, 2, 3, 5]], (True, True))
     np.testing.assert_allclose(found, np.insert(fewer, [1, 3], 0.0), rtol=1e-6)
-
-
-def test_the_nearest_point_of_the_simplex():
-    assert _onto_simplex(np.array([0.2, 0.3, 0.5])).tolist() == pytest.approx([0.2, 0.3, 0.5])
-    assert _onto_simplex(np.array([3.0, 1.0, 1.5])).tolist() == [1.0, 0.0, 0.0]
-    assert _onto_simplex(np.array([0.0, 0.0])).tolist() == [0.5, 0.5]
 
 
 @pytest.mark.parametrize(

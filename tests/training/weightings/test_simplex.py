@@ -24,6 +24,7 @@ def test_it_is_the_nearest_point_of_the_simplex(point):
     found = np.asarray(onto_simplex(np.array(point, "float32"), EVERYONE))
     assert found.sum() == pytest.approx(1, abs=1e-6) and found.min() >= 0
     np.testing.assert_allclose(found, nearest(point), atol=0.0051)
+    np.testing.assert_allclose(onto_simplex(np.array(point), EVERYONE, np), found, atol=1e-6)
 
 
 def test_absent_tasks_have_no_part():

@@ -1,6 +1,7 @@
 """UPGrad by hand."""
 
 import numpy as np
+import pytest
 
 import mtl_keras as mtl
 
@@ -16,3 +17,11 @@ def test_it_is_against_none_of_many():
     gradients = np.random.default_rng(0).normal(size=(6, 10)) * np.logspace(0, 1, 6)[:, None]
     assert (gradients @ gradients.mean(0)).min() < 0
     assert (gradients @ mtl.aggregate("upgrad", gradients)).min() > -1e-3 * np.square(gradients).sum()
+
+
+@pytest.mark.parametrize("name", ["upgrad", "dual_proj"])
+def test_a_gradient_much_shorter_than_the_others_is_followed_with_less_regularization(name):
+    short = np.array([-1e-3, 1e-3])
+    gradients = [[1.0, 0.0], short]
+    assert short @ mtl.aggregate(name, gradients) < 0
+    assert short @ mtl.aggregate(name, gradients, regularization=1e-9) > -1e-6
