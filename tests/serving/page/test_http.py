@@ -79,8 +79,25 @@ def test_a_damaged_photo_is_refused(client, drawn):
     assert code == 422 and "truncated" in message
 
 
-def test_other_methods_are_refused(client):
-    assert wrong(client()[0].get("/predict"))[0] == 405
+def test_images_of_too_many_pixels_together_are_refused(client, drawn):
+    sent, worker = client(Limits(megapixels_together=0.2))
+    one = drawn[0].contents  # 300 x 360 pixels
+    assert sent.post("/predict", content=one).status_code == 200
+    code, message = wrong(sent.post("/predict", files=[("a", ("a.jpg", one))] * 2))
+    assert code == 413 and "at most 0.2 million are taken at once" in message and worker.taken == 0
+
+
+def test_other_methods_and_other_places_are_refused_in_the_same_form(client, page):
+    for sent in (client()[0], httpx.Client(base_url=page.address)):
+        for path, methods, allowed in (
+            ("/predict", ("GET", "OPTIONS"), "POST"),
+            ("/health", ("POST", "OPTIONS"), "GET"),
+        ):
+            for method in methods:
+                answer = sent.request(method, path)
+                assert wrong(answer)[0] == 405 and answer.headers["allow"] == ("GET" if path == "/health" else "POST")
+        for path in ("/predict/", "/model/age", "/nowhere"):
+            assert wrong(sent.get(path))[0] == 404
 
 
 def test_when_all_places_are_taken_it_says_when_to_come_again(client, drawn):
