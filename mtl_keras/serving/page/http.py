@@ -71,6 +71,7 @@ def _refusing(status: int, words: str, headers: dict[str, str] | None = None) ->
 
 
 def http_error(_: Request, error: HTTPException) -> JSONResponse:
+    """Return the answer to what is refused by the way that requests take."""
     return JSONResponse({"error": str(error.detail)}, error.status_code, error.headers)
 
 
