@@ -8,7 +8,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mtl_keras.quiet import without_notes
 from mtl_keras.serving.formats.format import Format, Order, Run, for_any_size, images_of, threads
 
 FILE = "model.tflite"
@@ -39,8 +38,6 @@ def read(folder: Path, precision: str, image_size: int) -> Run:
     """Return what runs `model.tflite`."""
     interpreter = _interpreter(folder / FILE)
     runners = {name: interpreter.get_signature_runner(name) for name in (ANY_SIZE, CROPS)}
-    with without_notes():  # The first run says which kernels it takes.
-        runners[CROPS](image=np.zeros((1, image_size, image_size, 3), np.uint8))
 
     def run(images: np.ndarray) -> dict[str, np.ndarray]:
         return runners[CROPS if images.shape[1:3] == (image_size, image_size) else ANY_SIZE](image=images)
