@@ -35,7 +35,7 @@ def main(
     """
     from mtl_keras.datasets.celeba import celeba
     from mtl_keras.portraits.scenes import crowd
-    from mtl_keras.serving.people.answering import Recognizing
+    from mtl_keras.serving.people.recognizing import Recognizing
     from mtl_keras.serving.people.same_person import rate_lines, same_person_rates
     from mtl_keras.serving.people.scene_scores import COLUMNS, draw_scene, score_lines, score_scenes
     from mtl_keras.studies.provenance import write_run_json

@@ -23,7 +23,7 @@ _NAMES = Table(
         "AGE_GROUP": "mtl_keras.tasks:AGE_GROUP",
         "AGE_GROUP_ORDINAL": "mtl_keras.tasks:AGE_GROUP_ORDINAL",
         "AGE_REGRESSION": "mtl_keras.tasks:AGE_REGRESSION",
-        "CountSettings": "mtl_keras.serving.people.counter:CountSettings",
+        "CountSettings": "mtl_keras.serving.people.settings:CountSettings",
         "CropSettings": "mtl_keras.faces.cut:CropSettings",
         "ETHNICITY": "mtl_keras.tasks:ETHNICITY",
         "EXPRESSION": "mtl_keras.tasks:EXPRESSION",

@@ -12,7 +12,9 @@ from importlib.util import find_spec
 from types import ModuleType
 
 # What is no news: notes, the line that announces them, and that a computer without NVIDIA's driver has no GPU.
-NOTES = re.compile(rb"I\d{4} |WARNING: All log messages before absl::Init|E\d{4} .*cuInit: UNKNOWN ERROR \(303\)")
+NOTES = re.compile(
+    rb"I\d{4} |INFO: |WARNING: All log messages before absl::Init|E\d{4} .*cuInit: UNKNOWN ERROR \(303\)"
+)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 NOTES = """WARNING: All log messages before absl::InitializeLog() is called are written to STDERR
 I0000 00:00:1795841794.055373   20039 port.cc:153] oneDNN custom operations are on.
 E0000 00:00:1795841802.554667   20106 cuda_platform.cc:52] failed call to cuInit: UNKNOWN ERROR (303)
+INFO: Created TensorFlow Lite XNNPACK delegate for CPU.
 """
 NEWS = """W0000 00:00:1795841794.055733   20039 cpu_allocator.cc:83] Allocation of 9 exceeds 10% of free system memory.
 E0000 00:00:1795841802.554667   20106 cuda_platform.cc:52] failed call to cuInit: CUDA_ERROR_NO_DEVICE (100)

@@ -6,7 +6,8 @@ from tqdm import tqdm
 
 from mtl_keras.commands.counting import Count
 from mtl_keras.errors import UserError
-from mtl_keras.serving.people.counter import DETECTOR, CountSettings, PeopleCounter
+from mtl_keras.serving.people.counter import PeopleCounter
+from mtl_keras.serving.people.settings import DETECTOR, CountSettings
 
 
 def count(options: Count) -> None:

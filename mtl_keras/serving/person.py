@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -44,6 +45,14 @@ class Person:
             "reason": self.reason or None,
             **self.answers,
         }
+
+
+class Found(NamedTuple):
+    """What was found in an image: its path, where it came as one, the people, and in one line what is wrong with it."""
+
+    path: str | None
+    people: list[Person]
+    error: str | None = None
 
 
 def answers_of(tasks: Iterable[Task], outputs: dict[str, np.ndarray]) -> list[dict[str, dict]]:

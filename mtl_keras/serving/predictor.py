@@ -8,13 +8,13 @@ import numpy as np
 import PIL.Image
 from tqdm import tqdm
 
-from mtl_keras.data.images import Picture, check_range, check_side, picture_of, read_picture, resize
+from mtl_keras.data.images import Picture, check_range, check_side, decode, picture_of, read_picture, resize
 from mtl_keras.errors import UserError
 from mtl_keras.faces.cut import settings_for
 from mtl_keras.faces.detectors import DETECTOR, Detector, find_detector
 from mtl_keras.faces.geometry import Face, as_rgb
-from mtl_keras.serving.person import Person, answers_of
-from mtl_keras.serving.reliability import reason_of
+from mtl_keras.serving.person import Found, Person, answers_of
+from mtl_keras.serving.reliability import cut_out
 from mtl_keras.serving.runtime import Runtime, open_runtime
 from mtl_keras.tasks import Task
 from mtl_keras.training.model import MultiTaskModel
@@ -22,7 +22,7 @@ from mtl_keras.training.model import MultiTaskModel
 FACES = ("detect", "crop")
 # In place of a detector's name: each image is a crop, or is taken whole.
 NO_DETECTOR = "none"
-Image = str | Path | PIL.Image.Image
+Image = str | Path | bytes | PIL.Image.Image
 # Images are held in memory together up to this number and this many pixels.
 BATCH_IMAGES, BATCH_PIXELS = 64, 32_000_000
 # And at most this number of crops goes through the network at once.
@@ -60,64 +60,60 @@ class Predictor:
 
         Images are as `predict` takes them; one that cannot be read is an error that names it.
         """
-        found = []
-        for batch in _batches(_several(images)):
-            if wrong := next(((path, error) for path, _, error in batch if error), None):
-                raise UserError(f"{wrong[0]}: {wrong[1]}")
-            found += self._people([picture for _, picture, _ in batch])
-        if wrong := next((people for people in found if isinstance(people, UserError)), None):
-            raise wrong
-        return found[0] if _is_one(images) else found
+        people = []
+        for number, found in enumerate(self.found(images)):
+            if found.error:
+                raise UserError(f"{found.path or f'image {number}'}: {found.error}")
+            people.append(found.people)
+        return people[0] if _is_one(images) else people
 
     def predict(self, images: Image | np.ndarray | Iterable[Image | np.ndarray]) -> list[dict]:
         """Return {"path", "error", "people"} for each image; the people of a photo in order of their size.
 
-        An image is a path, a PIL image, or an array (H, W, 3) or (H, W) of 0..255, whole numbers or not; `images` is
-        one, several, or an array (N, H, W, 3). The `path` of what came without one is null.
+        An image is a path, the bytes of a file, a PIL image, or an array (H, W, 3) or (H, W) of 0..255, whole numbers
+        or not; `images` is one, several, or an array (N, H, W, 3). The `path` of what came without one is null.
         A person has a `box` [x, y, width, height] in pixels of the upright image, `confidence` and `landmarks`
         {name: [x, y]} (null for a face crop), `reliable` with the `reason` if it is not, and an answer a task:
         {"class", "probability"}, {"value", "std"} or a number for each of the task's outputs. What is wrong with an
         image that cannot be read stands in `error`.
         """
         images = _several(images)
-        results = []
-        with tqdm(total=len(images), desc="predicting", unit="image", disable=len(images) < MANY) as bar:
-            for batch in _batches(images):
-                found = iter(self._people([picture for _, picture, _ in batch if picture is not None]))
-                for path, picture, error in batch:
-                    people = [] if picture is None else next(found)
-                    if isinstance(people, UserError):
-                        people, error = [], str(people)
-                    results.append({"path": path, "error": error, "people": [each.as_json() for each in people]})
-                bar.update(len(batch))
-        return results
+        found = tqdm(self.found(images), "predicting", len(images), unit="image", disable=len(images) < MANY)
+        return [
+            {"path": path, "error": error, "people": [person.as_json() for person in people]}
+            for path, people, error in found
+        ]
 
-    def _people(self, pictures: list[Picture]) -> list[list[Person] | UserError]:
-        """Return the people of each picture, or what is wrong with it; all crops go through the network together."""
+    def found(self, images: Image | np.ndarray | Iterable[Image | np.ndarray]) -> Iterator[Found]:
+        """Yield what is found in each image, as `predict` takes them; no more are in memory than one batch."""
+        for batch in _batches(_several(images)):
+            people = iter(self._people([picture for _, picture, _ in batch if picture is not None]))
+            for path, picture, error in batch:
+                yield Found(path, [] if picture is None else next(people), error)
+
+    def about(self, pixels: np.ndarray, faces: list[Face]) -> list[Person]:
+        """Return what is answered about each of these faces, which were found in an image (H, W, 3) uint8."""
+        picture = Picture(pixels, (pixels.shape[1], pixels.shape[0]), 1)
+        return self._answered([self._person(picture, face) for face in faces])
+
+    def _people(self, pictures: list[Picture]) -> list[list[Person]]:
+        """Return the people of each picture; all crops go through the network together."""
         pixels = [picture.pixels for picture in pictures]
         found = self._detector.detect(pixels) if self._detector else [[None]] * len(pixels)
-        people = [self._cut_out(picture, faces) for picture, faces in zip(pictures, found, strict=True)]
-        everyone = [person for several in people if not isinstance(several, UserError) for person in several]
-        answered = iter(self.answered(everyone))
-        return [several if isinstance(several, UserError) else [next(answered) for _ in several] for several in people]
-
-    def _cut_out(self, picture: Picture, faces: list[Face | None]) -> list[Person] | UserError:
-        try:
-            return [self._person(picture, face) for face in faces]
-        except UserError as wrong:  # landmarks from which no crop can be made
-            return wrong
+        pairs = zip(pictures, found, strict=True)
+        everyone = iter(self._answered([self._person(picture, face) for picture, faces in pairs for face in faces]))
+        return [[next(everyone) for _ in faces] for faces in found]
 
     def _person(self, picture: Picture, face: Face | None) -> Person:
         """Return a face, cut out as the network sees it; without a place of a face, the image is its crop."""
         size, method = self._runtime.image_size, self._runtime.resize_method
         if face is None:
             return Person((0, 0, *picture.size), None, None, resize(picture.pixels, size, method))
-        crop = self._crops.cut(picture.pixels, face)
-        reason = reason_of(face, crop, self._crops, picture.pixels.shape[:2])
+        crop, reason = cut_out(picture.pixels, face, self._crops)
         face = face.in_file(picture.size, picture.factor)
         return Person(face.box, face.confidence, face.landmarks, resize(crop, size, method), reason=reason)
 
-    def answered(self, people: list[Person]) -> list[Person]:
+    def _answered(self, people: list[Person]) -> list[Person]:
         """Return people with what the network answers about their crops."""
         if not people:
             return []
@@ -132,13 +128,16 @@ class Predictor:
 
 
 def _is_one(images: Image | np.ndarray | Iterable[Image | np.ndarray]) -> bool:
-    return isinstance(images, str | Path | PIL.Image.Image) or (isinstance(images, np.ndarray) and images.ndim != 4)
+    return isinstance(images, Image) or (isinstance(images, np.ndarray) and images.ndim != 4)
 
 
 def _several(images: Image | np.ndarray | Iterable[Image | np.ndarray]) -> Sequence[Image | np.ndarray]:
     """Return images one by one, of whatever `Predictor.predict` takes."""
     if _is_one(images):
         return [images]
+    if not isinstance(images, Iterable):
+        expected = "expected a path, the bytes of a file, a PIL image, an array of numbers, or several of these"
+        raise UserError(f"images: got {images!r:.60}; {expected}")
     return images if isinstance(images, np.ndarray) else list(images)
 
 
@@ -147,14 +146,12 @@ def _batches(images: Iterable[Image | np.ndarray]) -> Iterator[list[tuple[str | 
     batch, pixels = [], 0
     for number, given in enumerate(images):
         path, picture, error = None, None, None
-        if isinstance(given, str | Path):
-            path = str(given)
+        if isinstance(given, Image):
+            path = str(given) if isinstance(given, str | Path) else None
             try:
-                picture = read_picture(path)
+                picture = _read(given)
             except UserError as wrong:
                 error = str(wrong).removeprefix(f"{path}: ")
-        elif isinstance(given, PIL.Image.Image):
-            picture = picture_of(given)
         else:
             image = as_pixels(given, f"image {number}")
             picture = Picture(image, (image.shape[1], image.shape[0]), 1)
@@ -165,6 +162,12 @@ def _batches(images: Iterable[Image | np.ndarray]) -> Iterator[list[tuple[str | 
             batch, pixels = [], 0
     if batch:
         yield batch
+
+
+def _read(image: Image) -> Picture:
+    if isinstance(image, bytes):
+        return decode(image)
+    return picture_of(image) if isinstance(image, PIL.Image.Image) else read_picture(image)
 
 
 def as_pixels(image: np.ndarray, what: str) -> np.ndarray:

@@ -3,6 +3,8 @@
 import numpy as np
 from PIL import Image
 
+from mtl_keras.data.images import resize
+from mtl_keras.errors import UserError
 from mtl_keras.faces.cut import CropSettings
 from mtl_keras.faces.geometry import Face
 
@@ -24,6 +26,20 @@ MOST_OUTSIDE = 0.2
 LEAST_SHARPNESS = 0.07
 # How far around the landmarks that is, in sides of the crop.
 MARGIN = 0.1
+
+
+def cut_out(pixels: np.ndarray, face: Face, settings: CropSettings) -> tuple[np.ndarray, str]:
+    """Return the crop (S, S, 3) uint8 of a face in an image (H, W, 3) uint8, and what speaks against answers about it.
+
+    A face whose landmarks lie in one point is cut out as its box has it: that says little of anybody.
+    """
+    try:
+        crop = settings.cut(pixels, face)
+    except UserError:
+        (x, y, width, height), (high, wide) = face.box, pixels.shape[:2]
+        left, top = min(x, wide - 1), min(y, high - 1)
+        crop = resize(pixels[top : top + max(height, 1), left : left + max(width, 1)], settings.size)
+    return crop, reason_of(face, crop, settings, pixels.shape[:2])
 
 
 def reason_of(face: Face, crop: np.ndarray, settings: CropSettings, size: tuple[int, int]) -> str:

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from mtl_keras.errors import UserError
 from mtl_keras.faces.geometry import UTKFACE_CROP, CropGeometry
+from mtl_keras.quiet import without_notes
 from mtl_keras.serving.exported import read_exported
 from mtl_keras.serving.formats import FORMATS
 from mtl_keras.serving.formats.format import Run
@@ -33,8 +34,8 @@ class Runtime(NamedTuple):
 def open_runtime(model: MultiTaskModel | Runtime | Path | str) -> Runtime:
     """Return what answers with a model, or with the folder of one: a trained model's, or an exported network's.
 
-    Of an exported one the files are checked first; what is damaged, or may do more than compute, is a `UserError`. What
-    was opened already is itself.
+    Of an exported one the files are checked first; what is damaged, may do more than compute, or answers other tasks
+    than its sidecar names, is a `UserError`. What was opened already is itself.
     """
     if isinstance(model, Runtime):
         return model
@@ -47,6 +48,8 @@ def open_runtime(model: MultiTaskModel | Runtime | Path | str) -> Runtime:
     try:
         tasks = tuple(known_tasks(about["tasks"]))
         run = form.read(folder, about["export"]["precision"], about["image_size"])
+        with without_notes():  # LiteRT's first run says which kernels it takes.
+            outputs = run(np.zeros((1, about["image_size"], about["image_size"], 3), np.uint8))
     except UserError:
         raise
     except Exception as error:  # Each format's reader has its own ways to refuse what is damaged.
@@ -54,6 +57,9 @@ def open_runtime(model: MultiTaskModel | Runtime | Path | str) -> Runtime:
         raise UserError(
             f"{folder}: cannot be read ({reason}); export the model again or copy the folder anew"
         ) from None
+    if {task.name for task in tasks} != set(outputs):
+        named = ", ".join(task.name for task in tasks)
+        raise UserError(f"{folder}: answers {', '.join(outputs)}, but its model.json names {named}; export it again")
     return Runtime(tasks, about["image_size"], about["resize_method"], about["crop"], _one_at_a_time(run))
 
 

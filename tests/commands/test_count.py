@@ -56,3 +56,5 @@ def test_a_mistake_is_one_line(run, video, arguments, says):
 def test_a_video_that_is_none_is_one_line(run, tmp_path):
     code, printed, errors = run("count", tmp_path / "none.mp4")
     assert code == 2 and "no such file; expected a video file" in errors and not printed
+    code, printed, errors = run("count", tmp_path)
+    assert code == 2 and f"error: {tmp_path}: is a folder; expected a video file" in errors and not printed

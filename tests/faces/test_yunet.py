@@ -22,6 +22,7 @@ def test_a_face_that_is_seen_in_both_sizes_is_one():
 def test_landmarks_are_those_of_the_image_and_its_mirror_image():
     photo, once = data.astronaut(), YuNet(mirrored=False)
     mirror = np.ascontiguousarray(photo[:, ::-1])
+    assert YuNet().quick == once and once.quick is once
     (face,), (alone,), (turned,) = YuNet().detect([photo])[0], *once.detect([photo, mirror])
     back = (512, 0) + turned.points[[1, 0, 2, 4, 3]] * (-1, 1)
     assert np.abs(alone.points - back).max() > 0.5, "a mean of the same would pass as well"

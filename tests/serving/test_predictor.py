@@ -1,5 +1,6 @@
 """From files to people: one object an image, whatever the image is."""
 
+import io
 import json
 from pathlib import Path
 
@@ -12,7 +13,6 @@ from mtl_keras.data import images
 from mtl_keras.data.images import read_image, resize
 from mtl_keras.errors import UserError
 from mtl_keras.evaluation.predictions import predictions
-from mtl_keras.faces import cut
 from mtl_keras.faces.cut import CropSettings
 from mtl_keras.faces.detectors import DETECTORS, Detector
 from mtl_keras.faces.geometry import LANDMARKS, UTKFACE_CROP, Face, align
@@ -205,15 +205,6 @@ def test_faces_of_a_very_large_photo_are_told_in_its_own_pixels(tiny_model, phot
     assert crop["people"][0]["box"] == [0, 0, 800, 512]
 
 
-def test_landmarks_that_make_no_crop_are_an_error_of_that_image(tiny_model, photo, faces, monkeypatch):
-    def refuse(*arguments):
-        raise UserError("align: the landmarks lie in one point")
-
-    monkeypatch.setattr(cut, "align", refuse)
-    (result,) = Predictor(tiny_model).predict([photo])
-    assert result["people"] == [] and "in one point" in result["error"]
-
-
 class Square(Detector):
     """Finds one face in every image, a quarter of its sides away from each edge."""
 
@@ -224,6 +215,18 @@ class Square(Detector):
         points = (np.array((width, height)) / 4 + UTKFACE_CROP.points * (width / 2, height / 2)).tolist()
         box = (width // 4, height // 4, width // 2, height // 2)
         return Face(box, 0.5, dict(zip(LANDMARKS, map(tuple, points), strict=True)))
+
+
+def test_a_face_whose_landmarks_lie_in_one_point_spoils_nothing(tiny_model, faces):
+    pixels = read_image(faces["path"][0])
+    height, width = pixels.shape[:2]
+    fine = Square().found(width, height)
+    corner = Face((width, height, 0, 0), 0.6, {name: (float(width), float(height)) for name in LANDMARKS})
+    crops = Predictor(tiny_model, "crop")
+    bad, good = crops.about(pixels, [corner, fine])
+    assert "too small" in bad.reason and bad.answers and crops.about(pixels, []) == []
+    (expected,) = Predictor(tiny_model, detector=Square())(pixels)
+    assert (good.box, good.answers, good.reason) == (expected.box, expected.answers, expected.reason)
 
 
 def test_faces_are_found_by_whatever_detector_is_named(tiny_model, faces, photo):
@@ -284,6 +287,21 @@ def test_arrays_and_pictures_are_answered_as_their_files(tiny_model, faces, tmp_
     assert crops.predict([]) == []
 
 
+def test_contents_and_damaged_pictures_are_images_too(tiny_model, faces, one_line):
+    contents, crops = Path(faces["path"][0]).read_bytes(), Predictor(tiny_model, faces="crop")
+    torn = Image.open(io.BytesIO(contents[:700]))
+    good, damaged, other, small = crops.predict([contents, torn, contents[:700], Image.new("RGB", (7, 9))])
+    assert [good] == crops.predict(contents) and good["path"] is None
+    assert good["people"] == crops.predict(faces["path"][0])[0]["people"]
+    for found, says in ((damaged, "damaged"), (other, "damaged"), (small, "7 x 9 pixels are too few")):
+        assert found["people"] == [] and says in found["error"]
+    with one_line("truncated", "image 1: "):
+        crops([contents, contents[:700]])
+    for none in (None, 7):
+        with one_line("expected a path", f"images: got {none}"):
+            crops.predict(none)
+
+
 def test_a_picture_is_turned_upright_and_a_photo_searched_for_faces(tiny_model, photo):
     turned = Image.open(photo).rotate(90, expand=True)
     turned.getexif()[0x0112] = 6  # to be turned clockwise
@@ -304,7 +322,6 @@ def test_a_picture_is_turned_upright_and_a_photo_searched_for_faces(tiny_model, 
         (np.zeros((2, 4, 4, 3)), r"float64 of shape \(2, 4, 4, 3\); expected a path"),
         (np.zeros((0, 4, 3)), r"shape \(0, 4, 3\)"),
         (np.zeros((1, 1, 3)), "image 1: 1 x 1 pixels are too few"),
-        (Image.new("RGB", (7, 9)), "7 x 9 pixels are too few"),
         (None, "image 1: got object"),
         (np.array(["a"]), "image 1: got <U1"),
     ],

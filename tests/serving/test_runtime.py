@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 import threading
 import zipfile
 
@@ -49,6 +50,27 @@ def test_a_models_own_folder_and_file_are_read(small_model, tmp_path):
     for place in (folder, folder / "model.keras", small_model):
         found = open_runtime(place).run(crops)
         assert all(np.allclose(found[task], answer, atol=1e-6) for task, answer in expected.items())
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_network_that_answers_other_tasks_than_its_sidecar_names_is_refused(exported, tmp_path, one_line, name):
+    folder = shutil.copytree(exported(name), tmp_path / "copy")
+    about = json.loads((folder / "model.json").read_text())
+    about["tasks"] = [task for task in about["tasks"] if task["name"] != "age"]
+    (folder / "model.json").write_text(json.dumps(about))
+    with one_line("answers .*age.*, but its model.json names gender, head_pose", folder):
+        open_runtime(folder)
+
+
+def test_litert_runs_where_only_tensorflow_is_installed(exported, monkeypatch, capfd, recwarn):
+    folder, crops = exported("litert"), np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
+    expected = open_runtime(folder).run(crops)
+    capfd.readouterr()
+    recwarn.clear()
+    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
+    for task, answer in open_runtime(folder).run(crops).items():
+        np.testing.assert_allclose(answer, expected[task], rtol=1e-5)
+    assert not capfd.readouterr().err and not recwarn.list
 
 
 def test_a_foreign_class_in_a_file_of_keras_is_refused(exported, tmp_path, one_line):

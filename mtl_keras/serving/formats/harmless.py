@@ -3,19 +3,28 @@
 TensorFlow says itself that such a file is a program: https://github.com/tensorflow/tensorflow/blob/master/SECURITY.md.
 """
 
-import re
 from pathlib import Path
 
 from google.protobuf.message import DecodeError
-from tensorflow.core.framework.node_def_pb2 import NodeDef
-from tensorflow.core.framework.types_pb2 import DT_STRING
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
-from tensorflow.python.framework import op_def_registry
 
 from mtl_keras.errors import UserError
 
-# Operations with a state that a network needs: its variables, and calls of functions, which are looked at as well.
-STATEFUL = {"VarHandleOp", "ReadVariableOp", "StatefulPartitionedCall", "If", "While", "Assert"}
+# All that networks of Keras' layers compute with, none of which reaches a file, another program or the network, or is
+# told a place in its attributes; and what reads their variables and calls functions, which are looked at as well.
+COMPUTING = """
+Abs AddN AddV2 All Any ArgMax ArgMin Assert AvgPool BatchMatMulV2 BiasAdd Bitcast BitwiseAnd BroadcastTo Cast Ceil
+ClipByValue ConcatV2 Const Conv2D Conv2DBackpropInput Cos Cumsum DepthToSpace DepthwiseConv2dNative DivNoNan Einsum
+Elu Equal Erf Erfc Exp ExpandDims Expm1 Fill Floor FloorDiv FloorMod FusedBatchNormV3 GatherNd GatherV2 Greater
+GreaterEqual Identity IdentityN If IsFinite IsInf IsNan LeakyRelu Less LessEqual Log Log1p LogSoftmax LogicalAnd
+LogicalNot LogicalOr MatMul Max MaxPool Maximum Mean Min Minimum MirrorPad Mul Neg NoOp NotEqual OneHot OnesLike Pack
+Pad PadV2 PartitionedCall Placeholder Pow Prod Range Rank ReadVariableOp RealDiv Reciprocal Relu Relu6 Reshape
+ResizeBicubic ResizeBilinear ResizeNearestNeighbor ReverseV2 Roll Round Rsqrt ScatterNd Select SelectV2 Selu Shape
+Sigmoid Sign Sin Size Slice Softmax Softplus Softsign SpaceToBatchND SpaceToDepth Split SplitV Sqrt Square
+SquaredDifference Squeeze StatefulPartitionedCall StatelessIf StatelessWhile StopGradient StridedSlice Sub Sum Tan
+Tanh TensorScatterUpdate Tile TopKV2 Transpose Unpack VarHandleOp Where While ZerosLike
+"""
+ALLOWED = {*COMPUTING.split()}
 # What every SavedModel holds to be written and read again, none of which its answers may call.
 CHECKPOINT = {
     "SaveV2",
@@ -28,27 +37,10 @@ CHECKPOINT = {
     "StaticRegexFullMatch",
     "DisableCopyOnRead",
 }
-# Without a state or texts, and yet no computing: these call Python or other programs, end the process, or name files
-# and addresses in their attributes.
-FORBIDDEN = {
-    "PyFunc",
-    "PyFuncStateless",
-    "EagerPyFunc",
-    "ImmutableConst",
-    "Copy",
-    "CopyHost",
-    "EncodeProto",
-    "DecodeProtoV2",
-    "Abort",
-    "XlaCustomCall",
-    "XlaCustomCallV2",
-    "MlirPassthroughOp",
-}
-FORBIDDEN_KINDS = re.compile(r"^(Debug|Remote|XlaLaunch|Tpu|TPU|Send|Recv|_)|Dataset")
 
 
 def check_operations(path: Path) -> None:
-    """Refuse a `saved_model.pb` with operations that reach files, Python or anything else but numbers.
+    """Refuse a `saved_model.pb` with operations that are not known to do nothing but compute.
 
     Those that write and read checkpoints are let be where nothing that is run or loaded calls them.
     """
@@ -71,11 +63,11 @@ def check_operations(path: Path) -> None:
     called = _with_all_they_call(called, functions)
     for name, nodes in {"": graph.graph_def.node, **functions}.items():
         for node in nodes:
-            allowed = STATEFUL if name in called else STATEFUL | CHECKPOINT
-            if not (node.op in allowed or node.op in functions or (_is_pure(node.op) and not _names_places(node))):
+            allowed = ALLOWED if name in called else ALLOWED | CHECKPOINT
+            if node.op not in allowed and node.op not in functions:
                 raise UserError(
                     f"{path}: holds the operation {node.op} ({node.name}), which may reach files or programs; expected "
-                    "a network that only computes: get it from elsewhere, or export it again"
+                    "a network that only computes: get it from elsewhere, or export it in another format"
                 )
 
 
@@ -92,17 +84,3 @@ def _with_all_they_call(names: set[str], functions: dict) -> set[str]:
             for value in node.attr.values():
                 todo += [value.func.name, *(each.name for each in value.list.func)]
     return found
-
-
-def _is_pure(name: str) -> bool:
-    """Return whether an operation only computes numbers from numbers; files are named by text."""
-    known = op_def_registry.get(name)
-    takes_text = known is not None and any(argument.type == DT_STRING for argument in known.input_arg)
-    forbidden = name in FORBIDDEN or FORBIDDEN_KINDS.search(name)
-    return known is not None and not known.is_stateful and not takes_text and not forbidden
-
-
-def _names_places(node: NodeDef) -> bool:
-    """Return whether an operation that only computes has a file or an address among its own attributes."""
-    values = (value for name, value in node.attr.items() if not name.startswith("_"))
-    return any(b"/" in text for value in values for text in (value.s, *value.list.s))

@@ -1,13 +1,13 @@
 """LiteRT, formerly TensorFlow Lite, for phones and small computers."""
 
 import tempfile
+import warnings
 from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from mtl_keras.extras import needed
 from mtl_keras.serving.formats.format import Format, Order, Run, for_any_size, images_of, threads
 
 FILE = "model.tflite"
@@ -36,8 +36,7 @@ def write(order: Order, folder: Path) -> None:
 
 def read(folder: Path, precision: str, image_size: int) -> Run:
     """Return what runs `model.tflite`."""
-    litert = needed("ai_edge_litert.interpreter", "serve")
-    interpreter = litert.Interpreter(str(folder / FILE), num_threads=threads())
+    interpreter = _interpreter(folder / FILE)
     runners = {name: interpreter.get_signature_runner(name) for name in (ANY_SIZE, CROPS)}
 
     def run(images: np.ndarray) -> dict[str, np.ndarray]:
@@ -46,4 +45,16 @@ def read(folder: Path, precision: str, image_size: int) -> Run:
     return run
 
 
-LITERT = Format(("float32", "int8"), write, read, packages=("ai_edge_litert",))
+def _interpreter(path: Path) -> tf.lite.Interpreter:
+    """Return LiteRT's own interpreter where it is installed, or else the older one that TensorFlow holds."""
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError:
+        Interpreter = tf.lite.Interpreter
+    with warnings.catch_warnings():
+        # TensorFlow's says that it will be removed, which its user can do nothing about.
+        warnings.filterwarnings("ignore", ".*tf.lite.Interpreter is deprecated")
+        return Interpreter(str(path), num_threads=threads())
+
+
+LITERT = Format(("float32", "int8"), write, read)

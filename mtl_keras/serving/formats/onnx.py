@@ -13,8 +13,19 @@ FILE = "model.onnx"
 
 def write(order: Order, folder: Path) -> None:
     """Write `model.onnx`, all in one file."""
+    needed("tf2onnx.handler", "serve").tf_op("Erfc").register_compat_handler(_erfc, 9)
     network = for_any_size(order.model)
     network.export(folder / FILE, "onnx", verbose=False, input_signature=[images_of(None, None)])
+
+
+def _erfc(graph, node, **settings: object) -> None:
+    """Write a node erfc(x) of tf2onnx's graph as 1 - erf(x): ONNX has no erfc, of which Keras' exact GELU is made."""
+    (output,) = outputs = node.output
+    kinds, shapes = [graph.get_dtype(output)], [graph.get_shape(output)]
+    one = graph.make_const(f"{node.name}/one", np.array(1, np.float32))
+    erf = graph.make_node("Erf", node.input, dtypes=kinds, shapes=shapes)
+    graph.remove_node(node.name)
+    graph.make_node("Sub", [one.output[0], erf.output[0]], outputs=outputs, dtypes=kinds, shapes=shapes)
 
 
 def read(folder: Path, precision: str, image_size: int) -> Run:

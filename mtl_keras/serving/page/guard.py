@@ -1,6 +1,8 @@
 """What stands between the network and everything that answers: limits on requests, and headers on answers."""
 
 import asyncio
+import secrets
+from contextvars import ContextVar
 
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -9,6 +11,11 @@ from mtl_keras.serving.page.limits import MEGA, Limits, RefusedError
 
 # Where gradio takes files in, which may be videos; its messages are short.
 UPLOAD = "/gradio_api/upload"
+# A folder for the files of the request that is being answered: gradio names files by what they hold, and two that
+# send the same would share one.
+own_folder: ContextVar[str] = ContextVar("own_folder", default="")
+# Seconds that may pass between two parts of a request.
+PAUSE = 10
 # A client that sends too much hears so only when it has sent all: this many times the limit are read, and dropped.
 DROPPED = 10
 # Nothing is loaded from elsewhere: gradio's page brings its scripts along, partly as text in the page.
@@ -24,7 +31,7 @@ HEADERS = (
 
 
 class Guard:
-    """ASGI middleware: a request of too many bytes (413), or that takes too long to come in (408), is refused.
+    """ASGI middleware: a request of too many bytes (413), or that comes in too slowly (408), is refused.
 
     No answer stays in caches, except scripts and styles.
     """
@@ -37,6 +44,8 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if scope["path"] == UPLOAD:
+            own_folder.set(secrets.token_hex(8))
         request = _Request(scope["path"], self._limits, receive, send)
         try:
             await self._app(scope, request.receive, request.send)
@@ -78,9 +87,9 @@ class _Request:
     async def _next(self) -> Message:
         left = self._deadline - asyncio.get_running_loop().time()
         try:
-            message = await asyncio.wait_for(self._receive(), max(0, left))
+            message = await asyncio.wait_for(self._receive(), min(max(0, left), PAUSE))
         except TimeoutError:
-            expected = f"expected all of it within {self._seconds:g} seconds"
+            expected = f"expected all of it within {self._seconds:g} seconds, without pauses of {PAUSE}"
             self.refused = RefusedError(f"the request took too long to come in; {expected}", 408)
             return {"type": "http.disconnect"}
         if message["type"] == "http.request":

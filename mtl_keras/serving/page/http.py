@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import PurePosixPath, PureWindowsPath
 
 from fastapi import FastAPI, Request
@@ -14,11 +16,13 @@ from starlette.requests import ClientDisconnect
 from mtl_keras.kinds import kind_of
 from mtl_keras.serving.page.guard import refusal
 from mtl_keras.serving.page.limits import MEGA, Limits, RefusedError
-from mtl_keras.serving.page.worker import Answer, Worker
+from mtl_keras.serving.page.worker import Worker
+from mtl_keras.serving.person import Found
 from mtl_keras.serving.predictor import FACES
 from mtl_keras.tasks import Task
 
 RAW = ("", "application/octet-stream", "application/x-www-form-urlencoded")  # the last is what curl says by itself
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 Photos = list[tuple[str | None, bytes]]
 
 
@@ -30,17 +34,13 @@ def interface(worker: Worker, tasks: list[Task]) -> FastAPI:
     # Its pages of documentation would load scripts from elsewhere.
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.add_exception_handler(RefusedError, lambda _, refused: refusal(refused))
-    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(ClientDisconnect, lambda *_: refusal(RefusedError("the request broke off", 400)))
     app.add_exception_handler(Exception, _unexpected)
 
     @app.post("/predict")
     async def predict(request: Request) -> JSONResponse:
         return await _predict(request, worker)
-
-    @app.api_route("/predict", methods=["GET", "HEAD", "PUT", "PATCH", "DELETE"])
-    async def other_method() -> JSONResponse:
-        raise RefusedError("expected POST, with an image as the body or images as a form's files", 405)
 
     @app.get("/health")
     async def health() -> JSONResponse:
@@ -52,10 +52,26 @@ def interface(worker: Worker, tasks: list[Task]) -> FastAPI:
     async def model() -> JSONResponse:
         return JSONResponse({"tasks": [_described(task) for task in tasks], "limits": _limits(worker.limits)})
 
+    for path, method, words in (
+        ("/predict", "POST", "expected POST, with an image as the body or images as a form's files"),
+        ("/health", "GET", "expected GET"),
+        ("/model", "GET", "expected GET"),
+    ):
+        # What no route takes would come to the page, which answers in a form of its own.
+        app.add_route(path, _refusing(405, words, {"allow": method}), METHODS)
+        app.add_route(path + "/{rest:path}", _refusing(404, f"nothing is here; expected {path}"), METHODS)
     return app
 
 
-def _http_error(_: Request, error: HTTPException) -> JSONResponse:
+def _refusing(status: int, words: str, headers: dict[str, str] | None = None) -> Callable[[Request], None]:
+    def refuse(_: Request) -> None:
+        raise HTTPException(status, words, headers)
+
+    return refuse
+
+
+def http_error(_: Request, error: HTTPException) -> JSONResponse:
+    """Return the answer to what is refused by the way that requests take."""
     return JSONResponse({"error": str(error.detail)}, error.status_code, error.headers)
 
 
@@ -71,8 +87,13 @@ def _described(task: Task) -> dict:
 
 
 def _limits(limits: Limits) -> dict:
-    names = ("files", "megabytes", "megapixels", "seconds")
-    return dict(zip(names, (limits.files, limits.megabytes, limits.megapixels, limits.seconds), strict=True))
+    return {
+        "files": limits.files,
+        "megabytes": limits.megabytes,
+        "megapixels": limits.megapixels,
+        "megapixels_together": limits.megapixels_together,
+        "seconds": limits.seconds,
+    }
 
 
 async def _predict(request: Request, worker: Worker) -> JSONResponse:
@@ -82,12 +103,18 @@ async def _predict(request: Request, worker: Worker) -> JSONResponse:
         raise RefusedError(f"faces {faces[:20]!r}: expected one of {', '.join(FACES)}", 400)
     with worker.place():
         photos = await _photos(request, limits)
-        wrong = {number: error for number, (_, each) in enumerate(photos) if (error := _wrong(each, limits))}
+        wrong, pixels = {}, 0
+        for number, (_, contents) in enumerate(photos):
+            try:
+                pixels += limits.check_photo(contents)
+            except RefusedError as refused:
+                wrong[number] = refused
+        limits.check_together(pixels)
         if len(wrong) == len(photos):
             raise _first(wrong, photos)
         asked = [contents for number, (_, contents) in enumerate(photos) if number not in wrong]
-        found = iter(await _waited(worker, asked, faces))
-    answers = [Answer([], str(wrong[number])) if number in wrong else next(found) for number in range(len(photos))]
+        found = iter(await _waited(worker, worker.submit(asked, faces, pixels)))
+    answers = [Found(None, [], str(wrong[number])) if number in wrong else next(found) for number in range(len(photos))]
     if all(answer.error for answer in answers):
         raise _first({0: RefusedError(answers[0].error, 422)}, photos)
     return JSONResponse(
@@ -104,8 +131,7 @@ def _first(wrong: dict[int, RefusedError], photos: Photos) -> RefusedError:
     return RefusedError(f"{name}: {wrong[0]}" if name else str(wrong[0]), wrong[0].status)
 
 
-async def _waited(worker: Worker, photos: list[bytes], faces: str) -> list[Answer]:
-    future = worker.submit(photos, faces)
+async def _waited(worker: Worker, future: Future[list[Found]]) -> list[Found]:
     try:
         return await asyncio.wait_for(asyncio.wrap_future(future), worker.limits.seconds)
     except TimeoutError:
@@ -144,11 +170,3 @@ async def _files(request: Request, limits: Limits) -> Photos:
 def _name(given: str | None) -> str | None:
     """Return a file's name as the client gave it, without folders."""
     return PurePosixPath(PureWindowsPath(given or "").name).name[:255] or None
-
-
-def _wrong(contents: bytes, limits: Limits) -> RefusedError | None:
-    try:
-        limits.check_photo(contents)
-    except RefusedError as refused:
-        return refused
-    return None

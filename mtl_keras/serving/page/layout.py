@@ -115,9 +115,9 @@ def _videos(runtime: Runtime, limits: Limits) -> None:
 def answer(worker: Worker, contents: bytes, faces: str, tasks: list[Task]) -> str:
     """Return what is found in a photo, or what is wrong with it, as HTML."""
     try:
-        worker.limits.check_photo(contents)
+        pixels = worker.limits.check_photo(contents)
         with worker.place():
-            future = worker.submit([contents], faces)
+            future = worker.submit([contents], faces, pixels)
             try:
                 (found,) = future.result(worker.limits.seconds)
             except TimeoutError:

@@ -22,7 +22,7 @@ class RefusedError(UserError):
 
 @dataclass(frozen=True)
 class Limits:
-    """How much is taken: of one request, and of all that are being answered at once.
+    """How much is taken: of one image, of one request, and of all that are being answered at once.
 
     `seconds` bound both how long a request may take to come in and how long its answer may take. Videos are larger, and
     have their own; of a longer one the first `video_length` seconds are looked at.
@@ -31,14 +31,18 @@ class Limits:
     files: int = 16
     megabytes: float = 20
     megapixels: float = 50
+    megapixels_together: float = 100
     waiting: int = 16
     seconds: float = 30
     video_megabytes: float = 100
     video_seconds: float = 600
     video_length: float = 60
 
-    def check_photo(self, contents: bytes) -> None:
-        """Refuse what is no image of a known format, or has too many bytes or pixels, without decoding it."""
+    def check_photo(self, contents: bytes) -> int:
+        """Return how many pixels an image has, without decoding it.
+
+        What is no image of a known format, or has too many bytes or pixels, is refused.
+        """
         if len(contents) > self.megabytes * MEGA:
             raise self.too_many_bytes()
         try:
@@ -54,6 +58,13 @@ class Limits:
         if width * height > self.megapixels * MEGA:
             expected = f"at most {self.megapixels:g} million are taken"
             raise RefusedError(f"{width} x {height} pixels are too many; {expected}", 413)
+        return width * height
+
+    def check_together(self, pixels: int) -> None:
+        """Refuse a request whose images have too many pixels together."""
+        if pixels > self.megapixels_together * MEGA:
+            expected = f"at most {self.megapixels_together:g} million are taken at once; send fewer images"
+            raise RefusedError(f"{pixels / MEGA:.0f} million pixels in all are too many; {expected}", 413)
 
     def too_many_bytes(self) -> RefusedError:
         """Return the refusal of a request that is too large."""

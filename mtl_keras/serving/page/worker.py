@@ -7,28 +7,18 @@ from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import NamedTuple
 
-import numpy as np
-
-from mtl_keras.data.images import decode
-from mtl_keras.errors import UserError
 from mtl_keras.serving.page.limits import Limits, RefusedError
-from mtl_keras.serving.person import Person
+from mtl_keras.serving.person import Found
 from mtl_keras.serving.predictor import BATCH_IMAGES, BATCH_PIXELS, Predictor
 
 # When to ask again, in seconds, after there was no place.
 RETRY = 2
 
 
-class Answer(NamedTuple):
-    """The people of a photo, or in one line what is wrong with it."""
-
-    people: list[Person]
-    error: str | None = None
-
-
 class _Job(NamedTuple):
     photos: list[bytes]
     faces: str
+    pixels: int
     future: Future
 
 
@@ -74,9 +64,12 @@ class Worker:
         """Return the refusal of a request that there is no time for now."""
         return RefusedError("too many photos are waiting; try again in a moment", 503, RETRY)
 
-    def submit(self, photos: list[bytes], faces: str) -> "Future[list[Answer]]":
-        """Let the photos (contents of image files) be answered; a future that is cancelled before is passed over."""
-        job = _Job(photos, faces, Future())
+    def submit(self, photos: list[bytes], faces: str, pixels: int = 0) -> Future[list[Found]]:
+        """Let the photos (contents of image files) be answered, which have this number of pixels together.
+
+        A future that is cancelled before is passed over.
+        """
+        job = _Job(photos, faces, pixels, Future())
         self._jobs.put(job)
         return job.future
 
@@ -90,7 +83,7 @@ class Worker:
         while open_for_more:
             jobs = [self._jobs.get()]
             try:
-                while jobs[-1] and sum(len(job.photos) for job in jobs) < BATCH_IMAGES:
+                while jobs[-1] and not _is_full(jobs):
                     jobs.append(self._jobs.get_nowait())
             except Empty:
                 pass
@@ -102,35 +95,15 @@ class Worker:
     def _answer(self, jobs: list[_Job], faces: str) -> None:
         """Answer jobs together."""
         try:
-            answers = iter(answered(self._predictor(faces), [photo for job in jobs for photo in job.photos]))
+            found = self._predictor(faces).found([photo for job in jobs for photo in job.photos])
             for job in jobs:
-                job.future.set_result([next(answers) for _ in job.photos])
+                job.future.set_result([next(found) for _ in job.photos])
         except Exception as error:  # The thread must outlive whatever one batch does.
             for job in jobs:
                 if not job.future.done():
                     job.future.set_exception(error)
 
 
-def answered(predictor: Predictor, photos: list[bytes]) -> list[Answer]:
-    """Return an answer for each photo; no more of them are decoded at once than fit into memory."""
-    answers, batch, pixels = [Answer([]) for _ in photos], {}, 0
-    for number, contents in enumerate(photos):
-        try:
-            batch[number] = decode(contents).pixels
-            pixels += batch[number].size // 3
-        except UserError as error:
-            answers[number] = Answer([], str(error))
-        if batch and (pixels >= BATCH_PIXELS or number == len(photos) - 1):
-            for place, answer in zip(batch, _people(predictor, list(batch.values())), strict=True):
-                answers[place] = answer
-            batch, pixels = {}, 0
-    return answers
-
-
-def _people(predictor: Predictor, images: list[np.ndarray]) -> list[Answer]:
-    try:
-        return [Answer(people) for people in predictor(images)]
-    except UserError as error:  # One of them has a face that cannot be cut out; the others are answered without it.
-        if len(images) == 1:
-            return [Answer([], str(error))]
-        return [answer for image in images for answer in _people(predictor, [image])]
+def _is_full(jobs: list[_Job]) -> bool:
+    """Return whether others had better wait than be answered with these, all of which end together."""
+    return sum(len(job.photos) for job in jobs) >= BATCH_IMAGES or sum(job.pixels for job in jobs) >= BATCH_PIXELS

@@ -9,6 +9,7 @@ from mtl_keras.errors import UserError
 from mtl_keras.extras import needed
 from mtl_keras.files import check_writable
 from mtl_keras.serving.people.counts import Places
+from mtl_keras.serving.people.sightings import Sighting
 from mtl_keras.serving.people.tracks import Tracked
 
 # A face is shown as this number of squares across, at any size, and so is this share of its side around it.
@@ -27,15 +28,24 @@ class DrawnVideo:
         self._path, self._rate, self._places, self._show_faces = path, frame_rate, places, show_faces
         self._video = None
 
-    def add(self, pixels: np.ndarray, tracked: list[Tracked], hidden: list[np.ndarray], labels: dict[int, str]) -> None:
-        """Add a frame (H, W, 3) uint8 RGB with those who are seen; `hidden` are all boxes (x1, y1, x2, y2) of faces."""
+    def add(
+        self, pixels: np.ndarray, tracked: list[Tracked], expected: dict[int, np.ndarray], labels: dict[int, str]
+    ) -> None:
+        """Add a frame (H, W, 3) uint8 RGB with those who are seen.
+
+        Hidden are also the faces of those who are not found just now: `expected` says where everyone should be,
+        {track: (x1, y1, x2, y2)}.
+        """
         if self._video is None:
             self._open(pixels.shape[1], pixels.shape[0])
-        picture = pixels.copy()
+        # Both `supervision` and OpenCV take the colors in this order.
+        picture = self._cv2.cvtColor(pixels, self._cv2.COLOR_RGB2BGR)
         if not self._show_faces:
-            for box in hidden:
-                hide(picture, box, self._cv2)
-        self._video.write(self._cv2.cvtColor(self._drawn(picture, tracked, labels), self._cv2.COLOR_RGB2BGR))
+            seen = {each.track for each in tracked}
+            missed = [Sighting(box, 0, None) for track, box in expected.items() if track not in seen]
+            for sighting in (*(each.sighting for each in tracked), *missed):
+                hide(picture, face_box(sighting), self._cv2)
+        self._video.write(self._drawn(picture, tracked, labels))
 
     def close(self) -> None:
         """Complete the file."""
@@ -97,3 +107,13 @@ def hide(picture: np.ndarray, box: np.ndarray, cv2) -> None:
         face = picture[top:bottom, left:right]
         small = cv2.resize(face, (SQUARES, SQUARES), interpolation=cv2.INTER_AREA)
         face[:] = cv2.resize(small, (right - left, bottom - top), interpolation=cv2.INTER_NEAREST)
+
+
+def face_box(sighting: Sighting) -> np.ndarray:
+    """Return where the face of somebody is: found, or, of a body without one, in its upper third."""
+    if sighting.face:
+        x, y, width, height = sighting.face.box
+        return np.array([x, y, x + width, y + height])
+    left, top, right, bottom = sighting.box
+    tall = bottom - top > 1.8 * (right - left)
+    return np.array([left, top, right, top + (bottom - top) / 3 if tall else bottom])

@@ -44,9 +44,9 @@ class Looks:
         step = -(-len(kept) // MOST_LOOKS) if kept else 1
         self.taken, self._kept, self._step = self.taken + other.taken, kept[::step], max(self._step, other._step) * step
 
-    def answers(self, tasks: Iterable[Task]) -> dict[str, dict]:
-        """Return {task: answer} of the mean over the looks, as `answers_of` gives it; {} without any."""
-        return {name: answer for name, (answer, _) in self.sure(tasks).items()}
+    def mean(self, task: Task) -> np.ndarray:
+        """Return the mean (1, K) of the outputs over the looks, of which there must be one."""
+        return kind_of(task).mean([outputs[task.name][None] for outputs in self._kept])
 
     def sure(self, tasks: Iterable[Task]) -> dict[str, tuple[dict, dict]]:
         """Return {task: (answer, how sure it is)}; {} without a look.
@@ -60,7 +60,7 @@ class Looks:
         for task in tasks:
             kind = kind_of(task)
             looks = np.stack([outputs[task.name] for outputs in self._kept])  # (N, K)
-            mean = kind.mean([look[None] for look in looks])  # (1, K)
+            mean = self.mean(task)
             found_each = np.asarray(kind.answers(np.concatenate([looks, mean])))  # (N + 1,) or (N + 1, D)
             each, together = found_each[:-1], found_each[-1]
             answer = answers_of([task], {task.name: mean})[0][task.name]
@@ -72,3 +72,8 @@ class Looks:
                 sure = dict(zip(task.outputs, spread, strict=True)) if task.outputs else {"spread": spread}
             found[task.name] = (answer, sure)
         return found
+
+
+def answers_together(everyone: list[Looks], tasks: list[Task]) -> list[dict[str, dict]]:
+    """Return {task: answer} of the mean over the looks at each of several people, as `answers_of` gives it."""
+    return answers_of(tasks, {task.name: np.concatenate([looks.mean(task) for looks in everyone]) for task in tasks})

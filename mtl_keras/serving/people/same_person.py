@@ -6,7 +6,7 @@ import pandas as pd
 from mtl_keras.data.images import read_image
 from mtl_keras.errors import UserError
 from mtl_keras.faces.detectors import find_detector
-from mtl_keras.serving.people.answering import Recognizing
+from mtl_keras.serving.people.recognizing import Recognizing
 
 THRESHOLDS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75)
 # The edge of tight crops is repeated this far, so that the detector finds the face.

@@ -10,8 +10,9 @@ from mtl_keras.extras import needed
 from mtl_keras.files import replacing
 from mtl_keras.portraits.moving import Scene, Seen
 from mtl_keras.portraits.scenes import LINE, SCENES, SIMPLE, ZONE
-from mtl_keras.serving.people.counter import DETECTOR, CountSettings, PeopleCounter
+from mtl_keras.serving.people.counter import PeopleCounter
 from mtl_keras.serving.people.scores import NoisyTruth, follow
+from mtl_keras.serving.people.settings import DETECTOR, CountSettings
 from mtl_keras.serving.people.sightings import Faces, Sighting
 
 COLUMNS = ("scene", "detector", "seed", "people", "visitors", "crossings", "crossed", "hota", "deta", "assa", "idf1",

@@ -29,10 +29,18 @@ class Faces:
 
     def __init__(self, detector: Detector | str):
         self._detector = find_detector(detector)
+        self._quick = self._detector.quick
 
     def __call__(self, pixels: np.ndarray) -> list[Sighting]:
         """Return who is seen in a frame (H, W, 3) uint8."""
-        return [Sighting(corners(face), face.confidence, face) for face in self._detector.detect([pixels])[0]]
+        return [Sighting(corners(face), face.confidence, face) for face in self._quick.detect([pixels])[0]]
+
+    def closely(self, pixels: np.ndarray, faces: list[Face]) -> list[Face]:
+        """Return these faces of a frame with landmarks as good as the detector can tell them."""
+        if self._quick is self._detector:
+            return faces
+        better = {face.box: face for face in self._detector.detect([pixels])[0]}
+        return [better.get(face.box, face) for face in faces]
 
 
 class Bodies:
@@ -52,6 +60,7 @@ class Bodies:
                 "keras_hub.models.ObjectDetector, which a first call downloads, or the folder of one"
             ) from None
         self._faces, self._minimum = Faces(faces), minimum_confidence
+        self.closely = self._faces.closely
 
     def __call__(self, pixels: np.ndarray) -> list[Sighting]:
         """Return who is seen in a frame (H, W, 3) uint8."""

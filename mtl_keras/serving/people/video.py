@@ -197,5 +197,6 @@ def _place_of(place: str | Path | int) -> tuple[str | int, str]:
     if isinstance(place, str) and ADDRESS.match(place):
         return place, re.sub(r"//[^/@]*@", "//", place).split("?")[0]
     if not Path(place).is_file():
-        raise UserError(f"{place}: no such file; expected a video file, the number of a webcam, or an address")
+        what = "is a folder" if Path(place).is_dir() else "no such file"
+        raise UserError(f"{place}: {what}; expected a video file, the number of a webcam, or an address")
     return str(place), Path(place).name

@@ -1,5 +1,6 @@
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 from starlette.requests import Request
@@ -20,7 +21,9 @@ async def application(scope, receive, send):
     await response(scope, receive, send)
 
 
-def ask(parts: list[bytes], path: str = "/predict", stuck: bool = False) -> tuple[int, dict, bytes]:
+def ask(
+    parts: list[bytes], path: str = "/predict", stuck: bool = False, limits: Limits = LIMITS
+) -> tuple[int, dict, bytes]:
     """Send the parts of a request, the last of which never comes where it is `stuck`."""
     messages = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
     if not stuck:
@@ -36,7 +39,7 @@ def ask(parts: list[bytes], path: str = "/predict", stuck: bool = False) -> tupl
         sent.append(message)
 
     scope = {"type": "http", "method": "POST", "path": path, "headers": [], "query_string": b""}
-    asyncio.run(Guard(application, LIMITS)(scope, receive, send))
+    asyncio.run(Guard(application, limits)(scope, receive, send))
     starts = [message for message in sent if message["type"] == "http.response.start"]
     assert len(starts) == 1
     headers = {name.decode(): value.decode() for name, value in starts[0]["headers"]}
@@ -57,6 +60,8 @@ def test_too_many_bytes_are_refused_whatever_the_application_makes_of_them(parts
     assert status == 413 and "more than 0.001 MB" in json.loads(body)["error"]
 
 
-def test_a_request_that_does_not_come_to_its_end_is_refused():
-    status, _, body = ask([bytes(10)], stuck=True)
-    assert status == 408 and "0.1 seconds" in json.loads(body)["error"]
+@pytest.mark.parametrize(("seconds", "pause"), [(0.1, 9), (9, 0.1)])
+def test_a_request_that_does_not_come_to_its_end_is_refused(monkeypatch, seconds, pause):
+    monkeypatch.setattr("mtl_keras.serving.page.guard.PAUSE", pause)
+    status, _, body = ask([bytes(10)], stuck=True, limits=replace(LIMITS, seconds=seconds))
+    assert status == 408 and f"within {seconds} seconds, without pauses of {pause}" in json.loads(body)["error"]

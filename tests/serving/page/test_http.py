@@ -79,8 +79,22 @@ def test_a_damaged_photo_is_refused(client, drawn):
     assert code == 422 and "truncated" in message
 
 
-def test_other_methods_are_refused(client):
-    assert wrong(client()[0].get("/predict"))[0] == 405
+def test_images_of_too_many_pixels_together_are_refused(client, drawn):
+    sent, worker = client(Limits(megapixels_together=0.2))
+    one = drawn[0].contents  # 300 x 360 pixels
+    assert sent.post("/predict", content=one).status_code == 200
+    code, message = wrong(sent.post("/predict", files=[("a", ("a.jpg", one))] * 2))
+    assert code == 413 and "at most 0.2 million are taken at once" in message and worker.taken == 0
+
+
+def test_other_methods_and_other_places_are_refused_in_the_same_form(client, page):
+    for sent in (client()[0], httpx.Client(base_url=page.address)):
+        for method, path in (("GET", "/predict"), ("OPTIONS", "/predict"), ("PUT", "/health")):
+            answer = sent.request(method, path)
+            assert wrong(answer)[0] == 405
+            assert answer.headers["allow"] == ("GET" if path == "/health" else "POST")
+        for path in ("/predict/", "/model/age", "/nowhere"):
+            assert wrong(sent.get(path))[0] == 404
 
 
 def test_when_all_places_are_taken_it_says_when_to_come_again(client, drawn):
@@ -173,6 +187,14 @@ def test_eight_clients_at_once_are_all_answered_and_memory_stays_flat(page, draw
     assert len(times) >= CLIENTS and after < 1.1 * before
     assert one() == expected
     assert httpx.get(f"{page.address}/health").json() == {"status": "ok", "waiting": 0}
+
+
+def test_the_same_photo_sent_twice_is_two_files(page):
+    files, sent = {"files": ("photo.jpg", b"the same")}, set()
+    for _ in range(2):
+        sent |= set(httpx.post(f"{page.address}/gradio_api/upload", files=files, timeout=20).json())
+    assert len(sent) == 2 and all(Path(place).read_bytes() == b"the same" for place in sent)
+    assert all(page.uploads in Path(place).parents for place in sent)
 
 
 @pytest.mark.parametrize("place", ["docs/page/desk.png", str(Path("docs/page/desk.png").absolute()), "/dev/zero"])

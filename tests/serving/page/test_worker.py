@@ -1,12 +1,9 @@
 import threading
 
-import numpy as np
 import pytest
 
 from mtl_keras.data.images import decode
-from mtl_keras.errors import UserError
 from mtl_keras.serving.page.limits import Limits, RefusedError
-from mtl_keras.serving.page.worker import answered
 
 
 def test_photos_of_all_requests_are_answered_as_the_predictor_answers_them(working, predictor, drawn):
@@ -19,21 +16,20 @@ def test_photos_of_all_requests_are_answered_as_the_predictor_answers_them(worki
     assert "truncated" in found[2][0].error and "/" not in found[2][0].error
 
 
-def test_few_photos_are_decoded_at_once(predictor, drawn, monkeypatch):
-    sizes = []
-    monkeypatch.setattr("mtl_keras.serving.page.worker.BATCH_PIXELS", 2 * 300 * 360)
-    found = answered(lambda images: sizes.append(len(images)) or predictor(images), [drawn[0].contents] * 5)
-    assert sizes == [2, 2, 1] and len(found) == 5
+def test_requests_of_many_pixels_do_not_wait_for_each_other(working, predictor, drawn):
+    batches, go = [], threading.Event()
 
+    class Noted:
+        def found(self, photos):
+            go.wait()
+            batches.append(len(photos))
+            return predictor.found(photos)
 
-def test_a_face_that_cannot_be_cut_out_does_not_spoil_the_others(predictor, drawn):
-    def strict(images: list[np.ndarray]):
-        if any(image.shape[1] > 300 for image in images):
-            raise UserError("its landmarks lie on one point")
-        return predictor(images)
-
-    found = answered(strict, [drawn[0].contents, drawn[4].contents, drawn[1].contents])
-    assert [answer.error for answer in found] == [None, "its landmarks lie on one point", None]
+    worker = working(given=lambda faces: Noted())
+    futures = [worker.submit([drawn[0].contents], "crop", pixels) for pixels in (40_000_000, *[16_000_000] * 5)]
+    go.set()
+    assert all(future.result(20)[0].people for future in futures)
+    assert batches == [1, 2, 2, 1]
 
 
 def test_whatever_goes_wrong_in_one_batch_the_next_is_answered(working, predictor, drawn):

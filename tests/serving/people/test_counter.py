@@ -11,9 +11,8 @@ import mtl_keras as mtl
 from mtl_keras.faces.detectors import Detector
 from mtl_keras.faces.geometry import LANDMARKS, Face
 from mtl_keras.portraits.scenes import LINE, ZONE
-from mtl_keras.serving.people.counter import CountSettings, PeopleCounter, count_people, face_box
-from mtl_keras.serving.people.sightings import Sighting
-from mtl_keras.serving.people.visitors import cosine
+from mtl_keras.serving.people.counter import PeopleCounter, count_people
+from mtl_keras.serving.people.settings import CountSettings
 
 FILES = {"people.csv", "minutes.csv", "summary.json", "visitors.png", "ages.png", "answers.png", "annotated.mp4"}
 
@@ -66,7 +65,7 @@ def test_faces_in_the_drawn_video_are_hidden_unless_asked(counted, walking_by, t
 def test_time_in_a_zone_and_a_line_at_the_counter(waiting):
     counter = PeopleCounter(waiting, None, None, CountSettings(line=LINE, zone=ZONE, every=2))
     rows = []
-    counter._complete, complete = lambda visitor: (rows.append(visitor), complete(visitor)), counter._complete
+    counter._visitors._complete = rows.append
     summary = counter.run()
     assert summary["visitors"] == 3 and summary["line"] == {"entered": 1, "left": 1}
     times = sorted(visitor.zone_seconds for visitor in rows)
@@ -134,7 +133,7 @@ def test_memory_does_not_grow_with_the_people_who_left(waiting):
     for number in range(3000):
         counter._count(frame._replace(seconds=number / 12), counter._see(frame.pixels))
     assert counter.summary["visitors"] > 80
-    kept = (counter._here, counter._labels, counter._tracker.seen, counter._tracker._tracker.tracks)
+    kept = (counter._visitors.here, counter._tracker.seen, counter._tracker._tracker.tracks)
     assert max(map(len, kept)) < 5
 
 
@@ -150,10 +149,3 @@ def test_wrong_settings_are_one_line(one_line, walking_by, tmp_path):
     (tmp_path / "file").touch()
     with one_line("is a file; expected a folder"):
         count_people(walking_by, None, tmp_path / "file")
-
-
-def test_the_face_of_a_body_without_one_is_above():
-    tall, square = np.array([0, 0, 40, 120.0]), np.array([0, 0, 40, 50.0])
-    assert face_box(Sighting(tall, 0.9, None)).tolist() == [0, 0, 40, 40]
-    assert face_box(Sighting(square, 0.9, None)).tolist() == [0, 0, 40, 50]
-    assert cosine(np.array([1.0, 0]), np.array([2.0, 0])) == 1

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from skimage import data
 
 from mtl_keras.faces.detectors import Detector
 from mtl_keras.faces.geometry import LANDMARKS, Face
+from mtl_keras.faces.yunet import YuNet
 from mtl_keras.serving.people.sightings import seeing, with_faces
 
 
@@ -37,6 +39,15 @@ def test_a_detector_of_ones_own_and_unknown_ones(one_line):
     np.testing.assert_array_equal(sighting.box, [30, 20, 50, 40])
     with one_line("unknown detector 'yolo'"):
         seeing("yolo")
+
+
+def test_a_frame_is_looked_at_closely_only_for_landmarks():
+    photo, see = data.astronaut(), seeing("yunet")
+    (sighting,), (expected,) = see(photo), YuNet().detect([photo])[0]
+    assert sighting.face.box == expected.box and sighting.face.landmarks != expected.landmarks
+    assert see.closely(photo, [sighting.face]) == [expected]
+    other = face(30, 30)
+    assert see.closely(photo, [other]) == [other] and seeing(OneFace()).closely(photo, [other]) == [other]
 
 
 def test_a_preset_that_cannot_be_had_is_one_line(one_line, tmp_path):
