@@ -27,7 +27,7 @@ def count(options: Count) -> None:
         stop_after=options.stop_after,
         tasks=options.tasks,
     )
-    counter = PeopleCounter(options.video, _model(options), options.out, settings)
+    counter = PeopleCounter(options.video, model_of(options), options.out, settings)
     try:
         with tqdm(total=counter.length, desc="counting people", unit="frame") as bar:
             counter.run(lambda _: bar.update(options.every))
@@ -38,7 +38,7 @@ def count(options: Count) -> None:
         sys.stdout.flush()
 
 
-def _model(options: Count) -> Path | None:
+def model_of(options: Count) -> Path | None:
     """Return the model that answers about people; None where they are only counted."""
     if options.model == NOBODY or (options.model is None and not has_bundled_model() and not options.tasks):
         if options.tasks:

@@ -10,10 +10,12 @@ import onnx
 import pytest
 import tensorflow as tf
 
+from mtl_keras.serving.export import export
 from mtl_keras.serving.exported import sums
-from mtl_keras.serving.runtime import in_keras, open_runtime
+from mtl_keras.serving.runtime import ALL, in_keras, open_runtime
 from mtl_keras.training import model_folder
 
+TASK_NAMES = ["age", "gender", "head_pose"]
 FILES = {
     "keras": "model.keras",
     "savedmodel": "saved_model.pb",
@@ -49,6 +51,35 @@ def test_a_models_own_folder_and_file_are_read(small_model, tmp_path):
     for place in (folder, folder / "model.keras", small_model):
         found = open_runtime(place).run(crops)
         assert all(np.allclose(found[task], answer, atol=1e-6) for task, answer in expected.items())
+
+
+@pytest.mark.parametrize("form", ["", "keras"])
+def test_tasks_on_request_are_answered_only_for_who_asks(small_model, tmp_path, one_line, form):
+    folder = model_folder.save(small_model, tmp_path / "model", on_request=("gender", "head_pose"))
+    folder = export(folder, form) if form else folder
+    crops = np.zeros((2, 32, 32, 3), np.uint8)
+    asked = {(): ["age"], ("gender",): ["gender"], ("gender", "age"): ["age", "gender"], (ALL,): TASK_NAMES}
+    for names, expected in asked.items():
+        runtime = open_runtime(folder, names)
+        assert [task.name for task in runtime.tasks] == expected and {*runtime.run(crops)} == {*expected}
+        assert {*runtime.predict([crops, crops], 0)} == {*expected}
+    assert [task.name for task in open_runtime(open_runtime(folder, (ALL,)), ("gender",)).tasks] == ["gender"]
+    for names, says in ((("hat",), "tasks 'hat': expected some of .* age, gender"), ("age", "expected several names")):
+        with one_line(says):
+            open_runtime(folder, names)
+    about = json.loads((folder / "model.json").read_text())
+    for wrong in (["gendre"], "gender", 3, None):
+        (folder / "model.json").write_text(json.dumps({**about, "on_request": wrong}))
+        with one_line("damaged", folder):
+            open_runtime(folder)
+    (folder / "model.json").write_text(json.dumps({**about, "on_request": TASK_NAMES}))
+    with one_line("answers age, gender, head_pose on request only"):
+        open_runtime(folder)
+
+
+def test_only_tasks_of_the_model_can_be_on_request(small_model, tmp_path, one_line):
+    with one_line("on_request 'hat': expected tasks of the model: age, gender, head_pose"):
+        model_folder.save(small_model, tmp_path / "model", on_request=("hat",))
 
 
 def test_a_foreign_class_in_a_file_of_keras_is_refused(exported, tmp_path, one_line):
