@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from pathlib import Path
 
 import keras
 import pytest
@@ -14,6 +13,7 @@ from mtl_keras.data.split import split
 from mtl_keras.datasets.recognition import read_any
 from mtl_keras.evaluation.predictions import predictions
 from mtl_keras.serving.predictor import Predictor
+from mtl_keras.serving.runtime import open_runtime
 from mtl_keras.studies import model_card
 from mtl_keras.studies.provenance import write_run_json
 from mtl_keras.studies.runs import write_run
@@ -33,7 +33,7 @@ def results(tiny_backbone, faces_folder, tmp_path_factory):
     model.set_weights([2 * weight for weight in model.get_weights()])
     test = split(check_images(read_any(faces_folder)), seed=3)[2]
     model_folder.save(model, out / "models" / "tiny-trained", run=RUN)
-    write_run(out / "checkpoints" / RUN, {"run": "tiny, trained"}, predictions(model, test))
+    write_run(out / "checkpoints" / RUN, {"run": "tiny, trained"}, predictions(open_runtime(model), test))
     (out / "checkpoints" / RUN / "settings.json").write_text('{"weights": "random, seed 0"}')
     write_run_json(out, {"settings": {"seed": 3}})
     (out / "calibration.csv").write_text('task,run,ece_before\nage,other,0.9\ngender,"tiny, trained",0.1234\n')
@@ -54,7 +54,7 @@ def test_it_is_exported_measured_and_described(results, faces_folder, tmp_path, 
     card = (out / "MODEL_CARD.md").read_text()
     assert f"| drawn faces | gender % | {len(right)} | {100 * sum(right) / len(right):.2f} [" in card
     assert "trained on drawn faces only" in card and "| gender | 0.1234 |" in card and "0.9 |" not in card
-    assert [task.name for task in Predictor(out).tasks] == ["age", "gender"]
+    assert [task.name for task in Predictor(out, "crop").tasks] == ["age", "gender"]
     assert "| ethnicity | white, black, asian, indian, others | on request |" in card
 
 
@@ -94,5 +94,5 @@ def test_what_is_too_large_is_refused(results, monkeypatch, one_line):
 def test_a_damaged_note_is_one_line(tmp_path, one_line):
     for text in ("", "[1, 2]", "{"):
         (tmp_path / "run.json").write_text(text)
-        with one_line("missing or damaged", Path(tmp_path)):
+        with one_line("missing or damaged", tmp_path):
             bundling.read_note(tmp_path / "run.json")

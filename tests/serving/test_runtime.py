@@ -10,7 +10,6 @@ import onnx
 import pytest
 import tensorflow as tf
 
-from mtl_keras.serving.export import export
 from mtl_keras.serving.exported import sums
 from mtl_keras.serving.runtime import ALL, in_keras, open_runtime
 from mtl_keras.training import model_folder
@@ -53,28 +52,29 @@ def test_a_models_own_folder_and_file_are_read(small_model, tmp_path):
         assert all(np.allclose(found[task], answer, atol=1e-6) for task, answer in expected.items())
 
 
-@pytest.mark.parametrize("form", ["", "keras"])
-def test_tasks_on_request_are_answered_only_for_who_asks(small_model, tmp_path, one_line, form):
-    folder = model_folder.save(small_model, tmp_path / "model", on_request=("gender", "head_pose"))
-    folder = export(folder, form) if form else folder
+def test_tasks_on_request_are_answered_only_for_who_asks(small_model, exported, tmp_path, one_line):
+    trained = model_folder.save(small_model, tmp_path / "trained", on_request=("gender", "head_pose"))
+    written = shutil.copytree(exported("keras"), tmp_path / "exported")
+    about = json.loads((written / "model.json").read_text())
+    (written / "model.json").write_text(json.dumps({**about, "on_request": ["age"]}))
     crops = np.zeros((2, 32, 32, 3), np.uint8)
-    asked = {(): ["age"], ("gender",): ["gender"], ("gender", "age"): ["age", "gender"], (ALL,): TASK_NAMES}
-    for names, expected in asked.items():
-        runtime = open_runtime(folder, names)
-        assert [task.name for task in runtime.tasks] == expected and {*runtime.run(crops)} == {*expected}
-        assert {*runtime.predict([crops, crops], 0)} == {*expected}
-    assert [task.name for task in open_runtime(open_runtime(folder, (ALL,)), ("gender",)).tasks] == ["gender"]
-    for names, says in ((("hat",), "tasks 'hat': expected some of .* age, gender"), ("age", "expected several names")):
-        with one_line(says):
-            open_runtime(folder, names)
-    about = json.loads((folder / "model.json").read_text())
-    for wrong in (["gendre"], "gender", 3, None):
-        (folder / "model.json").write_text(json.dumps({**about, "on_request": wrong}))
-        with one_line("damaged", folder):
-            open_runtime(folder)
-    (folder / "model.json").write_text(json.dumps({**about, "on_request": TASK_NAMES}))
+    whole = open_runtime(trained, (ALL,))
+    asked = {("gender",): ["gender"], ("gender", "age"): ["age", "gender"], (): TASK_NAMES}
+    found = [(open_runtime(trained), ["age"]), (open_runtime(written), ["gender", "head_pose"])]
+    for runtime, names in [*found, (whole, TASK_NAMES), *((open_runtime(whole, some), asked[some]) for some in asked)]:
+        assert [task.name for task in runtime.tasks] == names and {*runtime.run(crops)} == {*names}
+        outputs = runtime.predict([crops, crops], 0)
+        assert {name: len(output) for name, output in outputs.items()} == dict.fromkeys(names, 4)
+    with one_line("tasks 'hat': expected some of .* age, gender"):
+        open_runtime(whole, ("hat",))
+    with one_line("tasks 'age': expected several names"):
+        open_runtime(whole, "age")
     with one_line("answers age, gender, head_pose on request only"):
-        open_runtime(folder)
+        whole.asked((), TASK_NAMES)
+    for wrong in (["gendre"], "gender", 3, None):
+        (written / "model.json").write_text(json.dumps({**about, "on_request": wrong}))
+        with one_line("damaged", written):
+            open_runtime(written)
 
 
 def test_only_tasks_of_the_model_can_be_on_request(small_model, tmp_path, one_line):
