@@ -129,14 +129,17 @@ def parts_of(options: Bundle, about: dict, run: dict) -> tuple[pd.DataFrame, pd.
     A test image that was none of the run's is an error: the network may have seen it. The `source` of drawn faces is
     "rendered", whatever set's layout they are in.
     """
-    names = tuple(each["name"] for each in about["tasks"])
-    settings, cache = Experiment(tasks=names, crop=about["crop"].kind), options.results / "cache"
+    noted, cache = run.get("settings", {}), options.results / "cache"
+    if not {"seed", "tasks"} <= {*noted}:
+        raise UserError(f"{options.results / 'run.json'}: notes no seed and tasks; expected that of an experiment")
+    tasks = known_tasks(about["tasks"])
+    # All that the experiment learned, since it says how faces are cut out.
+    settings = Experiment(tasks=tuple(noted["tasks"]), crop=about["crop"].kind)
     arguments = Arguments(data=options.data, out=options.results)
     tables = [cut_out(read_folder(each, read_any, arguments), options.results, settings) for each in options.data]
-    tasks = list(known_tasks(about["tasks"]))
-    table = check_images(derived(combine(tables), tasks), cache / "images.npz")
+    table = check_images(derived(combine(tables), settings.chosen_tasks()), cache / "images.npz")
     table = resolve_leaks(resolve_conflicts(table, options.conflicts), options.leaks)
-    train, _, test = (labelled_rows(part, tasks) for part in split(table, seed=run["settings"]["seed"]))
+    train, _, test = (labelled_rows(part, tasks) for part in split(table, seed=noted["seed"]))
     trained = read_run(options.results / "checkpoints" / about.get("run", "unknown"), test)
     if trained is None:
         raise UserError(f"{options.results}: no finished run of the model in checkpoints/; copy the folder whole")

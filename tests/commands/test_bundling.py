@@ -35,7 +35,7 @@ def results(tiny_backbone, faces_folder, tmp_path_factory):
     model_folder.save(model, out / "models" / "tiny-trained", run=RUN)
     write_run(out / "checkpoints" / RUN, {"run": "tiny, trained"}, predictions(open_runtime(model), test))
     (out / "checkpoints" / RUN / "settings.json").write_text('{"weights": "random, seed 0"}')
-    write_run_json(out, {"settings": {"seed": 3}})
+    write_run_json(out, {"settings": {"seed": 3, "tasks": ["age", "gender", "ethnicity"]}})
     (out / "calibration.csv").write_text('task,run,ece_before\nage,other,0.9\ngender,"tiny, trained",0.1234\n')
     return out
 
@@ -61,9 +61,13 @@ def test_it_is_exported_measured_and_described(results, faces_folder, tmp_path, 
 def test_images_that_it_may_have_learned_from_are_refused(results, faces_folder, tmp_path, one_line):
     other = shutil.copytree(results, tmp_path / "other")
     run = json.loads((other / "run.json").read_text())
-    (other / "run.json").write_text(json.dumps({**run, "settings": {"seed": 4}}))
+    (other / "run.json").write_text(json.dumps({**run, "settings": {**run["settings"], "seed": 4}}))
     with one_line("test images were none of the run's, so it may have learned from them"):
         bundle(Bundle(other, (faces_folder,), out=tmp_path / "out"))
+    (other / "run.json").write_text(json.dumps({**run, "settings": {"seed": 3}}))
+    with one_line("notes no seed and tasks", other / "run.json"):
+        bundle(Bundle(other, (faces_folder,), out=tmp_path / "out"))
+    (other / "run.json").write_text(json.dumps(run))
     shutil.rmtree(other / "checkpoints")
     with one_line("no finished run of the model", other):
         bundle(Bundle(other, (faces_folder,), out=tmp_path / "out"))
