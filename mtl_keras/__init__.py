@@ -50,6 +50,7 @@ _NAMES = Table(
         "export": "mtl_keras.serving.export:export",
         "leaks": "mtl_keras.data.leaks:leaks",
         "load": "mtl_keras.training.model_folder:load",
+        "open_runtime": "mtl_keras.serving.runtime:open_runtime",
         "pack_shards": "mtl_keras.data.packing:pack_shards",
         "read_crops": "mtl_keras.faces.folder:read_crops",
         "read_shards": "mtl_keras.data.shards:read_shards",

@@ -10,6 +10,7 @@ from mtl_keras.commands.counting import Count
 from mtl_keras.errors import UserError
 from mtl_keras.serving.bundled import has_bundled_model
 from mtl_keras.serving.people.counter import DETECTOR, CountSettings, PeopleCounter
+from mtl_keras.serving.runtime import open_runtime
 
 # In place of a model's folder: none is asked.
 NOBODY = Path("none")
@@ -25,9 +26,10 @@ def count(options: Count) -> None:
         reidentify=options.reidentify,
         detector=options.detector or DETECTOR,
         stop_after=options.stop_after,
-        tasks=options.tasks,
     )
-    counter = PeopleCounter(options.video, model_of(options), options.out, settings)
+    model = model_of(options)
+    runtime = None if model is None else open_runtime(model, options.tasks)
+    counter = PeopleCounter(options.video, runtime, options.out, settings)
     try:
         with tqdm(total=counter.length, desc="counting people", unit="frame") as bar:
             counter.run(lambda _: bar.update(options.every))

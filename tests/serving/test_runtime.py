@@ -52,36 +52,6 @@ def test_a_models_own_folder_and_file_are_read(small_model, tmp_path):
         assert all(np.allclose(found[task], answer, atol=1e-6) for task, answer in expected.items())
 
 
-def test_tasks_on_request_are_answered_only_for_who_asks(small_model, exported, tmp_path, one_line):
-    trained = model_folder.save(small_model, tmp_path / "trained", on_request=("gender", "head_pose"))
-    written = shutil.copytree(exported("keras"), tmp_path / "exported")
-    about = json.loads((written / "model.json").read_text())
-    (written / "model.json").write_text(json.dumps({**about, "on_request": ["age"]}))
-    crops = np.zeros((2, 32, 32, 3), np.uint8)
-    whole = open_runtime(trained, (ALL,))
-    asked = {("gender",): ["gender"], ("gender", "age"): ["age", "gender"], (): TASK_NAMES}
-    found = [(open_runtime(trained), ["age"]), (open_runtime(written), ["gender", "head_pose"])]
-    for runtime, names in [*found, (whole, TASK_NAMES), *((open_runtime(whole, some), asked[some]) for some in asked)]:
-        assert [task.name for task in runtime.tasks] == names and {*runtime.run(crops)} == {*names}
-        outputs = runtime.predict([crops, crops], 0)
-        assert {name: len(output) for name, output in outputs.items()} == dict.fromkeys(names, 4)
-    with one_line("tasks 'hat': expected some of .* age, gender"):
-        open_runtime(whole, ("hat",))
-    with one_line("tasks 'age': expected several names"):
-        open_runtime(whole, "age")
-    with one_line("answers age, gender, head_pose on request only"):
-        whole.asked((), TASK_NAMES)
-    for wrong in (["gendre"], "gender", 3, None):
-        (written / "model.json").write_text(json.dumps({**about, "on_request": wrong}))
-        with one_line("damaged", written):
-            open_runtime(written)
-
-
-def test_only_tasks_of_the_model_can_be_on_request(small_model, tmp_path, one_line):
-    with one_line("on_request 'hat': expected tasks of the model: age, gender, head_pose"):
-        model_folder.save(small_model, tmp_path / "model", on_request=("hat",))
-
-
 def test_a_foreign_class_in_a_file_of_keras_is_refused(exported, tmp_path, one_line):
     folder = shutil.copytree(exported("keras"), tmp_path / "copy")
     path = folder / "model.keras"
@@ -224,3 +194,33 @@ def test_threads_wait_for_each_other(exported, small_model):
     for number, found in answers.items():
         np.testing.assert_allclose(found, in_keras(small_model)(crops[number])["gender"], atol=1e-5)
     assert len(answers) == 8
+
+
+def test_tasks_on_request_are_answered_only_for_who_asks(small_model, exported, tmp_path, one_line):
+    trained = model_folder.save(small_model, tmp_path / "trained", on_request=("gender", "head_pose"))
+    written = shutil.copytree(exported("keras"), tmp_path / "exported")
+    about = json.loads((written / "model.json").read_text())
+    (written / "model.json").write_text(json.dumps({**about, "on_request": ["age"]}))
+    crops = np.zeros((2, 32, 32, 3), np.uint8)
+    whole = open_runtime(trained, (ALL,))
+    asked = {("gender",): ["gender"], ("gender", "age"): ["age", "gender"], (): TASK_NAMES}
+    found = [(open_runtime(trained), ["age"]), (open_runtime(written), ["gender", "head_pose"])]
+    for runtime, names in [*found, (whole, TASK_NAMES), *((open_runtime(whole, some), asked[some]) for some in asked)]:
+        assert [task.name for task in runtime.tasks] == names and {*runtime.run(crops)} == {*names}
+        outputs = runtime.predict([crops, crops], 0)
+        assert {name: len(output) for name, output in outputs.items()} == dict.fromkeys(names, 4)
+    with one_line("tasks 'hat': expected some of .* age, gender"):
+        open_runtime(whole, ("hat",))
+    with one_line("tasks 'age': expected several names"):
+        open_runtime(whole, "age")
+    with one_line("answers age, gender, head_pose on request only"):
+        whole.asked((), TASK_NAMES)
+    for wrong in (["gendre"], "gender", 3, None):
+        (written / "model.json").write_text(json.dumps({**about, "on_request": wrong}))
+        with one_line("damaged", written):
+            open_runtime(written)
+
+
+def test_only_tasks_of_the_model_can_be_on_request(small_model, tmp_path, one_line):
+    with one_line("on_request 'hat': expected tasks of the model: age, gender, head_pose"):
+        model_folder.save(small_model, tmp_path / "model", on_request=("hat",))

@@ -1,6 +1,5 @@
 """Networks that look at the faces of a frame: what a model answers about them, and FaceNet's features of them."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -13,7 +12,7 @@ from mtl_keras.faces.cut import CropSettings, settings_for
 from mtl_keras.faces.geometry import Face
 from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.serving.reliability import reason_of
-from mtl_keras.serving.runtime import Runtime, open_runtime
+from mtl_keras.serving.runtime import open_runtime
 from mtl_keras.training.model import MultiTaskModel
 
 # FaceNet saw more around its faces than the crops that models are trained on show.
@@ -23,10 +22,10 @@ SAME_PERSON = 0.7
 
 
 class Answering:
-    """A model that answers about faces; `tasks` are the names of what it answers, as `open_runtime` takes them."""
+    """A model that answers about faces."""
 
-    def __init__(self, model: MultiTaskModel | Runtime | Path | str, tasks: Sequence[str] = ()):
-        self._runtime = open_runtime(model, tasks)
+    def __init__(self, model: MultiTaskModel | Path | str):
+        self._runtime = open_runtime(model)
         self.tasks = list(self._runtime.tasks)
         self._settings = settings_for(self.tasks, self._runtime.crop)
 

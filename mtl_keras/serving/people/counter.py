@@ -20,7 +20,6 @@ from mtl_keras.serving.people.sightings import Bodies, Sighting, seeing
 from mtl_keras.serving.people.tracks import Tracked, Tracker
 from mtl_keras.serving.people.video import Frame, Video, ahead
 from mtl_keras.serving.people.visitors import Memory, Visitor
-from mtl_keras.serving.runtime import Runtime
 from mtl_keras.training.model import MultiTaskModel
 
 # Networks look at everyone together, which costs little more than at one, and not again for this number of seconds.
@@ -36,8 +35,7 @@ class CountSettings:
     `line` is (x1, y1, x2, y2) and `zone` (x1, y1, x2, y2, x3, y3, ...). One of `every` frames is looked at. Faces stay
     recognizable in the drawn video with `show_faces`. `reidentify` is a weights file of FaceNet or the published name
     of one: then somebody who comes back within the video is the same person. `detector` is one of faces or its name,
-    or "keras_hub:PRESET" for whole bodies. Counting ends after `stop_after` seconds of the video. `tasks` are the names
-    of what a model answers, as `mtl_keras.serving.runtime.open_runtime` takes them.
+    or "keras_hub:PRESET" for whole bodies. Counting ends after `stop_after` seconds of the video.
     """
 
     line: tuple[float, ...] | None = None
@@ -48,7 +46,6 @@ class CountSettings:
     same_person: float = SAME_PERSON
     detector: Detector | str = DETECTOR
     stop_after: float | None = None
-    tasks: tuple[str, ...] = ()
 
     def __post_init__(self):
         check_places(self.line, self.zone)
@@ -84,7 +81,7 @@ class PeopleCounter:
     def __init__(
         self,
         video: str | Path | int,
-        model: MultiTaskModel | Runtime | Path | str | None = None,
+        model: MultiTaskModel | Path | str | None = None,
         out: Path | str | None = None,
         settings: CountSettings | None = None,
     ):
@@ -96,7 +93,7 @@ class PeopleCounter:
         self._places = Places(
             settings.line, settings.zone, "BOTTOM_CENTER" if isinstance(self._see, Bodies) else "CENTER"
         )
-        self._answer = None if model is None else Answering(model, settings.tasks)
+        self._answer = None if model is None else Answering(model)
         self._recognize = Recognizing(settings.reidentify) if settings.reidentify else None
         self.tasks = self._answer.tasks if self._answer else []
         self._tracker, self._counts, self._memory = Tracker(rate), Counts(), Memory(settings.same_person)
@@ -270,7 +267,7 @@ def face_box(sighting: Sighting) -> np.ndarray:
 
 def count_people(
     video: str | Path | int,
-    model: MultiTaskModel | Runtime | Path | str | None = None,
+    model: MultiTaskModel | Path | str | None = None,
     out: Path | str | None = None,
     settings: CountSettings | None = None,
 ) -> dict:
