@@ -13,6 +13,12 @@ from mtl_keras.serving import bundled
 from mtl_keras.serving.people.counter import PeopleCounter
 
 
+@pytest.fixture(autouse=True)
+def no_bundled_model(monkeypatch, tmp_path):
+    """Whether a model comes with this copy of the package shall not matter."""
+    monkeypatch.setattr(bundled, "FOLDER", tmp_path / "none")
+
+
 @pytest.fixture(scope="module")
 def video(tmp_path_factory):
     """Three people walk by one after the other."""
