@@ -12,8 +12,9 @@ import pytest
 
 from mtl_keras.commands.options import COMMANDS
 from mtl_keras.portraits import LAYOUTS
-from mtl_keras.portraits.scenes import one_by_one
 from mtl_keras.portraits.writer import write_faces
+from mtl_keras.serving.bundled import FOLDER
+from mtl_keras.serving.export import export
 from mtl_keras.tasks import AGE, ETHNICITY, GENDER
 from mtl_keras.training import model_folder
 from mtl_keras.training.model import MultiTaskModel
@@ -57,13 +58,25 @@ for line in sys.argv[1:]:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    """A wheel, built without a network from a copy of the repository, since building leaves files there."""
+def network():
+    """An untrained network of the tasks that the docs' command lines ask about."""
+    return MultiTaskModel([AGE, GENDER, ETHNICITY], "bknet", head_units=(4,))
+
+
+@pytest.fixture(scope="module")
+def wheel(network, tmp_path_factory):
+    """A wheel, built without a network from a copy of the repository, since building leaves files there.
+
+    Where the repository has no model for the package to bring along, it gets one.
+    """
     place = tmp_path_factory.mktemp("wheel")
     without = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / PACKAGE, place / "source" / PACKAGE, ignore=without)
     for name in PROJECT_FILES:
         shutil.copy2(ROOT / name, place / "source")
+    bundled = place / "source" / FOLDER.relative_to(ROOT)
+    if not bundled.is_dir():
+        export(network, "keras", out=bundled)
     pip("wheel", "--no-build-isolation", "--wheel-dir", place, place / "source")
     return next(place.glob("*.whl"))
 
@@ -77,15 +90,13 @@ def installed(wheel, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A folder with what the docs' command lines name: drawn faces, a photo, a video, and a trained model."""
+def folder(network, tmp_path_factory):
+    """A folder with what the docs' command lines name: drawn faces, a photo, and a trained model."""
     folder = tmp_path_factory.mktemp("user")
     write_faces(folder / "UTKFace", LAYOUTS["utkface"], 12, seed=3, size=64)
     write_faces(folder / "GENKI-4K", LAYOUTS["genki4k"], 12, seed=4)
-    one_by_one().scene.write(folder / "shop.mp4")
     shutil.copy(next((folder / "GENKI-4K").rglob("*.jpg")), folder / "photo.jpg")
-    model = MultiTaskModel([AGE, GENDER, ETHNICITY], "bknet", head_units=(4,))
-    model_folder.save(model, folder / "runs/facenet_utk_rendered/models/bknet-age-gender-ethnicity-trained")
+    model_folder.save(network, folder / "runs/facenet_utk_rendered/models/bknet-age-gender-ethnicity-trained")
     return folder
 
 
@@ -109,7 +120,9 @@ def outside(installed: Path, folder: Path, *command: object) -> str:
 def test_the_wheel_holds_every_file_of_the_package(wheel):
     files = [path for path in (ROOT / PACKAGE).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
     held = {name for name in ZipFile(wheel).namelist() if name.startswith(f"{PACKAGE}/")}
-    assert held == {path.relative_to(ROOT).as_posix() for path in files}
+    expected = {path.relative_to(ROOT).as_posix() for path in files}
+    bundled = {name for name in held if name.startswith(f"{FOLDER.relative_to(ROOT).as_posix()}/")}
+    assert held == expected | bundled and any(name.endswith("model.json") for name in bundled)
 
 
 def test_it_installs_the_command(installed, tmp_path):
@@ -126,5 +139,5 @@ def test_every_command_line_of_the_docs_works_outside_the_repository(installed, 
     lines = [f"{line} {QUICKER.get(name, '')}".strip() for name, line in first.items() if name not in ENDLESS | LONG]
     lines += [f"mtl-keras {command} --help" for command in COMMANDS]
     said = outside(installed, folder, sys.executable, "-c", RUNNER, *lines)
-    assert f"package: {installed}{os.sep}" in said
+    assert f"package: {installed}{os.sep}" in said and (folder / "shop.mp4").stat().st_size
     assert re.findall("^exit (.*): (.*)$", said, re.MULTILINE) == [("0", line) for line in lines], said[-2000:]

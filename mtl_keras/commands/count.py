@@ -1,13 +1,20 @@
 """The command `mtl-keras count`."""
 
 import sys
+from pathlib import Path
 
 from tqdm import tqdm
 
+from mtl_keras.commands.asked_model import model_or_bundled
 from mtl_keras.commands.counting import Count
 from mtl_keras.errors import UserError
+from mtl_keras.serving.bundled import has_bundled_model
 from mtl_keras.serving.people.counter import PeopleCounter
 from mtl_keras.serving.people.settings import DETECTOR, CountSettings
+from mtl_keras.serving.runtime import open_runtime
+
+# In place of a model's folder: none is asked.
+NOBODY = Path("none")
 
 
 def count(options: Count) -> None:
@@ -21,7 +28,9 @@ def count(options: Count) -> None:
         detector=options.detector or DETECTOR,
         stop_after=options.stop_after,
     )
-    counter = PeopleCounter(options.video, options.model, options.out, settings)
+    model = model_of(options)
+    runtime = None if model is None else open_runtime(model, options.tasks)
+    counter = PeopleCounter(options.video, runtime, options.out, settings)
     try:
         with tqdm(total=counter.length, desc="counting people", unit="frame") as bar:
             counter.run(lambda _: bar.update(options.every))
@@ -30,6 +39,15 @@ def count(options: Count) -> None:
         if options.out:
             print(f"files: {options.out}")
         sys.stdout.flush()
+
+
+def model_of(options: Count) -> Path | None:
+    """Return the model that answers about people; None where they are only counted."""
+    if options.model == NOBODY or (options.model is None and not has_bundled_model() and not options.tasks):
+        if options.tasks:
+            raise UserError("--model none: answers nothing; leave out --tasks, or name a model")
+        return None
+    return model_or_bundled(options.model)
 
 
 def as_lines(summary: dict) -> list[str]:

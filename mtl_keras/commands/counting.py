@@ -6,17 +6,20 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
+from mtl_keras.commands.asking import Asked
+
 
 @dataclass(frozen=True)
-class Count:
+class Count(Asked):
     """Count the people in a video, and say what a model answers about each; faces in the drawn video are hidden.
 
-    Example: mtl-keras count shop.mp4 --model runs/facenet_utk/models/NAME --line 240,0,240,270 --out counted
+    Example: mtl-keras count shop.mp4 --line 240,0,240,270 --out counted
     """
 
     # A video file, the number of a webcam, or an RTSP or HTTP address.
     video: Positional[str]
-    # Folder of a trained model, or of an exported one, that answers about each person.
+    # Folder of a trained model, or of an exported one, that answers about each person; without it, the model that comes
+    # with the package. With "none" people are only counted.
     model: Annotated[Path | None, arg(metavar="DIR")] = None
     # A line whose crossings are counted, in pixels: whoever goes to its left, seen along it, has entered.
     line: Annotated[str | None, arg(metavar="X1,Y1,X2,Y2")] = None

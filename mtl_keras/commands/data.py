@@ -22,6 +22,7 @@ from mtl_keras.faces.detectors import Detector, find_detector
 from mtl_keras.faces.folder import NO_FACE
 from mtl_keras.files import check_writable
 from mtl_keras.portraits import LAYOUTS
+from mtl_keras.portraits.scenes import SCENES
 from mtl_keras.portraits.writer import write_faces
 
 
@@ -93,7 +94,12 @@ def refuse_failed(images: pd.DataFrame, table: pd.DataFrame) -> None:
 
 
 def render(options: Render) -> None:
-    """Draw the faces and print where they are."""
+    """Draw the faces, or the video, and print where they are."""
+    if options.scene:
+        check_writable(options.out)
+        known = SCENES[options.scene.replace("-", " ")](options.seed)
+        print(f"{known.visitors} people, {known.scene.seconds:g} seconds: {known.scene.write(options.out)}")
+        return
     check_writable(options.out, folder=True)
     folder = write_faces(options.out, LAYOUTS[options.layout], options.count, options.seed, options.size)
     print(f"{options.count} faces in {folder}")

@@ -6,17 +6,17 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from mtl_keras.errors import UserError
+from mtl_keras.commands.asking import Asked
 
 
 @dataclass(frozen=True)
-class Demo:
+class Demo(Asked):
     """Show a web page on which a model answers about photos, of files or the camera; it answers over HTTP as well.
 
-    Example: mtl-keras demo runs/facenet_utk/models/NAME
+    Example: mtl-keras demo
     """
 
-    # Folder of a trained model.
+    # Folder of a trained model, or of an exported one; without it, the model that comes with the package.
     model: Positional[Path | None] = None
     # What finds faces in photos, of `mtl-keras list detectors`; "none" takes each photo as one face.
     detector: Annotated[str, arg(metavar="NAME")] = "mtcnn"
@@ -28,12 +28,10 @@ class Demo:
 
 def demo(options: Demo) -> None:
     """Show the page until Ctrl+C."""
-    if options.model is None:
-        raise UserError(
-            "no model given; `mtl-keras train --preset facenet_utk` trains one on drawn faces in a few minutes, "
-            "and prints the folder to name behind `mtl-keras demo`"
-        )
     # Here, since `--help` needs no TensorFlow.
+    from mtl_keras.commands.asked_model import model_or_bundled
     from mtl_keras.serving.page.server import serve
+    from mtl_keras.serving.runtime import open_runtime
 
-    serve(options.model, options.detector, options.host, options.port)
+    runtime = open_runtime(model_or_bundled(options.model), options.tasks)
+    serve(runtime, options.detector, options.host, options.port)

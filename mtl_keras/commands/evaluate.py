@@ -2,9 +2,11 @@
 
 import sys
 from contextlib import redirect_stdout
+from pathlib import Path
 
 import pandas as pd
 
+from mtl_keras.commands.asked_model import model_or_bundled
 from mtl_keras.commands.data import check_name, faces_cut_out, read, refuse_failed, tell_skipped
 from mtl_keras.commands.options import Evaluate
 from mtl_keras.commands.text import check_json, figures_as_text, scores_as_text, write_json
@@ -18,7 +20,10 @@ from mtl_keras.evaluation.metrics import metrics_with_intervals
 from mtl_keras.evaluation.predictions import predictions
 from mtl_keras.faces.cut import settings_for
 from mtl_keras.faces.detectors import find_detector
+from mtl_keras.faces.geometry import CropGeometry
 from mtl_keras.files import check_writable
+from mtl_keras.serving.exported import read_exported
+from mtl_keras.serving.runtime import ALL, Runtime, open_runtime
 from mtl_keras.tasks import TASKS, Task
 from mtl_keras.training import model_folder
 from mtl_keras.training.model import MultiTaskModel
@@ -35,14 +40,14 @@ def evaluate(options: Evaluate) -> None:
     check_json(options.json)
     if options.crops:
         check_writable(options.crops, folder=True)
-    model = model_folder.load(options.model)
+    model, crop = opened(model_or_bundled(options.model))
     table = derived(complete(read(options.dataset, options.data, options.strict)), model.tasks)
     # Now already, since to look for faces takes long.
     labelled_tasks(table, model.tasks, f"{options.data}:")
     if not detect:
         measure(options, model, table, check_images(table))
         return
-    settings = settings_for(model.tasks, model_folder.read_sidecar(options.model)["crop"])
+    settings = settings_for(model.tasks, crop)
     if not settings.keep_roll:
         # Of a head that is turned upright such a label is no longer true.
         oriented = [column for task in TASKS.values() if task.oriented for column in task.columns]
@@ -53,7 +58,15 @@ def evaluate(options: Evaluate) -> None:
         measure(options, model, table, check_images(crops))
 
 
-def measure(options: Evaluate, model: MultiTaskModel, images: pd.DataFrame, table: pd.DataFrame) -> None:
+def opened(folder: Path) -> tuple[MultiTaskModel | Runtime, CropGeometry]:
+    """Return what answers all tasks of a model, trained or exported, and how faces are cut out for it."""
+    if read_exported(folder):
+        runtime = open_runtime(folder, (ALL,))
+        return runtime, runtime.crop
+    return model_folder.load(folder), model_folder.read_sidecar(folder)["crop"]
+
+
+def measure(options: Evaluate, model: MultiTaskModel | Runtime, images: pd.DataFrame, table: pd.DataFrame) -> None:
     """Measure a model on the face crops that are left of a table of images, write the JSON file, print the figures."""
     tasks = labelled_tasks(table, model.tasks, f"{options.data}: what can be used of it")
     # Keras draws its progress bar where the figures are to stand alone.

@@ -7,11 +7,13 @@ from typing import Annotated, Literal
 from tyro.conf import Positional, arg
 
 from mtl_keras.commands.arguments import Train
+from mtl_keras.commands.asking import Asked
 from mtl_keras.commands.counting import Count
 from mtl_keras.commands.demo import Demo
 from mtl_keras.commands.exporting import Export
 from mtl_keras.evaluation.views import VIEWS
 from mtl_keras.portraits import LAYOUTS
+from mtl_keras.portraits.scenes import SCENES
 
 # What can be listed, and where its names stand.
 LISTS = {
@@ -60,8 +62,8 @@ class Evaluate(DatasetOptions):
     Example: mtl-keras evaluate runs/facenet_utk/models/NAME --dataset utkface --data UTKFace --json figures.json
     """
 
-    # Folder of a trained model.
-    model: Positional[Path]
+    # Folder of a trained model, or of an exported one; without it, the model that comes with the package.
+    model: Positional[Path | None] = None
     # File for the figures; the screen shows only the most important ones.
     json: File = None
     # Answer with the mean over each image and its mirror image, or over six views: a little better, in 2 or 6 times the
@@ -77,16 +79,15 @@ class Evaluate(DatasetOptions):
 
 
 @dataclass(frozen=True)
-class Predict:
-    """Find the people in images and print what the model answers about each, one line a person.
+class Predict(Asked):
+    """Find the people in images and print what a model answers about each, one line a person.
 
-    Example: mtl-keras predict runs/facenet_utk/models/NAME photos/ --json people.json --draw drawn/
+    Example: mtl-keras predict photos/ --json people.json --draw drawn/
     """
 
-    # Folder of a trained model.
-    model: Positional[Path]
-    # Images, folders of images at any depth, and patterns in quotes, such as "photos/*.jpg" or "photos/**/*.png".
-    paths: Positional[tuple[Path, ...]]
+    # First the folder of a trained model, or of an exported one; without it, the model that comes with the package
+    # answers. Then images, folders of images at any depth, and patterns in quotes, such as "photos/**/*.png".
+    paths: Annotated[Positional[tuple[Path, ...]], arg(metavar="[MODEL] PATH...")]
     # File for everything that was found: a list with one object an image.
     json: File = None
     # File for a table of the people, one row each.
@@ -101,12 +102,14 @@ class Predict:
 
 @dataclass(frozen=True)
 class Render:
-    """Draw a folder of labeled cartoon faces, laid out like a public data set; they say nothing about people.
+    """Draw a folder of labeled cartoon faces, laid out like a public data set, or a video of a shop with such people.
+
+    They say nothing about people.
 
     Example: mtl-keras render --out faces --count 2000 --seed 0 --layout utkface
     """
 
-    # Folder to write; a complete one of the same settings is kept.
+    # Folder to write; a complete one of the same settings is kept. Of a scene, the video file, such as shop.mp4.
     out: Path
     # How many faces.
     count: int = 2000
@@ -116,6 +119,8 @@ class Render:
     size: int | None = None
     # The data set whose files, folders and kind of image are imitated; its reader reads the folder.
     layout: Literal[tuple(LAYOUTS)] = "utkface"
+    # In place of a folder of faces: a video of people who walk through a drawn shop, on which to try `count`.
+    scene: Literal[tuple(name.replace(" ", "-") for name in SCENES)] | None = None
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from itertools import chain
 
 from tqdm import tqdm
 
+from mtl_keras.commands.asked_model import model_and_images, model_or_bundled
 from mtl_keras.commands.options import Predict
 from mtl_keras.commands.text import as_lines, check_json, write_json
 from mtl_keras.errors import SomeFailedError, UserError, printable
@@ -19,17 +20,19 @@ from mtl_keras.serving.predictor import MANY, Predictor
 
 def predict(options: Predict) -> None:
     """Predict, write the JSON file, the table and the drawings, and print a line a person."""
-    if not options.paths:
-        raise UserError("no images given; expected at least one image or folder behind the model")
-    images = find_images(options.paths)
-    for other in chain.from_iterable(map(other_files, options.paths)):
+    model, paths = model_and_images(options.paths)
+    if not paths:
+        raise UserError("no images given; expected at least one image or folder, behind the model if one is named")
+    images = find_images(paths)
+    for other in chain.from_iterable(map(other_files, paths)):
         print(f"skipped {printable(other)}: {NO_IMAGE}", file=sys.stderr)
     if options.json and options.csv and options.json.absolute() == options.csv.absolute():
         raise UserError(f"{options.json}: named by both --json and --csv; name two files")
     check_json(options.json)
     check_csv(options.csv)
     targets = drawings(images, options.draw) if options.draw else {}
-    results = Predictor(options.model, options.faces, options.detector).predict(images)
+    predictor = Predictor(model_or_bundled(model), options.faces, options.detector, options.tasks)
+    results = predictor.predict(images)
     try:
         _do_all(_outputs(options, results, targets))
     finally:

@@ -12,14 +12,18 @@ GROUPS = ("gender", "ethnicity", "age_band")
 
 
 def by_group(
-    answered_table: pd.DataFrame, tasks: Iterable[Task], keys: Iterable[str] = GROUPS, at_least: int = 0
+    answered_table: pd.DataFrame,
+    tasks: Iterable[Task],
+    keys: Iterable[str] = GROUPS,
+    at_least: int = 0,
+    resamples: int = 0,
 ) -> pd.DataFrame:
     """Return each task's metrics by gender, ethnicity and age band, as far as those are labelled: the fairness table.
 
     `keys` are the labels to group by; a row that lacks one of them is in no group. `n` is the number of a group's
     images, `age.n` that of its images with a label of the task. With `at_least`, groups are made larger until half of
     them hold as many images: neighboring age bands are joined, and where a single one is left, the last of the other
-    keys is left out.
+    keys is left out. With `resamples` the metrics have intervals, as those of `metrics_with_intervals` have.
     """
     labels = {"age_band": "age"}
     keys = [key for key in keys if answered_table.get(labels.get(key, key), pd.Series(dtype=object)).notna().any()]
@@ -28,7 +32,7 @@ def by_group(
     keys, edges = _large(answered_table, keys, at_least)
     rows = []
     for group, members in _banded(answered_table, edges).groupby(keys, sort=True, observed=True):
-        plain = metrics_with_intervals(members, tasks, resamples=0)
+        plain = metrics_with_intervals(members, tasks, resamples)
         rows.append({**dict(zip(keys, group, strict=True)), "n": len(members), **plain})
     return pd.DataFrame(rows)
 

@@ -70,7 +70,12 @@ def export(
             differs = compared(network.tasks, answered(in_keras(network), crops), found)
             of = "drawn faces" if calibrate is None else "images"
             sidecar = {
-                **model_folder.sidecar(network, about.get("crop", model_folder.UTKFACE_CROP), about.get("run", "")),
+                **model_folder.sidecar(
+                    network,
+                    about.get("crop", model_folder.UTKFACE_CROP),
+                    about.get("run", ""),
+                    about.get("on_request", ()),
+                ),
                 "resize_method": network.resize_method,
                 "export": {
                     "format": format,

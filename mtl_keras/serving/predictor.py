@@ -34,20 +34,25 @@ MANY = 8
 class Predictor:
     """Answers about every person in an image, or about each image as a whole.
 
-    `model` is a model, the folder of one, or what `open_runtime` gives. `faces` says what the images are: "detect" for
-    photos, in which faces are looked for and aligned as the model's crops are; "crop" for images that are to be taken
-    whole, as crops of one face each, or pictures of anything else. `detector` finds the faces: one, or the name of one,
-    of `mtl_keras.faces.detectors`; "none" is as `faces="crop"`.
+    `model` is a model, the folder of one, or what `open_runtime` gives; without one, that which comes with the package.
+    `faces` says what the images are: "detect" for photos, in which faces are looked for and aligned as the model's
+    crops are; "crop" for images that are to be taken whole, as crops of one face each, or pictures of anything else.
+    `detector` finds the faces: one, or the name of one, of `mtl_keras.faces.detectors`; "none" is as `faces="crop"`.
+    `tasks` are the names of what is answered, as `open_runtime` takes them.
     """
 
     def __init__(
-        self, model: MultiTaskModel | Runtime | Path | str, faces: str = "detect", detector: str | Detector = DETECTOR
+        self,
+        model: MultiTaskModel | Runtime | Path | str | None = None,
+        faces: str = "detect",
+        detector: str | Detector = DETECTOR,
+        tasks: Sequence[str] = (),
     ):
         if faces not in FACES:
             raise UserError(f"faces {faces!r}: expected one of {', '.join(FACES)}")
         whole = faces == "crop" or detector == NO_DETECTOR
         self._detector = None if whole else find_detector(detector)
-        self._runtime = open_runtime(model)
+        self._runtime = open_runtime(model, tasks)
         self._crops = settings_for(self.tasks, self._runtime.crop)
 
     @property

@@ -64,7 +64,7 @@ def write_run_json(folder: Path | str, info: dict) -> Path:
     packages = {package: installed.get(package.replace("-", "_")) for package in PACKAGES}
     command = shlex.join([name, *map(without_folders, sys.argv[1:])])
     record = {"commit": _commit(root), "packages": {"python": platform.python_version(), **packages}}
-    record |= {"machine": _machine(), **info}
+    record |= {"machine": machine(), **info}
     # The script's own folder within the project stays.
     text = json.dumps({"command": command, **plain(record, without_folders)}, indent=2, ensure_ascii=False)
     with replacing(path := Path(folder) / "run.json") as temporary:
@@ -83,9 +83,10 @@ def _commit(root: Path) -> str | None:
     return commit + "-dirty" * bool(changes) if commit else None
 
 
-def _machine() -> dict[str, object]:
-    machine = {"cores": os.cpu_count(), "processor": platform.processor() or None, "memory_gib": None}
+def machine() -> dict[str, object]:
+    """Return how many cores this computer has, what its processor is called, and its memory in GiB."""
+    found = {"cores": os.cpu_count(), "processor": platform.processor() or None, "memory_gib": None}
     if (cpuinfo := Path("/proc/cpuinfo")).exists():  # Linux, where `platform` often knows no processor
-        machine["processor"] = (re.findall(r"model name\s*: (.+)", cpuinfo.read_text()) or [machine["processor"]])[0]
-        machine["memory_gib"] = round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
-    return machine
+        found["processor"] = (re.findall(r"model name\s*: (.+)", cpuinfo.read_text()) or [found["processor"]])[0]
+        found["memory_gib"] = round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
+    return found

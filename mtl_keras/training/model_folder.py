@@ -1,7 +1,7 @@
 """A trained model on disk: a folder with `model.keras` and its sidecar `model.json`."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -20,10 +20,13 @@ from mtl_keras.training.model import MultiTaskModel
 NETWORK, SIDECAR = "model.keras", "model.json"
 
 
-def sidecar(model: MultiTaskModel, crop: CropGeometry = UTKFACE_CROP, run: str = "") -> dict:
+def sidecar(
+    model: MultiTaskModel, crop: CropGeometry = UTKFACE_CROP, run: str = "", on_request: Sequence[str] = ()
+) -> dict:
     """Return what a reader of the model's outputs must know: tasks, output order, input size and crop geometry.
 
-    `run` is the name of the training run that made the model, if there was one.
+    `run` is the name of the training run that made the model, if there was one, and `on_request` are the names of the
+    tasks that are answered only for who asks for them.
     """
     return {
         "format": 1,
@@ -34,24 +37,35 @@ def sidecar(model: MultiTaskModel, crop: CropGeometry = UTKFACE_CROP, run: str =
         "image_size": model.image_size,
         "crop": asdict(crop),
         **({"run": run} if run else {}),
+        **({"on_request": [*on_request]} if on_request else {}),
     }
 
 
-def save(model: MultiTaskModel, folder: Path | str, crop: CropGeometry = UTKFACE_CROP, run: str = "") -> Path:
+def save(
+    model: MultiTaskModel,
+    folder: Path | str,
+    crop: CropGeometry = UTKFACE_CROP,
+    run: str = "",
+    on_request: Sequence[str] = (),
+) -> Path:
     """Write the model's folder, without optimizer state; an older one is replaced only once the new one is whole.
 
     `crop` says how the faces that it was trained on were cut, and so how photos are to be cut for it; `run` is the name
-    of the training run. A folder that holds anything but a model is left alone: it is an error.
+    of the training run. `on_request` are the names of tasks that are answered only for who asks for them. A folder that
+    holds anything but a model is left alone: it is an error.
     """
     folder = Path(folder)
     if not isinstance(model, MultiTaskModel):
         raise UserError(f"a {type(model).__name__} cannot be saved as a model's folder; expected a MultiTaskModel")
+    if strangers := {*on_request}.difference(task.name for task in model.tasks):
+        names = ", ".join(task.name for task in model.tasks)
+        raise UserError(f"on_request {sorted(strangers)[0]!r}: expected tasks of the model: {names}")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / SIDECAR).is_file():
         raise UserError(f"{folder}: holds other files than a model's; name a new folder, or that of an older model")
     with replacing_folder(folder) as temporary:
         # Rebuilt, not compiled: a model that is to be used needs no optimizer, which is twice as large as itself.
         in_float32(model).save(temporary / NETWORK)
-        text = json.dumps(sidecar(model, crop, run), indent=2) + "\n"
+        text = json.dumps(sidecar(model, crop, run, on_request), indent=2) + "\n"
         (temporary / SIDECAR).write_text(text, encoding="utf-8")
     return folder
 
@@ -134,7 +148,10 @@ def read_sidecar(folder: Path | str) -> dict:
 
 
 def read_json(path: Path) -> dict:
-    """Read a file `model.json`; its `crop` is given as a `CropGeometry`. What is damaged is an error."""
+    """Read a file `model.json`; what is damaged is an error.
+
+    Its `crop` is given as a `CropGeometry`, and `on_request` as a tuple, also where there is none.
+    """
     damaged = UserError(f"{path}: damaged; train the model again or copy the folder anew")
     try:
         about = json.loads(path.read_text(encoding="utf-8"))
@@ -146,7 +163,11 @@ def read_json(path: Path) -> dict:
     if version != 1:
         raise UserError(f"{path}: format {version!r} is unknown to mtl_keras {__version__}; update it")
     try:
-        return {**about, "crop": CropGeometry(**about["crop"])}
+        on_request = tuple(about.get("on_request", ()))
+        # A name that is no task's may be the misspelt one of a task that nobody shall be told of unasked.
+        if on_request and {*on_request}.difference(each["name"] for each in about["tasks"]):
+            raise damaged
+        return {**about, "on_request": on_request, "crop": CropGeometry(**about["crop"])}
     except (KeyError, TypeError, UserError):
         raise damaged from None
 

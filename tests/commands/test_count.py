@@ -1,11 +1,22 @@
 """`mtl-keras count` prints what was counted and writes its files; mistakes are one line."""
 
 import json
+from pathlib import Path
 
 import pytest
 
+from mtl_keras.commands.count import model_of as asked
+from mtl_keras.commands.counting import Count
+from mtl_keras.errors import UserError
 from mtl_keras.portraits.scenes import one_by_one
+from mtl_keras.serving import bundled
 from mtl_keras.serving.people.counter import PeopleCounter
+
+
+@pytest.fixture(autouse=True)
+def no_bundled_model(monkeypatch, tmp_path):
+    """Whether a model comes with this copy of the package shall not matter."""
+    monkeypatch.setattr(bundled, "FOLDER", tmp_path / "none")
 
 
 @pytest.fixture(scope="module")
@@ -15,13 +26,27 @@ def video(tmp_path_factory):
 
 
 def test_people_are_counted(run, video, tiny_folder, tmp_path):
+    about = json.loads((tiny_folder / "model.json").read_text())
+    (tiny_folder / "model.json").write_text(json.dumps({**about, "on_request": ["ethnicity"]}))
     out = tmp_path / "out"
     places = ("--line", "240,0,240,270", "--zone", "320,0,479,0,479,269,320,269")
     code, printed, errors = run("count", video, "--model", tiny_folder, *places, "--out", out, "--every", 2)
     assert code == 0, errors
     assert "visitors: 3\n" in printed and "line: 2 entered, 1 left\n" in printed and "zone: 3 people" in printed
     assert json.loads((out / "summary.json").read_text())["visitors"] == 3
-    assert "gender.class" in (out / "people.csv").read_text().splitlines()[0]
+    written = (out / "people.csv").read_text()
+    assert "gender.class" in written.splitlines()[0] and "ethnicity" not in written and "asian" not in written
+    assert "ethnicity" not in (out / "summary.json").read_text()
+
+
+def test_without_a_model_that_of_the_package_answers_unless_nobody_shall(exported, video, tmp_path, monkeypatch):
+    monkeypatch.setattr(bundled, "FOLDER", exported("keras"))
+    assert asked(Count("shop.mp4")) == exported("keras") and asked(Count("shop.mp4", model=Path("none"))) is None
+    monkeypatch.setattr(bundled, "FOLDER", tmp_path)
+    assert asked(Count("shop.mp4")) is None
+    for options in (Count("shop.mp4", tasks=("age",)), Count("shop.mp4", model=Path("none"), tasks=("age",))):
+        with pytest.raises(UserError):
+            asked(options)
 
 
 def test_ctrl_c_prints_and_keeps_what_was_counted(run, video, tmp_path, monkeypatch):

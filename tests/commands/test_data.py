@@ -1,5 +1,6 @@
 """The commands that prepare data, each from its command line to what it leaves."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +10,8 @@ from PIL import Image, ImageOps
 
 from mtl_keras.datasets import DATASETS, PHOTOS
 from mtl_keras.datasets.csv_file import LEFT_OUT, csv_file
+from mtl_keras.portraits.scenes import SCENES, one_by_one
+from mtl_keras.serving.people.video import Video
 
 # A set that is not there, so that what is wrong beside it must be told first.
 SET = ("--dataset", "utkface", "--data", "nowhere")
@@ -99,6 +102,14 @@ def test_mistakes_are_one_line(run, tmp_path, monkeypatch, arguments, says):
     code, _, errors = run(*arguments)
     (line,) = [line for line in errors.splitlines() if line.startswith("error: ")]
     assert code == 2 and says in line and "Traceback" not in errors
+
+
+def test_a_scene_is_written_as_a_video(run, tmp_path, monkeypatch):
+    short = one_by_one(1)
+    monkeypatch.setitem(SCENES, "one by one", lambda seed: replace(short, scene=replace(short.scene, seconds=0.25)))
+    code, out, errors = run("render", "--scene", "one-by-one", "--out", tmp_path / "shop.mp4")
+    assert (code, out) == (0, f"3 people, 0.25 seconds: {tmp_path / 'shop.mp4'}\n"), errors
+    assert Video(tmp_path / "shop.mp4", 1).length == 3
 
 
 def test_sets_of_photos_are_data_sets():

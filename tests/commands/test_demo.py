@@ -1,7 +1,10 @@
 import socket
 
+from mtl_keras.serving import bundled
 
-def test_without_a_model_it_says_how_to_get_one(run):
+
+def test_without_a_model_it_says_how_to_get_one(run, monkeypatch, tmp_path):
+    monkeypatch.setattr(bundled, "FOLDER", tmp_path)
     code, out, said = run("demo")
     assert (code, out) == (2, "") and "mtl-keras train" in said and said.count("\n") == 1
 

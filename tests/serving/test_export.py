@@ -136,13 +136,14 @@ def test_a_missing_package_names_the_command(small_model, tmp_path, monkeypatch,
 def test_nothing_else_is_replaced(small_model, tmp_path, one_line):
     with one_line("has no place for its export; give `out`"):
         mtl.export(small_model, "keras")
-    model_folder.save(small_model, tmp_path / "model", CELEBA_CROP)
+    model_folder.save(small_model, tmp_path / "model", CELEBA_CROP, on_request=("gender",))
     for place in (tmp_path / "model", tmp_path):
         with one_line("holds other files than an exported network's", place):
             mtl.export(tmp_path / "model", "keras", out=place)
     folder = mtl.export(tmp_path / "model", "keras")
     assert mtl.export(tmp_path / "model", "keras") == folder, "an older export is replaced"
-    assert open_runtime(folder).crop == CELEBA_CROP
+    runtime = open_runtime(folder)
+    assert runtime.crop == CELEBA_CROP and [task.name for task in runtime.tasks] == ["age", "head_pose"]
     with one_line("was exported as keras, for prediction only; give the folder of the model"):
         mtl.load(folder)
 

@@ -12,9 +12,10 @@ import pytest
 import tensorflow as tf
 
 from mtl_keras.serving.exported import sums
-from mtl_keras.serving.runtime import in_keras, open_runtime
+from mtl_keras.serving.runtime import ALL, in_keras, open_runtime
 from mtl_keras.training import model_folder
 
+TASK_NAMES = ["age", "gender", "head_pose"]
 FILES = {
     "keras": "model.keras",
     "savedmodel": "saved_model.pb",
@@ -215,3 +216,33 @@ def test_threads_wait_for_each_other(exported, small_model):
     for number, found in answers.items():
         np.testing.assert_allclose(found, in_keras(small_model)(crops[number])["gender"], atol=1e-5)
     assert len(answers) == 8
+
+
+def test_tasks_on_request_are_answered_only_for_who_asks(small_model, exported, tmp_path, one_line):
+    trained = model_folder.save(small_model, tmp_path / "trained", on_request=("gender", "head_pose"))
+    written = shutil.copytree(exported("keras"), tmp_path / "exported")
+    about = json.loads((written / "model.json").read_text())
+    (written / "model.json").write_text(json.dumps({**about, "on_request": ["age"]}))
+    crops = np.zeros((2, 32, 32, 3), np.uint8)
+    whole = open_runtime(trained, (ALL,))
+    asked = {("gender",): ["gender"], ("gender", "age"): ["age", "gender"], (): TASK_NAMES}
+    found = [(open_runtime(trained), ["age"]), (open_runtime(written), ["gender", "head_pose"])]
+    for runtime, names in [*found, (whole, TASK_NAMES), *((open_runtime(whole, some), asked[some]) for some in asked)]:
+        assert [task.name for task in runtime.tasks] == names and {*runtime.run(crops)} == {*names}
+        outputs = runtime.predict([crops, crops], 0)
+        assert {name: len(output) for name, output in outputs.items()} == dict.fromkeys(names, 4)
+    with one_line("tasks 'hat': expected some of .* age, gender"):
+        open_runtime(whole, ("hat",))
+    with one_line("tasks 'age': expected several names"):
+        open_runtime(whole, "age")
+    with one_line("answers age, gender, head_pose on request only"):
+        whole.asked((), TASK_NAMES)
+    for wrong in (["gendre"], "gender", 3, None):
+        (written / "model.json").write_text(json.dumps({**about, "on_request": wrong}))
+        with one_line("damaged", written):
+            open_runtime(written)
+
+
+def test_only_tasks_of_the_model_can_be_on_request(small_model, tmp_path, one_line):
+    with one_line("on_request 'hat': expected tasks of the model: age, gender, head_pose"):
+        model_folder.save(small_model, tmp_path / "model", on_request=("hat",))

@@ -15,7 +15,7 @@ from mtl_keras.errors import UserError
 from mtl_keras.extras import needed
 from mtl_keras.serving.page.limits import Limits
 from mtl_keras.serving.predictor import Predictor
-from mtl_keras.serving.runtime import open_runtime
+from mtl_keras.serving.runtime import Runtime, open_runtime
 from mtl_keras.training.model import MultiTaskModel
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ IDLE = 10
 
 @contextlib.contextmanager
 def server(
-    model: MultiTaskModel | Path | str, detector: str, address: socket.socket, limits: Limits
+    model: MultiTaskModel | Runtime | Path | str, detector: str, address: socket.socket, limits: Limits
 ) -> Iterator["Server"]:
     """Give a server of the page and the HTTP interface, which `run` starts, for a model or the folder of one.
 
@@ -98,7 +98,7 @@ def listening(host: str, port: int) -> socket.socket:
         raise UserError(f"{host}:{port}: {reason}; name another --host or --port") from None
 
 
-def serve(model: MultiTaskModel | Path | str, detector: str, host: str, port: int) -> None:
+def serve(model: MultiTaskModel | Runtime | Path | str, detector: str, host: str, port: int) -> None:
     """Answer at this address until Ctrl+C."""
     with listening(host, port) as address, server(model, detector, address, Limits()) as running:
         name = f"[{host}]" if ":" in host else host
