@@ -176,6 +176,12 @@ def test_figures_are_means_over_seeds_and_improvements_on_single_tasks(two_metho
     assert table.loc["one network a task", "parameters"] == 2e6 and "| 2.00 |" in text
 
 
+@pytest.mark.parametrize(("seeds", "verdict"), [(2.5, 0), (1.5, 1), (np.nan, 1)])
+def test_a_difference_that_seeds_explain_is_not_clear(seeds, verdict):
+    row = pd.Series({"gain": 2.0, "gain.low": 1.0, "gain.high": 3.0, "gain.seeds": seeds})
+    assert method_report.clearly(row) == verdict
+
+
 def test_a_task_without_anything_to_divide_by_is_named():
     table = pd.DataFrame({"method": [method_table.SINGLE, "equal"], "age.mae": [0.0, 1.0], "gender.accuracy": np.nan})
     (_, said) = method_report.left_out_of(table, find(["age", "gender"]))
