@@ -38,6 +38,8 @@ SHORT = {**SMALL, "epochs": 6, "patience": 6}
 LARGER_INPUT = {**SHORT, "image_size": None, "batch_size": 64, "learning_rate": 3e-4}
 VARIANTS = {
     "small": SMALL,
+    # Of 6 MB, to come with the package.
+    "smallest": {**SMALL, "image_size": 48},
     # Weightings.
     "uncertainty": SHORT,
     "equal": {**SHORT, "weighting": "equal"},
