@@ -23,17 +23,21 @@ def predictions(model: MultiTaskModel, table: pd.DataFrame, batch_size: int = 64
     """
     if views not in VIEWS:
         raise UserError(f"unknown views {views!r}; expected one of {', '.join(VIEWS)}")
-    with naming_images():
-        seen = [
-            model.predict(image_batches(model, table, batch_size, flip, zoom), verbose="auto")
-            for flip, zoom in VIEWS[views]
-        ]
+    seen = [outputs_of(model, table, batch_size, flip, zoom) for flip, zoom in VIEWS[views]]
     outputs = {}
     for task in model.tasks:
         # A label of an oriented task does not hold for the mirrored image.
         looks = [look for look, (flip, _) in zip(seen, VIEWS[views], strict=True) if not (flip and task.oriented)]
         outputs[task.name] = kind_of(task).mean([look[task.name] for look in looks])
     return with_predictions(table, model.tasks, outputs)
+
+
+def outputs_of(
+    model: MultiTaskModel, table: pd.DataFrame, batch_size: int = 64, flip: bool = False, zoom: float = 1.0
+) -> dict[str, np.ndarray]:
+    """Return the outputs of a model's heads {task: (N, K)} for the table's images, each as `view` shows it."""
+    with naming_images():
+        return model.predict(image_batches(model, table, batch_size, flip, zoom), verbose="auto")
 
 
 def with_predictions(table: pd.DataFrame, tasks: Iterable[Task], outputs: dict[str, np.ndarray]) -> pd.DataFrame:

@@ -366,6 +366,13 @@ def refit(base, fitted):
     assert (len(again.epoch()[0]), again.validation is None, again.epochs) == (24, True, 2)
 
 
+def calibrate(base, fitted, tmp_path):
+    """`tests/studies/test_temperatures.py` has what it does at every stage."""
+    fitted(replace(base, calibrate=True), study=True)
+    (noted,) = (tmp_path / "study" / "checkpoints").glob("*/temperatures.json")
+    assert set(json.loads(noted.read_text())) == {"gender"}
+
+
 def precision(base, fitted, tmp_path):
     (found,) = fitted(replace(base, precision="mixed_bfloat16"), study=True)
     (plain,) = fitted(base, study=True)
@@ -443,6 +450,15 @@ def augmentation(base, fitted):
     assert all((a != b).any() for place, a in enumerate(seen) for b in seen[:place])
 
 
+def gray(base, fitted):
+    (found,) = fitted(replace(base, augment=True, gray=1.0))
+    images = found.epoch()[0]
+    # All color is gone; without it a face keeps its own in most images.
+    assert np.ptp(images, axis=-1).max() <= 1
+    (found,) = fitted(replace(base, augment=True, gray=0.0))
+    assert (np.ptp(found.epoch()[0], axis=-1).max(axis=(1, 2)) > 20).all()
+
+
 def variant(base, parts, tmp_path):
     """It is a name: what is trained is the same."""
     study, named = Study(parts, tmp_path), replace(base, variant="seed 1")
@@ -460,7 +476,7 @@ CASES = {
     "schedule": schedule, "trunk_rate": trunk_rate, "freeze_stem": freeze_stem, "weight_decay": weight_decay,
     "l2": l2, "ema": ema, "patience": patience, "refit": refit, "precision": precision, "strategy": strategy,
     "seed": seed, "crop": crop, "balance": balance, "composition": composition, "augment": augmentation,
-    "variant": variant,
+    "gray": gray, "calibrate": calibrate, "variant": variant,
 }  # fmt: skip
 
 
@@ -487,4 +503,9 @@ def test_every_setting_tells_runs_apart_but_those_that_change_no_result(base, pa
         settings = replace(base, **{field.name: other.get(field.name, changed)})
         if fingerprint(json.dumps(study.noted(settings))) == fingerprint(json.dumps(study.noted(base))):
             same.append(field.name)
-    assert same == ["weights", "precision", "strategy", "variant"]
+    # Without augmentation no image loses its color.
+    assert same == ["weights", "precision", "strategy", "gray", "variant"]
+    changed = replace(base, augment=True)
+    usual, other = (study.noted(replace(changed, gray=share)) for share in (0.1, 0.3))
+    assert usual == study.noted(changed) and "gray" not in usual and usual["augment"]["gray"] == 0.1
+    assert other["augment"]["gray"] == 0.3
