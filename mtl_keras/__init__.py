@@ -39,6 +39,7 @@ _NAMES = Table(
         "add_task": "mtl_keras.kinds:add_task",
         "aggregate": "mtl_keras.training.weightings.aggregate:aggregate",
         "batches": "mtl_keras.data.pipeline:batches",
+        "calibrate": "mtl_keras.evaluation.calibration:calibrate",
         "check_images": "mtl_keras.data.audit:check_images",
         "combine": "mtl_keras.data.table:combine",
         "conflicts": "mtl_keras.data.audit:conflicts",

@@ -14,7 +14,6 @@ from mtl_keras.evaluation.calibration import (
 )
 from mtl_keras.evaluation.predictions import predictions
 from mtl_keras.tasks import AGE_GROUP_ORDINAL, ETHNICITY, GENDER
-from mtl_keras.training import model_folder
 
 RANDOM = np.random.default_rng(0)
 
@@ -55,7 +54,7 @@ def test_without_a_wrong_answer_nothing_says_how_sure_to_be():
     assert fit_temperature(GENDER, np.zeros(0, int), outputs[:0]) == 1
 
 
-def test_a_calibrated_network_answers_the_same_classes_less_surely(tiny_model, faces, tmp_path):
+def test_a_calibrated_network_answers_the_same_classes_less_surely(tiny_model, faces):
     faces = faces[:12]
     before = predictions(tiny_model, faces)
     # Three of four answers are wrong; and of one task nothing is known.
@@ -63,8 +62,7 @@ def test_a_calibrated_network_answers_the_same_classes_less_surely(tiny_model, f
     table = faces.assign(gender=before["gender.class"].where(np.arange(12) % 4 == 0, other), ethnicity=None)
     temperatures = calibrate(tiny_model, table)
     assert set(temperatures) == {"gender", "ethnicity"} and temperatures["ethnicity"] == 1 < temperatures["gender"]
-    model_folder.save(tiny_model, tmp_path / "model")
-    after = predictions(model_folder.load(tmp_path / "model"), faces)
+    after = predictions(tiny_model, faces)
     pd.testing.assert_frame_equal(*(each.drop(columns="gender.probability") for each in (before, after)), rtol=1e-4)
     # Of two classes the scores differ by the logarithm of the odds.
     exact = before["gender.probability"] < 0.999  # beyond, a float32 has lost the odds
