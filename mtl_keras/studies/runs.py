@@ -61,6 +61,7 @@ def find_folder(checkpoints: Path, name: str, settings: dict, defaults: dict | N
 def start_run(checkpoints: Path, name: str, settings: dict, known: Path | None, resume: bool) -> Path:
     """Return a folder to train in: the `known` one with these settings, emptied unless it goes on, or a new one."""
     if known and resume:
+        # Of an earlier model, if it was finished before.
         for name in (*OUTPUTS.values(), SOURCES):
             (known / name).unlink(missing_ok=True)
         return known
