@@ -40,6 +40,7 @@ _NAMES = Table(
         "aggregate": "mtl_keras.training.weightings.aggregate:aggregate",
         "batches": "mtl_keras.data.pipeline:batches",
         "bundled_model": "mtl_keras.serving.bundled:bundled_model",
+        "calibrate": "mtl_keras.evaluation.calibration:calibrate",
         "check_images": "mtl_keras.data.audit:check_images",
         "combine": "mtl_keras.data.table:combine",
         "conflicts": "mtl_keras.data.audit:conflicts",

@@ -63,10 +63,15 @@ def trunk_features(
     path = features_path(model, table, cache, weights, flip)
     if path.exists():
         return np.load(path, allow_pickle=False)
-    # Only the trunk runs: the heads may not be trained yet.
-    images = image_batches(model, table, flip=flip)
-    with naming_images():
-        features = model.feature_network().predict(images, verbose="auto").astype(np.float32)
+    features = features_of(model, table, flip)
     with replacing(path) as temporary, open(temporary, "wb") as file:
         np.save(file, features, allow_pickle=False)
     return features
+
+
+def features_of(model: MultiTaskModel, table: pd.DataFrame, flip: bool = False) -> np.ndarray:
+    """Return the features (N, D) float32 of the table's images that every head of a model reads."""
+    # Only the trunk runs: the heads may not be trained yet.
+    images = image_batches(model, table, flip=flip)
+    with naming_images():
+        return model.feature_network().predict(images, verbose="auto").astype(np.float32)

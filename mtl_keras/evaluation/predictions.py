@@ -23,13 +23,17 @@ def predictions(model: MultiTaskModel, table: pd.DataFrame, batch_size: int = 64
     """
     if views not in VIEWS:
         raise UserError(f"unknown views {views!r}; expected one of {', '.join(VIEWS)}")
-    with naming_images():
-        seen = [
-            model.predict(image_batches(model, table, batch_size, flip, zoom), verbose="auto")
-            for flip, zoom in VIEWS[views]
-        ]
+    seen = [outputs_of(model, table, batch_size, flip, zoom) for flip, zoom in VIEWS[views]]
     outputs = {task.name: mean_of_looks(task, [look[task.name] for look in seen], views) for task in model.tasks}
     return with_predictions(table, model.tasks, outputs)
+
+
+def outputs_of(
+    model: MultiTaskModel, table: pd.DataFrame, batch_size: int = 64, flip: bool = False, zoom: float = 1.0
+) -> dict[str, np.ndarray]:
+    """Return the outputs of a model's heads {task: (N, K)} for the table's images, each as `view` shows it."""
+    with naming_images():
+        return model.predict(image_batches(model, table, batch_size, flip, zoom), verbose="auto")
 
 
 def mean_of_looks(task: Task, looks: Sequence[np.ndarray], views: str) -> np.ndarray:

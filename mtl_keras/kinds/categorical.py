@@ -70,6 +70,19 @@ class Categorical(Kind):
         """Return 1 where the answer is right, else 0 (B,)."""
         return ops.cast(ops.equal(ops.cast(labels, "int32"), ops.cast(self.answers(outputs), "int32")), "float32")
 
+    # === Temperature ===
+
+    def tempered(self, outputs: np.ndarray, temperature: float) -> np.ndarray:
+        """Return the probabilities (N, K) that come of the same scores divided by a temperature."""
+        scores = np.log(np.maximum(outputs, SMALLEST_PROBABILITY, dtype=np.float64)) / temperature
+        powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
+        return powers / powers.sum(axis=-1, keepdims=True)
+
+    def divide_scores(self, network: keras.Model, temperature: float) -> None:
+        """Divide the scores of the task's head in a network by a temperature, in its weights."""
+        layer = network.get_layer(f"{self.task.name}_scores")
+        layer.set_weights([weight / temperature for weight in layer.get_weights()])
+
     # === What answers are worth ===
 
     @property
@@ -100,6 +113,10 @@ class Categorical(Kind):
         """Return class indices (N,)."""
         index = {name: number for number, name in enumerate(self.task.classes)}
         return table[f"{self.task.name}.class"].map(index).to_numpy(int)
+
+    def confidence(self, answered_table: pd.DataFrame) -> np.ndarray:
+        """Return the probability (N,) of each answer's class."""
+        return answered_table[f"{self.task.name}.probability"].to_numpy(np.float64)
 
     def as_json(self, row: Mapping) -> dict:
         """Return one image's class and its probability."""

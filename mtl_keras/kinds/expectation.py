@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pandas as pd
 from keras import ops
 
 from mtl_keras.errors import UserError
@@ -69,6 +70,18 @@ class Expectation(Kind):
         values = np.asarray(self.task.values)
         variance = outputs @ values**2 - (outputs @ values) ** 2
         return {**super().answer_columns(outputs), f"{self.task.name}.std": np.sqrt(np.maximum(variance, 0))}
+
+    def confidence(self, answered_table: pd.DataFrame) -> np.ndarray:
+        """Return minus the standard deviation (N,) of each answer's distribution."""
+        return -answered_table[f"{self.task.name}.std"].to_numpy(np.float64)
+
+    def interval(self, outputs: np.ndarray, share: float) -> np.ndarray:
+        """Return the first and the last bin (N, 2) that are not wholly in the tails, which hold the rest in halves."""
+        order = np.argsort(self.task.values)
+        below = np.cumsum(outputs[:, order], axis=-1, dtype=np.float64)
+        ends = [(below <= tail).sum(axis=-1) for tail in ((1 - share) / 2, (1 + share) / 2)]
+        last = len(order) - 1
+        return np.asarray(self.task.values)[order][np.minimum(np.stack(ends, axis=-1), last)]
 
     def constant(self, labels: np.ndarray) -> np.ndarray:
         """Return all the probability (K,) in the bin of the median, whose expected value is the median itself."""

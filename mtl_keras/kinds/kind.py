@@ -217,6 +217,14 @@ class Kind:
         values = table[[f"{column}.value" for column in self.task.columns]].to_numpy(np.float32)
         return values if self.task.outputs else values[:, 0]
 
+    def confidence(self, answered_table: pd.DataFrame) -> np.ndarray | None:
+        """Return how sure the answers (N,) of a table are, the surer the higher; None where they do not tell."""
+        return None
+
+    def interval(self, outputs: np.ndarray, share: float) -> np.ndarray | None:
+        """Return the ends (N, 2) of the central interval of this share of each answer's probability; None without."""
+        return None
+
     def as_json(self, row: Mapping[str, float]) -> dict:
         """Return one image's answer from its row of a table with `answer_columns`, as JSON holds it."""
         name = self.task.name

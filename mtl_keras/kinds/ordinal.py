@@ -6,6 +6,7 @@ Source: Cao, Mirjalili and Raschka, Rank consistent ordinal regression for neura
 import keras
 import numpy as np
 from keras import ops
+from scipy.special import expit
 
 from mtl_keras.kinds.categorical import ACCURACY, MACRO_F1, SMALLEST_PROBABILITY, Categorical
 from mtl_keras.kinds.kind import Metric
@@ -40,6 +41,19 @@ class Ordinal(Categorical):
         """Return the number (B,) of ranks that the class is above with a probability over one half."""
         return ops.sum(ops.cast(ops.cumsum(outputs, -1)[:, :-1] < 0.5, "int32"), axis=-1)
 
+    def tempered(self, outputs: np.ndarray, temperature: float) -> np.ndarray:
+        """Return the probabilities (N, K) that come of the same logits of the ranks divided by a temperature."""
+        outputs = np.maximum(outputs, SMALLEST_PROBABILITY, dtype=np.float64)
+        above = np.cumsum(outputs[:, ::-1], axis=-1)[:, -2::-1]  # (N, K - 1)
+        not_above = np.cumsum(outputs, axis=-1)[:, :-1]
+        shares = expit((np.log(above) - np.log(not_above)) / temperature)
+        return -np.diff(shares, axis=-1, prepend=1.0, append=0.0)
+
+    def divide_scores(self, network: keras.Model, temperature: float) -> None:
+        """Divide the logits of the ranks in a network by a temperature, in its weights."""
+        super().divide_scores(network, temperature)
+        network.get_layer(f"{self.task.name}_thresholds").divide(temperature)
+
     def measured(self, labels: np.ndarray, answers: np.ndarray) -> dict[str, float]:
         """Return every metric by name, of at least one example, all of them labelled."""
         return {**super().measured(labels, answers), "class_mae": np.mean(np.abs(answers - labels.astype(int)))}
@@ -71,6 +85,13 @@ class Thresholds(keras.layers.Layer):
     def call(self, inputs):
         falls = ops.concatenate([ops.zeros((1,)), ops.softplus(self.steps[1:])])
         return inputs + self.steps[0] - ops.cumsum(falls)
+
+    def divide(self, temperature: float) -> None:
+        """Divide the thresholds by a temperature."""
+        first, steps = np.split(ops.convert_to_numpy(self.steps).astype(np.float64), [1])
+        falls = np.logaddexp(0, steps) / temperature
+        # The inverse of a softplus, without the overflow of an exponential.
+        self.steps.assign(np.concatenate([first / temperature, falls + np.log(-np.expm1(-falls))]))
 
     def get_config(self):
         return {**super().get_config(), "classes": self.classes}

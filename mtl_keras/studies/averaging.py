@@ -8,7 +8,7 @@ from mtl_keras.models.weights import set_weights
 from mtl_keras.studies.runs import Run
 from mtl_keras.studies.settings import Experiment
 from mtl_keras.studies.study import Study
-from mtl_keras.training import model_folder
+from mtl_keras.studies.temperatures import calibrated, load_uncalibrated
 
 # The share of the weights after fine-tuning: 0.75 was best of 0.5, 0.75 and 1 on the validation split.
 TUNED_SHARE = 0.75
@@ -26,8 +26,9 @@ def average_weights(study: Study, experiment: Experiment, multi: list[Run], need
     if known and not study.is_new(*multi):
         return known
     folder, started = study.start_run(settings), time.time()
-    before, after = (model_folder.load(run.model) for run in multi)
+    before, after = (load_uncalibrated(run.model, run.folder) for run in multi)
     pairs = zip(before.get_weights(), after.get_weights(), strict=True)
     set_weights(after, [(1 - TUNED_SHARE) * old + TUNED_SHARE * new for old, new in pairs])
+    after = calibrated(settings, after, study.parts[1], folder)
     answers = predictions(after, study.parts[2])
     return study.save_and_measure(settings, after, answers, folder, started)

@@ -18,6 +18,7 @@ from mtl_keras.evaluation.predictions import with_predictions
 from mtl_keras.kinds import kind_of
 from mtl_keras.studies import provenance, results
 from mtl_keras.studies.averaging import AVERAGED, average_weights
+from mtl_keras.studies.confidence import report_confidence
 from mtl_keras.studies.costs import compare_costs
 from mtl_keras.studies.cross_validation import check_folds, cross_validate, plan_folds
 from mtl_keras.studies.diverged import DivergedRun
@@ -29,6 +30,7 @@ from mtl_keras.studies.rows import labelled_rows, unlabelled, with_balance
 from mtl_keras.studies.runs import Run
 from mtl_keras.studies.seeds import more_seeds, with_seeds
 from mtl_keras.studies.settings import Experiment, check, with_tasks
+from mtl_keras.studies.sources import report_sources
 from mtl_keras.studies.stages import Stage
 from mtl_keras.studies.study import Study
 from mtl_keras.studies.test_time_augmentation import all_augmented, augment_tests
@@ -74,6 +76,8 @@ def compare(
     for settings in small:
         report.train(settings)
     draw(report.runs, best, experiment, out)
+    report_confidence(study, best, experiment)
+    report_sources(study, best, experiment)
     about = {"settings": experiment, "comparison": comparison, **provenance_of(study, experiment, table)}
 
     def noted() -> str:

@@ -83,10 +83,11 @@ def networks_of_fold(
 ) -> dict[str, list[Experiment]]:
     """Return the settings of the networks that are trained on a fold's other rows."""
     singles = [with_tasks(experiment, (name,)) for name in measured] if len(experiment.tasks) > 1 else []
-    # Fitted to the validation rows, it must not be measured on them.
+    # Fitted to the validation rows, it must not be measured on them; and no probability is measured.
     refit, variant = experiment.refit and not how.stop_on_fold, f"repeat {repeat + 1} fold {fold + 1}"
+    changes = {"seed": experiment.seed + repeat, "variant": variant, "refit": refit, "calibrate": False}
     return {
-        networks: [replace(each, seed=experiment.seed + repeat, variant=variant, refit=refit) for each in members]
+        networks: [replace(each, **changes) for each in members]
         for networks, members in ((ONE, [experiment]), (SEVERAL, singles))
     }
 

@@ -1,5 +1,6 @@
 """The network of an experiment, and how it is trained: its heads on features, or all of it on images."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -7,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mtl_keras.data import sampling
+from mtl_keras.data.augment import AUGMENTATION, Augmentation
 from mtl_keras.data.pipeline import batches, feature_batches, kept_in_memory
 from mtl_keras.models.weights import set_weights
 from mtl_keras.studies.rows import labelled_rows, mirrored, with_balance
@@ -87,9 +89,10 @@ def train_network(
     # Balanced first: a task alone sees its rows as often as together with others, and an unknown source is an error.
     train = labelled_rows(with_balance(experiment, rows[0]), model.tasks)
     size, steps = batches_of(experiment, train)
+    changes = changes_of(experiment)
 
     def training(epoch):
-        return batches(train, model, size, experiment.augment, shuffle=True, seed=experiment.seed, first_epoch=epoch)
+        return batches(train, model, size, changes, shuffle=True, seed=experiment.seed, first_epoch=epoch)
 
     optimizer = LayerwiseAdamW(
         learning_rate(experiment, steps),
@@ -135,6 +138,11 @@ def composition_of(data: Data, train: pd.DataFrame) -> dict[str, int]:
     size = {source: rows for source, rows in asked.items() if source in sources}
     sampling.check_composition(train["source"].to_numpy(object), size)
     return size
+
+
+def changes_of(data: Data) -> Augmentation | bool:
+    """Return how training images are changed, apart from what their tasks do not allow."""
+    return data.augment and replace(AUGMENTATION, gray=data.gray)
 
 
 def learning_rate(training: Training, steps: int) -> float | keras.optimizers.schedules.LearningRateSchedule:

@@ -8,16 +8,18 @@ from mtl_keras.data.leaks import leaks
 from mtl_keras.evaluation.metrics import metrics_with_intervals
 from mtl_keras.evaluation.predictions import predictions
 from mtl_keras.studies import results
+from mtl_keras.studies.confidence import CALIBRATION, SELECTIVE, confidence_lines
 from mtl_keras.studies.costs import cost_lines
 from mtl_keras.studies.cross_validation import fold_lines
 from mtl_keras.studies.diverged import DivergedRun
 from mtl_keras.studies.plan import CrossValidation
 from mtl_keras.studies.rows import labelled_rows
-from mtl_keras.studies.runs import Run
+from mtl_keras.studies.runs import SOURCES, Run
 from mtl_keras.studies.seeds import seed_statistics
 from mtl_keras.studies.sets import set_lines, set_rows
 from mtl_keras.studies.settings import Experiment
 from mtl_keras.studies.shared_features import seconds_note
+from mtl_keras.studies.sources import sources_note
 from mtl_keras.studies.study import Study
 from mtl_keras.studies.test_time_augmentation import described
 from mtl_keras.tasks import Task
@@ -34,7 +36,8 @@ class Report:
 
     def start(self, rows: Iterable[dict]) -> None:
         """Begin new tables with these rows of `runs.csv`."""
-        for name in ("runs.csv", results.SETS, "differences.csv", "costs.csv", "folds.csv"):
+        tables = ("runs.csv", results.SETS, "differences.csv", "costs.csv", "folds.csv")
+        for name in (*tables, CALIBRATION, SELECTIVE, SOURCES):
             (self.out / name).unlink(missing_ok=True)
         self.write(rows)
 
@@ -46,10 +49,11 @@ class Report:
             *set_lines(self.out, self.tasks),
             *seed_statistics(self.seeds, results.figure_columns(self.tasks)),
             *cost_lines(self.out),
+            *confidence_lines(self.out),
             *(fold_lines(pd.read_csv(folds), self.how) if folds.exists() else []),
         ]
         diverged = [f"diverged: {error}" for error in self.study.diverged.values()]
-        notes = [*self.notes, *diverged, *seconds_note(self.out, [*self.study.frozen_trunks])]
+        notes = [*self.notes, *diverged, *sources_note(self.out), *seconds_note(self.out, [*self.study.frozen_trunks])]
         return results.write_markdown(self.out, self.tasks, notes, lines)
 
     def train(self, settings: Experiment, elsewhere: pd.DataFrame | None = None, drawn: bool = True) -> list[Run]:
@@ -100,6 +104,9 @@ def notes_on(experiment: Experiment, parts: tuple[pd.DataFrame, ...]) -> list[st
     ]
     if experiment.refit:
         notes.append("trained once more on training and validation images, for as many epochs as were best")
+    if experiment.calibrate:
+        but = "; not those of networks trained on validation images as well" if experiment.refit else ""
+        notes.append(f"probabilities of classes are calibrated on the validation images{but}")
     if experiment.frozen_epochs:
         notes.append("frozen: heads trained on the features of the trunk as it was")
     if experiment.frozen_epochs and experiment.epochs:

@@ -24,6 +24,8 @@ from mtl_keras.kinds import ANSWERS, CLASSES
 from mtl_keras.training import model_folder
 
 SETTINGS, ROW, PREDICTIONS, HISTORY = "settings.json", "row.json", "predictions.csv", "history.csv"
+# What is asked of a finished run's model only afterwards: its outputs for two parts of the split, and of its features.
+OUTPUTS, SOURCES = {"validation": "outputs-validation.npz", "test": "outputs-test.npz"}, "sources.csv"
 HASH_LENGTH = 8
 
 
@@ -59,6 +61,9 @@ def find_folder(checkpoints: Path, name: str, settings: dict, defaults: dict | N
 def start_run(checkpoints: Path, name: str, settings: dict, known: Path | None, resume: bool) -> Path:
     """Return a folder to train in: the `known` one with these settings, emptied unless it goes on, or a new one."""
     if known and resume:
+        # Of an earlier model, if it was finished before.
+        for name in (*OUTPUTS.values(), SOURCES):
+            (known / name).unlink(missing_ok=True)
         return known
     text = _text(settings)
     folder = known or checkpoints / f"{name}-{fingerprint(text)[:HASH_LENGTH]}"

@@ -116,6 +116,9 @@ class Training:
     ema: float = 0.995
     # Stop after this number of epochs without a lower validation loss.
     patience: int = 4
+    # Make the probabilities of classes true: divide the scores of each task by a temperature, fitted on the validation
+    # rows (Guo et al., 2017), so that the likelihood of their labels is highest. No answer changes its class.
+    calibrate: bool = False
     # Then train the whole network once more, on the validation rows as well, for as many epochs as were best.
     refit: bool = False
     # auto: bfloat16 where the machine computes in it, else float32. Answers are always computed in float32.
@@ -132,13 +135,16 @@ class Data:
 
     # How faces of photos are to be cut out for the network: as the images are that it was trained on.
     crop: Literal["utkface", "celeba"] = "utkface"
-    # How often training sees which rows: "sources" or a task's name for equally many of each source or class, or
-    # SOURCE=TIMES, such as genki4k=10; several with commas.
+    # How often training sees which rows: "sources" or a task's name for equally many of each source or class,
+    # temperature=T for a number in proportion to a source's rows to the power of T, or SOURCE=TIMES, such as
+    # genki4k=10; several with commas.
     balance: str = ""
     # Rows of each source in every batch, such as utkface=32,genki4k=16, in place of the batch size.
     composition: str = ""
     # Change the training images at random: mirror, rotate, zoom, shift, color, erase.
     augment: bool = True
+    # Share of the changed training images that lose all color.
+    gray: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -178,7 +184,9 @@ def _entered(model: object) -> str:
 
 # Names of tasks longer than this together do not go into the name of a folder, which systems limit to 255 letters.
 LONGEST = 120
-LEAST = dict.fromkeys(("epochs", "frozen_epochs", "trunk_rate", "ema", "dropout", "l2", "border", "weight_decay"), 0)
+LEAST = dict.fromkeys(
+    ("epochs", "frozen_epochs", "trunk_rate", "ema", "dropout", "l2", "border", "weight_decay", "gray"), 0
+)
 LEAST |= {"seed": 0, "age_label_std": 0, "age_error_weight": 0, "batch_size": 1, "patience": 1, "accumulate": 1}
 
 
@@ -210,6 +218,8 @@ def check(experiment: Experiment) -> None:
         raise UserError(f"gradients_at 'features': weighting {experiment.weighting!r} needs no gradients; leave it")
     if experiment.gradients_at == "features" and experiment.accumulate > 1:
         raise UserError("gradients_at 'features' takes batches whole: set accumulate to 1, or it to 'parameters'")
+    if experiment.gray > 1:
+        raise UserError(f"gray is {experiment.gray}; expected a share of the images, from 0 to 1")
     if experiment.ema >= 1 or experiment.dropout >= 1 or not 0 < experiment.learning_rate < math.inf:
         raise UserError("expected ema and dropout below 1 and a learning_rate above 0")
     # One task shows whether the network can be built, as three trunks of FaceNet's size would.

@@ -23,13 +23,14 @@ from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.models.weights import sha256
 from mtl_keras.studies import runs
 from mtl_keras.studies.diverged import DivergedRun
-from mtl_keras.studies.network import FROZEN_BATCH, build, precision, train_heads, train_network
+from mtl_keras.studies.network import FROZEN_BATCH, build, changes_of, precision, train_heads, train_network
 from mtl_keras.studies.progress import Progress
 from mtl_keras.studies.provenance import data_fingerprint
 from mtl_keras.studies.rows import label_part, labelled_rows, unlabelled, with_balance
 from mtl_keras.studies.runs import HISTORY, Run
 from mtl_keras.studies.settings import Experiment, check, label_of, last_stage, name_of, with_tasks
 from mtl_keras.studies.shared_features import SharedFeatures, network_name, shared_features
+from mtl_keras.studies.temperatures import calibrated, load_uncalibrated
 from mtl_keras.tasks import BUILT_IN
 from mtl_keras.training import distribute, model_folder
 from mtl_keras.training.divergence import Diverged
@@ -38,7 +39,7 @@ from mtl_keras.training.resume import epochs_done, seconds_before
 
 # What of the settings only the other stage uses: changing it must not make the frozen one start anew.
 UNUSED_BY_FROZEN = {
-    "epochs": 0, "refit": False, "trunk_rate": 0.0, "freeze_stem": True, "augment": False, "ema": 0.0,
+    "epochs": 0, "refit": False, "trunk_rate": 0.0, "freeze_stem": True, "augment": False, "gray": 0.1, "ema": 0.0,
     "batch_size": FROZEN_BATCH, "accumulate": 1, "composition": "", "learning_rate": 3e-4, "schedule": "cosine",
 }  # fmt: skip
 
@@ -165,9 +166,10 @@ class Study:
         noted |= {"strategy": "", "precision": ""}
         if own := [asdict(task) for task in settings.chosen_tasks() if task.name not in BUILT_IN]:
             noted["own_tasks"] = own
-        how = augmentation(settings.augment)
+        how = augmentation(changes_of(settings))
         noted["augment"] = asdict(how) if how else None
-        del noted["variant"]  # stands in the folder's name
+        # They stand in the changes of images, and in the folder's name.
+        del noted["gray"], noted["variant"]
         return noted
 
     def weights_of(self, settings: Experiment) -> str:
@@ -227,6 +229,7 @@ class Study:
         started = time.time() - seconds_before(folder)
         train_heads(settings, model, features, self.parts[:2], folder)
         exact = model_folder.in_float32(model)  # with what its heads have learned
+        exact = calibrated(settings, exact, self.parts[1], folder, features.validation)
         outputs = exact.heads_network().predict(features.test, batch_size=FROZEN_BATCH, verbose=0)
         answers = with_predictions(self.parts[2], exact.tasks, outputs)
         return self.save_and_measure(settings, exact, answers, folder, started)
@@ -238,13 +241,14 @@ class Study:
         start = None
         if settings.frozen_epochs:
             frozen = replace(settings, **UNUSED_BY_FROZEN)
-            start = model_folder.load(runs.find_model(self._folder(frozen)))
+            before = self._folder(frozen)
+            start = load_uncalibrated(runs.find_model(before), before)
         model, seen = train_network(settings, (train, validation), start, folder, settings.epochs)
         if settings.refit:
             best = 1 + int(pd.read_csv(folder / HISTORY)["val_loss"].argmin())
             everything = pd.concat([train, validation], ignore_index=True)
             model, _ = train_network(settings, (everything, None), start, refit, best)
-        exact = model_folder.in_float32(model)
+        exact = calibrated(settings, model_folder.in_float32(model), validation, folder)
         return self.save_and_measure(settings, exact, predictions(exact, test), folder, started, seen)
 
     def save_and_measure(

@@ -43,6 +43,15 @@ def test_sources_are_seen_equally_often_and_the_epoch_stays_as_long():
     assert counts[:8].sum() == pytest.approx(5, abs=0.05) and counts.sum() == 10
 
 
+@pytest.mark.parametrize(("temperature", "powers"), [(0.5, [4, 3, 2]), (1, [16, 9, 4]), (0, [1, 1, 1])])
+def test_by_temperature_sources_are_seen_in_proportion_to_a_power_of_their_rows(temperature, powers):
+    table = pd.DataFrame({"source": ["a"] * 16 + ["b"] * 9 + ["c"] * 4})
+    times = pd.Series(times_of(balanced(table, f"temperature={temperature}")))
+    expected = [29 * power / sum(powers) for power in powers]
+    assert times.groupby(table["source"]).sum().tolist() == pytest.approx(expected)
+    assert times.groupby(table["source"]).nunique().tolist() == [1, 1, 1] and length(times) == 29
+
+
 def test_classes_are_seen_equally_often_and_unlabelled_rows_once():
     counts = seen(balanced(TABLE, "smile"), 500)
     assert counts[:2].sum() == pytest.approx(4, abs=0.05) and counts[2:8].sum() == pytest.approx(4, abs=0.05)
@@ -80,7 +89,8 @@ def test_any_times_are_kept_to_within_one(times, seed):
         ({"tiny": 2}, "no source 'tiny'; the table has big, small"),
         ({"small": -1}, "seen -1 times"),
         ({"small": float("nan")}, "seen nan times"),
-        ("age", "expected {source: times}, sources, smile"),
+        ("age", "expected {source: times}, sources, temperature=T, smile"),
+        ("temperature=-1", "balance 'temperature=-1': expected temperature=T, a number of at least 0, such as 0.5"),
     ],
 )
 def test_an_impossible_balance_is_one_line(balance, says):
@@ -110,7 +120,11 @@ def test_times_that_are_none_are_one_line():
 
 def test_balance_is_written_as_a_name_or_as_times_of_sources():
     assert parse_balance("") is None and parse_balance("sources") == "sources"
+    assert parse_balance("temperature=0.5") == "temperature=0.5"
     assert parse_balance("genki4k=10, fer2013=0.5") == {"genki4k": 10.0, "fer2013": 0.5}
     for text in ("genki4k=", "genki4k=x", "genki4k=2,fer2013"):
         with pytest.raises(UserError, match="is not SOURCE=TIMES"):
+            parse_balance(text)
+    for text in ("temperature=", "temperature=0.5,genki4k=2", "temperature=inf"):
+        with pytest.raises(UserError, match="expected temperature=T"):
             parse_balance(text)

@@ -96,6 +96,14 @@ def test_the_deviation_is_that_of_the_distribution():
     np.testing.assert_allclose(columns["age.std"], expected, rtol=1e-3)
 
 
+def test_the_central_interval_leaves_half_of_the_rest_on_either_side():
+    outputs = np.zeros((3, 117))
+    outputs[0, [20, 30, 40, 50]] = 0.04, 0.5, 0.4, 0.06  # a tail of 4 % is cut off, one of 6 % is not
+    outputs[1, 116] = 1
+    outputs[2] = 1 / 117
+    np.testing.assert_array_equal(kind_of(AGE).interval(outputs, 0.9), [[30, 50], [116, 116], [5, 111]])
+
+
 def test_the_constant_answer_is_the_bin_of_the_median():
     kind = kind_of(AGE)
     assert kind.answers(kind.constant(np.array([1.0, 30.0, 80.0]))[None].astype("float32")) == [30.0]

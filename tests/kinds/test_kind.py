@@ -48,6 +48,23 @@ def test_regression_starts_at_the_center_in_the_unit_of_the_task(task):
     np.testing.assert_allclose(model(np.zeros((1, 6))), np.full((1, task.size), task.center), rtol=1e-6)
 
 
+@pytest.mark.parametrize("temperature", [0.4, 2.5])
+@pytest.mark.parametrize("task", [ETHNICITY, AGE_GROUP_ORDINAL], ids=lambda task: task.name)
+def test_scores_divided_by_a_temperature_change_probabilities_and_no_answer(task, temperature):
+    model, kind = network(task), kind_of(task)
+    model.set_weights(
+        [weight + np.linspace(-1, 1, weight.size).reshape(weight.shape) for weight in model.get_weights()]
+    )
+    before = model(FEATURES).numpy()
+    kind.divide_scores(model, temperature)
+    after = model(FEATURES).numpy()
+    assert np.abs(after - before).max() > 0.05
+    np.testing.assert_allclose(after, kind.tempered(before, temperature), atol=1e-5)
+    np.testing.assert_array_equal(kind.answers(after), kind.answers(before))
+    kind.divide_scores(model, 1 / temperature)
+    np.testing.assert_allclose(model(FEATURES), before, atol=1e-5)
+
+
 def test_units_are_dense_layers_of_these_widths():
     model = network(ETHNICITY, (7, 4), 0.5)
     dense = [layer.units for layer in model.layers if isinstance(layer, keras.layers.Dense)]

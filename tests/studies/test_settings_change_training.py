@@ -22,6 +22,7 @@ from mtl_keras.studies.runs import fingerprint
 from mtl_keras.studies.settings import Experiment, label_of, name_of
 from mtl_keras.studies.stages import Stage
 from mtl_keras.studies.study import Study
+from mtl_keras.studies.temperatures import calibrated
 from mtl_keras.training.model import MultiTaskModel
 from mtl_keras.training.weightings import WEIGHTINGS
 
@@ -366,6 +367,19 @@ def refit(base, fitted):
     assert (len(again.epoch()[0]), again.validation is None, again.epochs) == (24, True, 2)
 
 
+def calibrate(base, tiny_model, parts, tmp_path):
+    """`tests/studies/test_temperatures.py` has what it does at every stage."""
+    before = tiny_model.get_weights()
+    for settings, changes in (
+        (base, 0),
+        (replace(base, calibrate=True, refit=True), 0),
+        (replace(base, calibrate=True), 1),
+    ):
+        calibrated(settings, tiny_model, parts[1], tmp_path)
+        assert any((new != old).any() for new, old in zip(tiny_model.get_weights(), before, strict=True)) == changes
+        assert (tmp_path / "temperatures.json").exists() == changes
+
+
 def precision(base, fitted, tmp_path):
     (found,) = fitted(replace(base, precision="mixed_bfloat16"), study=True)
     (plain,) = fitted(base, study=True)
@@ -443,6 +457,12 @@ def augmentation(base, fitted):
     assert all((a != b).any() for place, a in enumerate(seen) for b in seen[:place])
 
 
+def gray(base, fitted):
+    (found,) = fitted(replace(base, augment=True, gray=1.0))
+    images = found.epoch()[0]
+    assert np.ptp(images, axis=-1).max() <= 1
+
+
 def variant(base, parts, tmp_path):
     """It is a name: what is trained is the same."""
     study, named = Study(parts, tmp_path), replace(base, variant="seed 1")
@@ -460,7 +480,7 @@ CASES = {
     "schedule": schedule, "trunk_rate": trunk_rate, "freeze_stem": freeze_stem, "weight_decay": weight_decay,
     "l2": l2, "ema": ema, "patience": patience, "refit": refit, "precision": precision, "strategy": strategy,
     "seed": seed, "crop": crop, "balance": balance, "composition": composition, "augment": augmentation,
-    "variant": variant,
+    "gray": gray, "calibrate": calibrate, "variant": variant,
 }  # fmt: skip
 
 
@@ -487,4 +507,9 @@ def test_every_setting_tells_runs_apart_but_those_that_change_no_result(base, pa
         settings = replace(base, **{field.name: other.get(field.name, changed)})
         if fingerprint(json.dumps(study.noted(settings))) == fingerprint(json.dumps(study.noted(base))):
             same.append(field.name)
-    assert same == ["weights", "precision", "strategy", "variant"]
+    # Without augmentation no image loses its color.
+    assert same == ["weights", "precision", "strategy", "gray", "variant"]
+    changed = replace(base, augment=True)
+    usual, other = (study.noted(replace(changed, gray=share)) for share in (0.1, 0.3))
+    assert usual == study.noted(changed) and "gray" not in usual and usual["augment"]["gray"] == 0.1
+    assert other["augment"]["gray"] == 0.3

@@ -81,12 +81,12 @@ def test_what_only_the_second_stage_uses_does_not_change_the_first(tmp_path, mon
     monkeypatch.setattr(Study, "_finished", lambda study, settings, *rest: asked.append(settings))
     study, both = Study((ROWS, ROWS, ROWS), tmp_path), replace(GENDER_ALONE, frozen_epochs=2)
     others = {"epochs": 9, "refit": True, "trunk_rate": 0.1, "freeze_stem": False, "augment": False, "ema": 0.5}
-    others |= {"batch_size": 3, "composition": "celeba=2", "learning_rate": 0.1, "schedule": "constant"}
+    others |= {"batch_size": 3, "composition": "celeba=2", "learning_rate": 0.1, "schedule": "constant", "gray": 0.5}
     for change in ({}, *({name: value} for name, value in others.items())):
         study.run(replace(both, **change))
     frozen, tuned = asked[::2], asked[1::2]
-    assert [settings.epochs for settings in frozen] == [0] * 11 and len({*frozen}) == 1
-    assert len({*tuned}) == 11
+    assert [settings.epochs for settings in frozen] == [0] * 12 and len({*frozen}) == 1
+    assert len({*tuned}) == 12
     study.run(replace(both, dropout=0.1))
     assert asked[-2] != frozen[0]
 

@@ -16,6 +16,7 @@ DRAWN = Experiment(
     ema=0.97,
     dropout=0.3,
     patience=20,
+    calibrate=True,
 )
 # No tasks: all that the data label.
 PLAIN = Preset(real=Defaults(replace(DRAWN, tasks=())), drawn=Defaults(DRAWN))

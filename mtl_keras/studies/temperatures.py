@@ -1,0 +1,86 @@
+"""The temperatures by which a run's probabilities were calibrated, and the outputs that they were fitted to."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mtl_keras.evaluation.calibration import divide_scores, temperatures_of
+from mtl_keras.evaluation.predictions import outputs_of
+from mtl_keras.files import replacing
+from mtl_keras.kinds import kind_of
+from mtl_keras.studies.runs import OUTPUTS, fingerprint
+from mtl_keras.studies.settings import Training
+from mtl_keras.tasks import Task
+from mtl_keras.training import model_folder
+from mtl_keras.training.model import MultiTaskModel
+
+NAME = "temperatures.json"
+# No name of a task has a blank.
+ROWS = "rows of"
+
+
+def calibrated(
+    settings: Training,
+    model: MultiTaskModel,
+    validation: pd.DataFrame,
+    folder: Path,
+    features: np.ndarray | None = None,
+) -> MultiTaskModel:
+    """Calibrate the model of the run in this folder where its settings say so, note how, and return it.
+
+    With the `features` of the validation rows only the heads are asked. A model that was trained on these rows as well
+    stays as it is: its answers about them say nothing of others.
+    """
+    if not settings.calibrate or settings.refit:
+        return model
+
+    def compute():
+        return outputs_of(model, validation) if features is None else model.heads_network().predict(features, verbose=0)
+
+    outputs = kept_outputs(folder, "validation", validation, model.tasks, compute)
+    temperatures = temperatures_of(model.tasks, validation, outputs)
+    divide_scores(model, temperatures)
+    with replacing(folder / NAME) as temporary:
+        temporary.write_text(json.dumps(temperatures, indent=2) + "\n", encoding="utf-8")
+    return model
+
+
+def temperatures_noted(folder: Path) -> dict[str, float]:
+    """Return the temperatures {task: temperature} by which the run in this folder was calibrated; {} if it was not."""
+    path = folder / NAME
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def load_uncalibrated(model: Path, folder: Path) -> MultiTaskModel:
+    """Read the model of the run in this folder with the weights that training left."""
+    loaded = model_folder.load(model)
+    divide_scores(loaded, {task: 1 / temperature for task, temperature in temperatures_noted(folder).items()})
+    return loaded
+
+
+def kept_outputs(
+    folder: Path, part: str, table: pd.DataFrame, tasks: list[Task], compute: Callable[[], dict] | None
+) -> dict[str, np.ndarray] | None:
+    """Return the outputs {task: (N, K)} of tasks of classes, and the central 90 % (N, 2) of tasks of bins.
+
+    They are those of the run in this folder for the rows of a part of the split, as training left it; `compute` gives
+    what its heads answer where they are not kept yet, and None stands for a model that is not there any more.
+    """
+    path, rows = folder / OUTPUTS[part], fingerprint(*table["source"], *(Path(p).name for p in table["path"]))
+    if path.is_file():
+        with np.load(path, allow_pickle=False) as file:
+            if str(file[ROWS]) == rows:
+                return {name: file[name] for name in file if name != ROWS}
+    if compute is None:
+        return None
+    outputs, found = compute(), {}
+    for task in tasks:
+        interval = kind_of(task).interval(outputs[task.name], 0.9)
+        if kind_of(task).names or interval is not None:
+            found[task.name] = outputs[task.name] if interval is None else interval
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        np.savez_compressed(file, **{ROWS: rows}, **found)
+    return found
