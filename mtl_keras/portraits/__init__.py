@@ -11,5 +11,6 @@ LAYOUTS = Table(
         "celeba": "mtl_keras.portraits.layouts:CELEBA",
         "celeba_crops": "mtl_keras.portraits.layouts:CELEBA_CROPS",
         "biwi": "mtl_keras.portraits.layouts:BIWI",
+        "w300lp": "mtl_keras.portraits.layouts:W300LP",
     },
 )

@@ -20,7 +20,7 @@ from mtl_keras.tasks import HEAD_POSE, TASKS
 
 # Small widths, so that drawing is fast; 30 faces give some recordings of BIWI two frames.
 COUNT, SEED = 30, 3
-WIDTHS = {"utkface": 32, "genki4k": 48, "fer2013": 24, "celeba": 36, "celeba_crops": 32, "biwi": 96}
+WIDTHS = {"utkface": 32, "genki4k": 48, "fer2013": 24, "celeba": 36, "celeba_crops": 32, "biwi": 96, "w300lp": 40}
 READERS = {"celeba_crops": "celeba"}  # of layouts that are not called like their reader
 every_layout = pytest.mark.parametrize("name", LAYOUTS)
 
