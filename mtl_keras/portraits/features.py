@@ -131,7 +131,7 @@ def draw_brows(canvas: Canvas, head: Head, look: Look):
 
 
 def nose_lines(head: Head, look: Look) -> list[tuple[list, float]]:
-    """Return the ridge, the ball, the foot and the root of the nose as seen from the front, with how far each stands out."""
+    """Return ridge, ball, foot and root of the nose as seen from the front, each with how far it stands out."""
     wide, tip, out = nose_shape(head, look)
     ridge = [(0, -0.05), (0, 0.12), (0, 0.5 * tip)]
     ball = [(-0.05, tip - 0.06), (0.05, tip - 0.06), (-0.05, tip + 0.05), (0.05, tip + 0.05), (0, tip + 0.08)]
