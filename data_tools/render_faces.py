@@ -3,8 +3,9 @@
     python data_tools/render_faces.py --out faces --count 2000 --seed 0 --layout utkface
 
 Layouts are utkface (aligned crops), genki4k (whole photos with smile and head pose), fer2013 (grey crops with
-expressions), celeba (40 attributes) and biwi (frames with head pose); the library's reader of the same name reads the
-folder. All labels (age, gender, ethnicity, smile, expression, eyeglasses, head pose) are also in `attributes.csv`.
+expressions), celeba (40 attributes), biwi (frames with head pose) and w300lp (faces turned by up to 70 degrees); the
+library's reader of the same name reads the folder. All labels (age, gender, ethnicity, smile, expression, eyeglasses,
+head pose) are also in `attributes.csv`.
 Takes one to two minutes for 2,000 faces on two cores, for the larger frames of biwi about five minutes and 600 MB. The
 same settings give the same bytes. The faces are cartoons that say nothing about people.
 """

@@ -35,6 +35,20 @@ def angles_of(rotations: np.ndarray) -> np.ndarray:
     return np.degrees(np.stack([yaw, pitch, roll], axis=-1))
 
 
+def tilted_last(angles: np.ndarray) -> np.ndarray:
+    """Return the yaw, pitch and roll (..., 3) of the same heads where they nod first, then turn, and tilt last.
+
+    Roll is then the slope of the eyes in the image, and pitch how far a face is lifted from its own neck.
+    """
+    # Turns in the reverse order by the reverse angles are the inverse rotation.
+    return -angles_of(np.swapaxes(rotation_of(angles), -1, -2))
+
+
+def tilted_first(angles: np.ndarray) -> np.ndarray:
+    """Return the yaw, pitch and roll (..., 3) of heads of which these are the angles that `tilted_last` gives."""
+    return angles_of(np.swapaxes(rotation_of(-angles), -1, -2))
+
+
 def geodesic(angles: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Return by how many degrees (...,) one would turn the heads of `angles` (..., 3) to get those of `others`.
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from mtl_keras.rotations import angles_of, axes, geodesic, rotation_of
+from mtl_keras.rotations import angles_of, axes, geodesic, rotation_of, tilted_first, tilted_last
 
 POSES = st.tuples(st.floats(-89, 89), st.floats(-179, 179), st.floats(-179, 179)).map(np.array)
 RIGHT, UP, OUT = np.eye(3)
@@ -28,6 +28,14 @@ def test_signs_are_those_that_a_viewer_sees():
     np.testing.assert_allclose(left @ OUT, [-0.5, 0, np.sqrt(0.75)])  # the nose
     np.testing.assert_allclose(down @ OUT, [0, 0.5, np.sqrt(0.75)])
     np.testing.assert_allclose(clockwise @ UP, [0.5, np.sqrt(0.75), 0], atol=1e-12)  # the crown
+
+
+def test_angles_of_heads_that_tilt_last_are_those_of_the_same_rotation():
+    angles = np.random.default_rng(0).uniform(-60, 60, (20, 3))
+    last = tilted_last(angles)
+    turns = Rotation.from_euler("xyz", -last[:, [1, 0, 2]], degrees=True).as_matrix()
+    np.testing.assert_allclose(turns, rotation_of(angles), atol=1e-12)
+    np.testing.assert_allclose(tilted_first(last), angles, atol=1e-9)
 
 
 @pytest.mark.parametrize(

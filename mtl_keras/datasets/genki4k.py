@@ -4,7 +4,7 @@
 radians. Its yaw is positive where the face is turned to the right of the image, its pitch where the chin is up, its
 roll where the head is tilted clockwise. The head nods first, then turns, and tilts last, so that roll is the slope of
 the eyes in the image: of all signs and orders this one fits the landmarks of 395 photos best. The table has the angles
-that `mtl_keras.rotations` gives the same rotation. The set has 4,000 photos of various sizes, some grey, each with one
+that `mtl_keras.rotations` gives the same head. The set has 4,000 photos of various sizes, some grey, each with one
 face, near frontal.
 The data (research use) are at https://inc.ucsd.edu/mplab/398/.
 """
@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mtl_keras import rotations
 from mtl_keras.datasets.files import label_table
 from mtl_keras.datasets.lists import notes, present, refuse
 from mtl_keras.errors import UserError
 from mtl_keras.files import folder_of, image_files
+from mtl_keras.rotations import tilted_first
 from mtl_keras.tasks import HEAD_POSE, SMILE
 
 LABELS = "labels.txt"
@@ -61,16 +61,5 @@ def read_lines(path: Path) -> pd.DataFrame:
     angles = numbers[list(HEAD_POSE.columns)]
     # Each of the table's angles depends on all three.
     known = (angles.abs() <= np.pi).all(axis=1)
-    numbers[angles.columns] = common_angles(np.degrees(angles.where(known, axis=0).to_numpy()))
+    numbers[angles.columns] = tilted_first(np.degrees(angles.where(known, axis=0).to_numpy()) * SIGNS)
     return numbers
-
-
-def common_angles(angles: np.ndarray) -> np.ndarray:
-    """Return the table's yaw, pitch and roll (N, 3) of those of the set, all in degrees."""
-    # Turns in the reverse order by the reverse angles are the inverse rotation.
-    return rotations.angles_of(np.swapaxes(rotations.rotation_of(-angles * SIGNS), -1, -2))
-
-
-def own_angles(angles: np.ndarray) -> np.ndarray:
-    """Return the set's yaw, pitch and roll (N, 3) of those of the table, all in degrees."""
-    return -SIGNS * rotations.angles_of(np.swapaxes(rotations.rotation_of(angles), -1, -2))

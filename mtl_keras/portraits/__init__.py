@@ -13,5 +13,6 @@ LAYOUTS = Table(
         "raf_db": "mtl_keras.portraits.layouts:RAF_DB",
         "fairface": "mtl_keras.portraits.layouts:FAIRFACE",
         "biwi": "mtl_keras.portraits.layouts:BIWI",
+        "w300lp": "mtl_keras.portraits.layouts:W300LP",
     },
 )

@@ -131,12 +131,14 @@ def draw_brows(canvas: Canvas, head: Head, look: Look):
 
 
 def nose_lines(head: Head, look: Look) -> list[tuple[list, float]]:
-    """Return the ridge and the foot of the nose in the plane of the face, each with how far it stands out."""
+    """Return ridge, ball, foot and root of the nose as seen from the front, each with how far it stands out."""
     wide, tip, out = nose_shape(head, look)
     ridge = [(0, -0.05), (0, 0.12), (0, 0.5 * tip)]
     ball = [(-0.05, tip - 0.06), (0.05, tip - 0.06), (-0.05, tip + 0.05), (0.05, tip + 0.05), (0, tip + 0.08)]
     foot = [(-wide, tip), (wide, tip), (-0.7 * wide, tip + 0.08), (0.7 * wide, tip + 0.08)]
-    return [(ridge, 0.35 * out), (ball, 0.92 * out), (foot, 0.15 * out)]
+    # On the skin, so that the nose of a profile is joined to it.
+    root = [(x, y) for x in (-0.15, 0.15) for y in (-0.12, tip + 0.08)]
+    return [(ridge, 0.35 * out), (ball, 0.92 * out), (foot, 0.15 * out), (root, 0.0)]
 
 
 def nose_shape(head: Head, look: Look) -> tuple[float, float, float]:

@@ -6,18 +6,21 @@ Each function plans the images and label files for a count of faces, a seed and 
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from io import BytesIO
 
 import numpy as np
+from scipy.io import savemat
 from scipy.spatial.transform import Rotation
 
 from mtl_keras.datasets.biwi import SAME_PERSON
 from mtl_keras.datasets.celeba import NAMES as CELEBA_ATTRIBUTES
 from mtl_keras.datasets.fairface import RACES
-from mtl_keras.datasets.genki4k import own_angles
+from mtl_keras.datasets.genki4k import SIGNS
 from mtl_keras.datasets.raf_db import EXPRESSIONS
 from mtl_keras.portraits.look import LIMITS, Look, Portrait
 from mtl_keras.portraits.scene import Frame
 from mtl_keras.portraits.writer import Layout, Plan, Shot, sample_portraits
+from mtl_keras.rotations import tilted_first, tilted_last
 from mtl_keras.tasks import AGE_DECADE, HEAD_POSE
 
 YOUNG = 40  # years; CelebA gives no age
@@ -26,6 +29,8 @@ CALM = (("yaw", 1.0), ("pitch", 0.6), ("roll", 0.6))  # share of the usual angle
 RECORDINGS = 24
 # By the age that each begins with: "3-9", "70+".
 AGE_BINS = {int(re.match("[0-9]+", name)[0]): name for name in AGE_DECADE.classes}
+RENDERINGS = 4  # of each photo in 300W-LP
+WIDEST = 70  # degrees to either side
 FOCAL_LENGTH = 525 / 640  # of the Kinect's color camera, in widths of the image
 HALF_FACE = 75  # millimetres
 
@@ -39,7 +44,7 @@ def genki4k(count: int, seed: int, width: int) -> Plan:
         side = round(min(wide, high) * (0.5 + 0.3 * chance[2]))
         frame = Frame(wide, high, side, round((wide - side) * (0.3 + 0.4 * chance[3])), round((high - side) * 0.5))
         shots.append(Shot(f"files/file{number:04d}.jpg", portrait, frame, grey=bool(chance[4] < 0.05)))
-        angles = np.radians(own_angles(np.array(_pose(portrait))))
+        angles = np.radians(tilted_last(np.array(_pose(portrait))) * SIGNS)
         lines.append(" ".join([str(int(portrait.smile == "smiling")), *(f"{angle:.6f}" for angle in angles)]))
     return Plan(shots, {"labels.txt": _text(lines)})
 
@@ -168,6 +173,30 @@ def biwi(count: int, seed: int, width: int) -> Plan:
     return Plan(shots, texts)
 
 
+def w300lp(count: int, seed: int, width: int) -> Plan:
+    """Plan photos of AFW, each of a person turned four ways, with pitch, yaw and roll in radians in a `.mat` file.
+
+    They turn by up to 70 degrees to either side, all angles alike, and nod and tilt as elsewhere.
+    """
+    portraits, shots, files = sample_portraits(count, seed), [], {}
+    for index, portrait in enumerate(portraits):
+        person, rendering = portraits[index // RENDERINGS], index % RENDERINGS
+        chance = _chances(portrait)
+        # Nodding and tilting are those of an upright head, and it turns in between.
+        turned = tilted_first(np.array([WIDEST * (2 * chance[3] - 1), portrait.pitch, portrait.roll])).round(2)
+        portrait = replace(person, **dict(zip(HEAD_POSE.outputs, turned.tolist(), strict=True)))
+        side = round(width * (0.5 + 0.2 * chance[0]))
+        left, top = (round((width - side) * (0.4 + 0.2 * place)) for place in chance[1:3])
+        name = f"AFW/AFW_{index // RENDERINGS + 1:07d}_1_{rendering}"
+        shots.append(Shot(f"{name}.jpg", portrait, Frame(width, width, side, left, top)))
+        yaw, pitch, roll = np.radians(_pose(portrait))
+        file = BytesIO()
+        # Of this format's files none holds the time. The last four numbers are the place and the size of the face.
+        savemat(file, {"Pose_Para": np.array([[pitch, yaw, roll, left, top, 0, side]])}, format="4")
+        files[f"{name}.mat"] = file.getvalue()
+    return Plan(shots, files)
+
+
 def _pose(portrait: Portrait) -> list[float]:
     """Return yaw, pitch and roll in degrees."""
     return [getattr(portrait, name) for name in HEAD_POSE.outputs]
@@ -195,3 +224,4 @@ CELEBA_CROPS = Layout("celeba_crops", 83, celeba_crops)
 RAF_DB = Layout("raf_db", 100, raf_db)
 FAIRFACE = Layout("fairface", 224, fairface)
 BIWI = Layout("biwi", 640, biwi)
+W300LP = Layout("w300lp", 450, w300lp)

@@ -6,9 +6,12 @@ from functools import cached_property
 import numpy as np
 
 from mtl_keras.errors import UserError
+from mtl_keras.rotations import rotation_of
 from mtl_keras.tasks import ETHNICITY, EXPRESSION, EYEGLASSES, GENDER, SMILE
 
-LIMITS = {"age": (0, 116), "yaw": (-45, 45), "pitch": (-25, 25), "roll": (-20, 20)}
+# Of angles: beyond these the mouth and the eyes are drawn as lines, and no profile has a far side.
+LIMITS = {"age": (0, 116), "yaw": (-75, 75), "pitch": (-75, 75), "roll": (-75, 75)}
+STEEPEST = 45  # degrees from the crown of an upright head to that of a drawn one
 CHOICES = {task.name: task.classes for task in (GENDER, ETHNICITY, SMILE, EXPRESSION, EYEGLASSES)}
 
 # Every part of the picture draws its chances from a stream of its own, so that a change in one part, or a label,
@@ -63,7 +66,7 @@ class Portrait:
 
     Age in years (0 to 116). Angles in degrees, with the signs of 300W-LP and AFLW2000: positive `yaw` turns the face
     towards the image's left, positive `pitch` lifts it, positive `roll` tilts it clockwise as seen in the image.
-    The same portrait always gives the same picture.
+    The angles are those of `mtl_keras.rotations`. The same portrait always gives the same picture.
     """
 
     age: float = 30
@@ -82,6 +85,11 @@ class Portrait:
             low, high = LIMITS[name]
             if not low <= value <= high:
                 raise UserError(f"portrait: {name} {value!r} is out of range; expected {low} to {high}")
+        # Of a face that is turned far aside, pitch and roll may be large and yet leave it upright.
+        steep = np.degrees(np.arccos(rotation_of(np.array([self.yaw, self.pitch, self.roll]))[1, 1]))
+        if steep > STEEPEST:
+            angles = f"yaw {self.yaw:g}, pitch {self.pitch:g} and roll {self.roll:g}"
+            raise UserError(f"portrait: {angles} bend the head by {steep:.0f} degrees; expected up to {STEEPEST}")
         chosen = (self.gender, self.ethnicity, self.smile, self.expression, self.eyeglasses)
         for (name, choices), value in zip(CHOICES.items(), chosen, strict=True):
             if value not in choices:

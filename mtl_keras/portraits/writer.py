@@ -22,7 +22,7 @@ from mtl_keras.portraits.scene import Frame
 from mtl_keras.tasks import ETHNICITY, EXPRESSION, EYEGLASSES, GENDER, HEAD_POSE, SMILE
 from mtl_keras.workers import starting_workers
 
-DRAWING = 4  # raised when the same portrait is drawn differently, so that older folders are drawn anew
+DRAWING = 5  # raised when the same portrait is drawn differently, so that older folders are drawn anew
 BATCH, MANY = 25, 500
 # Share of people up to an age: many adults, babies and some very old people, roughly as in UTKFace.
 AGES = np.array(
@@ -41,6 +41,8 @@ AGES = np.array(
         (117, 1),
     ]
 )
+# Of people who look about near a camera, in degrees: the standard deviation of each angle, and the most.
+ANGLES = {"yaw": (17, 45), "pitch": (9, 25), "roll": (7, 20)}
 SERIOUS = tuple(name for name in EXPRESSION.classes if name != "happy")
 
 
@@ -56,10 +58,10 @@ class Shot:
 
 @dataclass(frozen=True)
 class Plan:
-    """All that a folder will hold: the images, and the text of each label file (by its path below the folder)."""
+    """All that a folder will hold: the images, and what each label file holds (by its path below the folder)."""
 
     shots: list[Shot]
-    texts: dict[str, str] = field(default_factory=dict)
+    texts: dict[str, str | bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -91,8 +93,7 @@ def sample_portraits(count: int, seed: int = 0) -> list[Portrait]:
     smiles = random.random(count) < 0.45
     expressions, seeds = random.random(count), random.integers(0, 2**31, count)
     angles = {
-        name: np.clip(random.normal(0, spread, count), *LIMITS[name]).round(2)
-        for name, spread in (("yaw", 17), ("pitch", 9), ("roll", 7))
+        name: np.clip(random.normal(0, spread, count), -most, most).round(2) for name, (spread, most) in ANGLES.items()
     }
     portraits = []
     for i in range(count):
@@ -148,7 +149,10 @@ def write_faces(folder: str | Path, layout: Layout, count: int, seed: int = 0, s
         for file, text in texts.items():
             path = temporary / file
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8", newline="\n")
+            if isinstance(text, bytes):
+                path.write_bytes(text)
+            else:
+                path.write_text(text, encoding="utf-8", newline="\n")
     return folder
 
 

@@ -10,10 +10,12 @@ from mtl_keras.colors import COLORS
 from mtl_keras.data.images import Picture, read_picture
 from mtl_keras.errors import UserError
 from mtl_keras.files import check_writable, free_name, replacing
+from mtl_keras.rotations import axes
 from mtl_keras.tasks import PERSON_KEYS, TASKS, name_before_class
 
 # A picture whose longer side is shorter than this is enlarged before labels are drawn on it.
 SMALLEST_DRAWING = 480
+AXIS = 0.5  # length of a head's axes, in widths of its box
 # An image of another kind is drawn as PNG.
 DRAWN = (".jpg", ".jpeg", ".png", ".bmp")
 
@@ -43,7 +45,7 @@ def _shown(number: float | None, factor: float = 1) -> str:
 
 
 def draw(path: Path | str, people: list[dict]) -> Image.Image:
-    """Return the image with a box around each person and the answers beside it.
+    """Return the image with a box around each person, the axes of its head, and the answers beside it.
 
     Lines and letters grow with the image, and a small image is enlarged so that they can be read.
     """
@@ -65,6 +67,8 @@ def draw_on(picture: Picture, people: list[dict], labels: list[str]) -> Image.Im
         # Boxes first, and with a light edge, so that no box crosses a label and all stand out on any ground.
         canvas.rectangle((left, top, right - 1, bottom - 1), outline="white", width=line + 2)
         canvas.rectangle((left + 1, top + 1, right - 2, bottom - 2), outline=color, width=line)
+    for person, box in zip(people, list(taken), strict=True):
+        _draw_axes(canvas, person, box, line)
     for box, text, color in zip(list(taken), labels, cycle(COLORS), strict=False):
         if not text:
             continue
@@ -77,6 +81,17 @@ def draw_on(picture: Picture, people: list[dict], labels: list[str]) -> Image.Im
         canvas.rectangle((label[0], label[1], label[2] - 1, label[3] - 1), fill=color)
         canvas.multiline_text((label[0] + line, label[1] + line), text, fill=ink, font=font, spacing=line)
     return image
+
+
+def _draw_axes(canvas: ImageDraw.ImageDraw, person: dict, box: tuple, line: int) -> None:
+    """Draw three axes of the head from the middle of its box, where yaw, pitch and roll are answered."""
+    left, top, right, bottom = box
+    start, length = ((left + right) / 2, (top + bottom) / 2), AXIS * (right - left)
+    ends = [axis for name, answer in person.items() if name not in PERSON_KEYS for axis in axes(answer)]
+    for color, x, y in ends:
+        end = (start[0] + length * x, start[1] + length * y)
+        canvas.line((start, end), fill="white", width=2 * line + 2)
+        canvas.line((start, end), fill=color, width=2 * line)
 
 
 def _label_place(box: tuple, size: tuple, image: tuple, taken: list[tuple]) -> tuple[int, int, int, int]:

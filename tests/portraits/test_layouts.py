@@ -28,6 +28,7 @@ WIDTHS = {
     "celeba": 36,
     "celeba_crops": 32,
     "biwi": 96,
+    "w300lp": 40,
     "raf_db": 32,
     "fairface": 48,
 }

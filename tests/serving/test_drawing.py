@@ -21,6 +21,11 @@ PERSON = {
 }
 
 
+# Without axes on the face.
+UNPOSED = {name: answer for name, answer in PERSON.items() if name != "head_pose"}
+UNPOSED["eyeglasses"] = {"class": "no_eyeglasses", "probability": 0.7}
+
+
 def test_words_for_a_person():
     assert describe(PERSON) == [
         "age 31 ± 6",
@@ -34,8 +39,8 @@ def test_words_for_a_person():
 
 def test_a_drawing_has_boxes_and_labels_that_can_be_read(tmp_path):
     Image.new("RGB", (400, 300), (120, 130, 140)).save(tmp_path / "photo.png")
-    others = [{**PERSON, "box": [250, 60, 80, 100]}, {**PERSON, "box": [0, 0, 30, 30]}]
-    picture = draw(tmp_path / "photo.png", [PERSON, *others])
+    others = [{**UNPOSED, "box": [250, 60, 80, 100]}, {**UNPOSED, "box": [0, 0, 30, 30]}]
+    picture = draw(tmp_path / "photo.png", [UNPOSED, *others])
     assert picture.size == (480, 360), "small pictures are enlarged"
     plain = draw(tmp_path / "photo.png", [])
     changed = (np.asarray(picture) != np.asarray(plain)).any(axis=2)
@@ -45,6 +50,17 @@ def test_a_drawing_has_boxes_and_labels_that_can_be_read(tmp_path):
         red, green, blue = (int(color[place : place + 2], 16) for place in (1, 3, 5))
         assert (np.asarray(picture) == (red, green, blue)).all(axis=2).sum() > 1000, "each person has a color"
     assert (np.asarray(picture) == 255).all(axis=2).sum() > 500, "letters stand out"
+
+
+def test_axes_of_the_head_stand_in_the_middle_of_its_box(tmp_path):
+    Image.new("RGB", (600, 600), (120, 130, 140)).save(tmp_path / "photo.png")
+    person = {"box": [100, 100, 200, 240], "head_pose": {"yaw": 30.0, "pitch": 0.0, "roll": 0.0}}
+    picture = draw(tmp_path / "photo.png", [person])
+    # From (200, 220): the nose 50 to the image's left, the chin 100 down, the head's side 87 to the right.
+    points = {(155, 220): "#0072B2", (200, 315): "#009E73", (280, 220): "#D55E00"}
+    assert {place: "#{:02X}{:02X}{:02X}".format(*picture.getpixel(place)) for place in points} == points
+    person["head_pose"] |= {"yaw": None}
+    assert draw(tmp_path / "photo.png", [person]).getpixel((200, 315)) == (120, 130, 140)
 
 
 def test_letters_grow_with_the_picture(tmp_path, monkeypatch):
@@ -64,7 +80,7 @@ def test_letters_grow_with_the_picture(tmp_path, monkeypatch):
 
 def test_a_label_stays_inside_the_picture_even_if_the_face_fills_it(tmp_path, faces):
     shutil.copy(faces["path"][0], tmp_path / "face.jpg")
-    picture = np.asarray(draw(tmp_path / "face.jpg", [{**PERSON, "box": [0, 0, 64, 64]}]))
+    picture = np.asarray(draw(tmp_path / "face.jpg", [{**UNPOSED, "box": [0, 0, 64, 64]}]))
     assert picture.shape == (480, 480, 3)
     label = (picture == (0, 0x72, 0xB2)).all(axis=2)
     assert label[:, 5:-5].sum() > 3000 and not label[10:300, 200:470].any()

@@ -318,11 +318,12 @@ def test_captions_name_outputs_and_what_a_class_does_not_tell():
     mask = Task("wears_mask", "categorical", classes=("no", "yes"))
     table = pd.DataFrame({"wears_mask.class": ["no"], "age_group.class": ["24-39"], "smile.class": ["smiling"]})
     table = table.assign(**{f"{column}.value": 179.0 for column in HEAD_POSE.columns}, **{"head_pose.yaw": -179.0})
+    table["head_pose.roll.value"] = -0.3
     close = replace(HEAD_POSE, within=3.0)
     (lines,) = plots.face_captions(table, [mask, AGE_GROUP, SMILE, close])
     assert lines == [
         ("wears mask no", None), ("age group 24-39", None), ("smiling", None),
-        ("yaw 179 (-179)", True), ("pitch 179", None), ("roll 179", None),
+        ("yaw 179 (-179)", True), ("pitch 179", None), ("roll 0", None),
     ]  # fmt: skip
 
 
@@ -361,6 +362,19 @@ def test_face_grid_marks_wrong_answers_by_color_sign_and_frame(tmp_path, drawn):
     assert wrong.spines["top"].get_linewidth() > right.spines["top"].get_linewidth()
     assert np.array_equal(wrong.images[0].get_array(), FACES[1])
     assert not any("years" in text for text in texts(drawn[0])), "the note comes with the captions"
+
+
+def test_face_grid_draws_the_axes_of_a_head(tmp_path, drawn):
+    table = pd.DataFrame({column: [0.0, np.nan] for column in HEAD_POSE.columns}).add_suffix(".value")
+    table = table.assign(**{"head_pose.yaw.value": 30.0, "gender.class": "male", "gender.probability": 0.9})
+    heads = plots.head_axes(table, [GENDER, HEAD_POSE])
+    plots.face_grid(FACES[:2], [[], []], tmp_path / "faces.png", heads=heads)
+    turned, unknown = drawn[0].axes[:2]
+    ends = {line.get_color(): line.get_xydata() for line in turned.lines if line.get_color() != "white"}
+    # Of 24 pixels a side: the nose to the image's left, the chin down.
+    np.testing.assert_allclose(ends[colors.BLUE], [(12, 12), (12 - 0.3 * 24 / 2, 12)], atol=1e-9)
+    np.testing.assert_allclose(ends[colors.GREEN], [(12, 12), (12, 12 + 0.3 * 24)], atol=1e-9)
+    assert len(ends) == 3 and not unknown.lines and turned.get_xlim() == unknown.get_xlim()
 
 
 def test_a_long_caption_does_not_reach_the_next_face(tmp_path, drawn):

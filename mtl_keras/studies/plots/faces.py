@@ -6,12 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
 from mtl_keras.colors import INK, VERMILION
 from mtl_keras.kinds import kind_of
+from mtl_keras.rotations import axes
 from mtl_keras.studies.plots.style import LETTER, canvas, panels
 from mtl_keras.tasks import Task, name_before_class
 
+AXIS = 0.3  # length of a head's axes, in widths of the image
 Caption = list[tuple[str, bool | None]]  # an answer a line, and whether it is right (None: it has no label)
 
 
@@ -55,7 +58,14 @@ def _names(task: Task, tasks: Sequence[Task]) -> dict[str, str]:
 
 def _words(task: Task, answer: str | float) -> str:
     """Return a class name, or a number with as many decimals as its range asks for."""
-    return str(answer) if task.classes else f"{answer:.{0 if kind_of(task).bin_width >= 1 else 2}f}"
+    decimals = 0 if kind_of(task).bin_width >= 1 else 2
+    # Adding zero turns the "-0" of a small negative number into "0".
+    return str(answer) if task.classes else f"{round(answer, decimals) + 0:.{decimals}f}"
+
+
+def head_axes(predictions: pd.DataFrame, tasks: Sequence[Task]) -> list[list[tuple[str, float, float]]]:
+    """Return the axes of each row's head that `face_grid` draws: none without an answer of yaw, pitch and roll."""
+    return [[axis for task in tasks for axis in axes(kind_of(task).as_json(row))] for _, row in predictions.iterrows()]
 
 
 def note_on(captions: Iterable[Caption], tasks: Iterable[Task]) -> str:
@@ -69,13 +79,26 @@ def note_on(captions: Iterable[Caption], tasks: Iterable[Task]) -> str:
     return f"answer (label, where it differs); framed and crossed: {', or '.join(wrong)}"
 
 
-def face_grid(images: Sequence[np.ndarray], captions: Sequence[Caption], path: Path | str, note: str = "") -> None:
-    """Draw faces (H, W, 3), uint8, over their captions: a wrong answer is orange with a cross, and frames its face."""
+def face_grid(
+    images: Sequence[np.ndarray],
+    captions: Sequence[Caption],
+    path: Path | str,
+    note: str = "",
+    heads: Sequence[Sequence[tuple[str, float, float]]] = (),
+) -> None:
+    """Draw faces (H, W, 3), uint8, over their captions: a wrong answer is orange with a cross, and frames its face.
+
+    `heads` are each face's axes, as `head_axes` gives them.
+    """
     across, wide = min(6, max(3, len(images))), 2
     height = 1.95 + 0.2 * max((len(caption) for caption in captions), default=0)
     with canvas(path, wide * across, 0.6 + height * math.ceil(max(1, len(images)) / across), note) as figure:
-        for axis, image, caption in zip(panels(figure, len(images), across), images, captions, strict=True):
+        heads = heads or [()] * len(images)
+        for axis, image, caption, head in zip(
+            panels(figure, len(images), across), images, captions, heads, strict=True
+        ):
             axis.imshow(image, cmap="gray", vmin=0, vmax=255)
+            _draw_axes(axis, image.shape, head)
             axis.set(xticks=[], yticks=[], anchor="N")
             wrong = any(right is False for _, right in caption)
             axis.spines[:].set(visible=True, color=VERMILION if wrong else "#D0D0D0", linewidth=3 if wrong else 1)
@@ -84,6 +107,16 @@ def face_grid(images: Sequence[np.ndarray], captions: Sequence[Caption], path: P
                 size = min(10, 11 * (wide - 0.1) / (LETTER * len(text)))  # a long line must not reach the next face
                 axis.annotate(text, (0.5, 0), (0, -6 - 14 * place), xycoords="axes fraction", fontsize=size,
                               textcoords="offset points", ha="center", va="top", color=color)  # fmt: skip
+
+
+def _draw_axes(axis: Axes, shape: tuple[int, ...], head: Iterable[tuple[str, float, float]]) -> None:
+    """Draw the axes of a head from the middle of its image."""
+    y, x = (side / 2 for side in shape[:2])
+    axis.autoscale(False)
+    for color, right, down in head:
+        line = [x, x + AXIS * shape[1] * right], [y, y + AXIS * shape[1] * down]
+        axis.plot(*line, color="white", linewidth=4, solid_capstyle="round")
+        axis.plot(*line, color=color, linewidth=2.4, solid_capstyle="round")
 
 
 def feature_maps(seen: np.ndarray, maps: np.ndarray, path: Path | str) -> None:
@@ -108,11 +141,11 @@ def feature_maps(seen: np.ndarray, maps: np.ndarray, path: Path | str) -> None:
         face = figure.add_subplot(grid[:, :3])
         # One channel is gray, three are colors, and of others the first has to do.
         face.imshow(pixels if pixels.shape[-1] == 3 else pixels[..., 0], cmap="gray", vmin=0, vmax=1)
-        axes = [figure.add_subplot(grid[n // (across - 3), 3 + n % (across - 3)]) for n in range(number)]
-        for place, axis in enumerate(axes):
+        places = [figure.add_subplot(grid[n // (across - 3), 3 + n % (across - 3)]) for n in range(number)]
+        for place, axis in enumerate(places):
             axis.imshow(maps[0, ..., place], cmap="gray")
             if silent[place]:
                 word = f"{place + 1}\ndead" if dead[place] else "silent\nhere"
                 axis.text(0.5, 0.5, word, transform=axis.transAxes, ha="center", va="center", color="white", size=9)
-        for axis in (face, *axes):
+        for axis in (face, *places):
             axis.set_axis_off()

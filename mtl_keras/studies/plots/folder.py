@@ -51,9 +51,10 @@ def draw(runs: dict[str, Run], best: Run, experiment: Experiment, out: Path) -> 
     folder = out / "data" / f"rendered-{layout.name}-{GRID}-seed-1000"
     faces = derived(rendered(write_faces(folder, layout, GRID, seed=1000)), tasks)
     model = model_folder.load(best.model)
-    captions = plots.face_captions(predictions(model, faces), tasks)
+    answers = predictions(model, faces)
+    captions, heads = plots.face_captions(answers, tasks), plots.head_axes(answers, tasks)
     note = plots.note_on(captions, tasks)
-    plots.face_grid([read_image(path) for path in faces["path"]], captions, out / FACES, note)
+    plots.face_grid([read_image(path) for path in faces["path"]], captions, out / FACES, note, heads)
     images, _, _ = next(iter(batches(faces, InputSpec([], model.image_size, model.resize_method), GRID)))
     if found := model.first_maps(images):
         seen, maps = map(keras.ops.convert_to_numpy, found)
