@@ -148,8 +148,9 @@ def test_nothing_else_is_replaced(small_model, tmp_path, one_line):
         mtl.load(folder)
 
 
-def test_an_order_of_classes_can_be_exported_to_onnx(tmp_path):
-    model = MultiTaskModel(["age_group_ordinal"], "small_cnn", shared_units=(8,), head_units=())
+def test_an_order_of_classes_and_an_exact_gelu_can_be_exported_to_onnx(tmp_path):
+    sharing = "mult:heads=1,width=4,depth=1"
+    model = MultiTaskModel(["age_group_ordinal"], "small_cnn", sharing=sharing, shared_units=(), head_units=())
     runtime, crops = open_runtime(mtl.export(model, "onnx", out=tmp_path / "out")), images_of(3, 32, 32)
     for task, answer in in_keras(model)(crops).items():
         np.testing.assert_allclose(runtime.run(crops)[task], answer, atol=1e-5)

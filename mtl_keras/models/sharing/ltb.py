@@ -43,7 +43,9 @@ class Branching(SteppingLayer):
             # Of a softmax of a single parent Keras would warn.
             choice = ops.exp(scores - ops.logsumexp(scores, axis=-1, keepdims=True))
         else:
-            choice = ops.one_hot(ops.argmax(self.scores, axis=-1), len(inputs), dtype="float32")
+            # The first of the highest; Keras' argmax looks at bits, for which OpenVINO has no operation.
+            best = ops.cast(self.scores == ops.max(self.scores, axis=-1, keepdims=True), "float32")
+            choice = best * ops.cast(ops.cumsum(best, axis=-1) == 1, "float32")
         choice = ops.cast(choice, inputs[0].dtype)  # (children, P)
         return [sum(row[parent] * x for parent, x in enumerate(inputs)) for row in ops.unstack(choice)]
 
