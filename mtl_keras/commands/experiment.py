@@ -49,8 +49,8 @@ def run(
 
     `read` is the reader of a data set: (folder, strict) -> label table. `reported` are rows of published figures,
     `variants` changes of a setting to try: see `mtl_keras.studies.comparison.compare`. Of the sets in
-    `mtl_keras.datasets.PHOTOS`, and of rows with a box, the faces are cut out first. Without data, faces are rendered in
-    each of the `layouts`.
+    `mtl_keras.datasets.PHOTOS`, and of rows with a box, the faces are cut out first. Without data, faces are rendered
+    in each of the `layouts`.
     """
     out = arguments.out
     check(arguments.experiment)
