@@ -108,8 +108,8 @@ def crop(options: Crop) -> None:
         else photo_table(options.images, leave_out=options.out)
     )
     crops = crop_faces(photos, options.out, settings, options.jobs, detector)
-    skipped = len(crops.attrs["skipped"])
-    print(f"{len(crops)} crops of {photos['path'].nunique()} photos in {options.out}, {skipped} skipped")
+    counts = len(crops), photos["path"].nunique(), len(crops.attrs["skipped"])
+    print(f"{counts[0]} crops of {counts[1]} photos in {options.out}, {counts[2]} skipped")
     refuse_failed(photos, crops)
 
 
