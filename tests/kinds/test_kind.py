@@ -11,6 +11,7 @@ import scipy.special
 
 from mtl_keras.errors import UserError
 from mtl_keras.kinds import KINDS, METRICS, kind_of, metric_of
+from mtl_keras.kinds.kind import WITHIN_INTERVAL
 from mtl_keras.tasks import (
     AGE,
     AGE_ARGMAX,
