@@ -292,6 +292,10 @@ def test_rows_with_boxes_are_cut_out_of_their_photos(tmp_path, monkeypatch):
     cut_out(table.assign(smile="smiling"), tmp_path, Experiment(tasks=("smile",)))
     # Of a source with boxes the other rows are photos as well, and it may be called anything.
     assert cut == [("crops-_._x-boxes", ["a", "a", "b"])]
+    # Where faces of the source were cut out before, those with boxes alone.
+    table.attrs["cut_out"] = ["../x"]
+    cut_out(table.assign(smile="smiling"), tmp_path, Experiment(tasks=("smile",)))
+    assert cut[1:] == [("crops-_._x-boxes", ["a", "a"])]
 
 
 def test_a_table_with_boxes_is_not_trained_on_as_it_is(tmp_path, faces, one_line):
