@@ -20,6 +20,7 @@ import tyro
 from tqdm import tqdm
 from tyro.conf import Positional
 
+from mtl_keras.boxes import refuse_boxes
 from mtl_keras.commands.data import read
 from mtl_keras.commands.evaluate import labelled_tasks
 from mtl_keras.data.derive import derived
@@ -94,6 +95,7 @@ def main(
     check_writable(out, folder=True)
     predictor = Predictor(model, detector=detector)
     photos = derived(complete(read(dataset, data)), predictor.tasks)
+    refuse_boxes(photos)
     tasks = labelled_tasks(photos, predictor.tasks, f"{data}:")
     faces = answered(predictor, photos)
     print(f"{dataset}: a face in {len(faces)} of {len(photos)} photos", file=sys.stderr)

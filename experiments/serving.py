@@ -18,6 +18,7 @@ import pandas as pd
 import tyro
 
 import mtl_keras as mtl
+from mtl_keras.boxes import refuse_boxes
 from mtl_keras.data.images import read_image, resize
 from mtl_keras.errors import UserError, guarded, kept_if_interrupted
 from mtl_keras.evaluation.metrics import differences, metrics_with_intervals
@@ -183,6 +184,7 @@ def main(
             model, data = drawn(Path(drawings))
             models, repeats = (model,), min(repeats, 5)
         table = mtl.check_images(mtl.datasets.DATASETS[dataset](data))
+        refuse_boxes(table)
         train, _, test = mtl.split(table, seed=0)
         train = train.sample(min(calibration, len(train)), random_state=0)
         for folder in models:

@@ -20,20 +20,29 @@ def end_columns(task: Task) -> tuple[str, ...]:
     return () if task.classes or task.outputs else (f"{task.name}.low", f"{task.name}.high")
 
 
+def ends_of(cells: pd.Series) -> pd.DataFrame:
+    """Return the lower and the upper end, columns 0 and 1, of cells (N,) that are intervals; NaN where one is none.
+
+    The upper end of "70+" is NaN as well.
+    """
+    texts = cells.where(cells.map(lambda cell: isinstance(cell, str))).astype("string")
+    return texts.str.extract(_INTERVAL).astype("Float64").astype(np.float64)
+
+
 def with_intervals(table: pd.DataFrame) -> pd.DataFrame:
     """Return the table with the intervals among its numbers moved into columns of their own; else the table itself."""
     for task in TASKS.values():
         if not end_columns(task) or task.name not in table or pd.api.types.is_numeric_dtype(table[task.name]):
             continue
         cells = table[task.name]
-        found = cells.where(cells.map(lambda cell: isinstance(cell, str))).astype("string").str.extract(_INTERVAL)
+        found = ends_of(cells)
         given = found[0].notna()
         if not given.any():
             continue
         ends = {}
         for column, end in zip(end_columns(task), (found[0], found[1]), strict=True):
             known = table.get(column, pd.Series(np.nan, table.index))
-            ends[column] = end.astype("Float64").astype(np.float64).fillna(known)
+            ends[column] = end.fillna(known)
         rest = cells.where(~given)
         numbers = pd.to_numeric(rest, errors="coerce")
         whole = (numbers.notna() == rest.notna()).all()

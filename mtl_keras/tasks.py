@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from mtl_keras.errors import UserError
 
 # Columns of a label table that are no labels, and those that tables of cut out faces have besides.
-TABLE_COLUMNS = ("path", "source", "split", "group", "image", "times")
-CROP_COLUMNS = ("photo", "faces", "confidence")
+TABLE_COLUMNS = ("path", "box", "source", "split", "group", "image", "times")
+CROP_COLUMNS = ("photo", "photo_box", "faces", "confidence")
 # What is told of a person besides the answers, one a task.
 PERSON_KEYS = ("box", "confidence", "landmarks", "reliable", "reason")
 # Names that stand for something else in the logs of training.

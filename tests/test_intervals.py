@@ -1,5 +1,7 @@
 """Labels that are known up to an interval, from a cell to the loss."""
 
+import warnings
+
 import keras
 import numpy as np
 import pandas as pd
@@ -15,6 +17,7 @@ from mtl_keras.data.table import combine, complete, encode, encode_intervals, re
 from mtl_keras.errors import UserError
 from mtl_keras.intervals import end_columns, with_intervals
 from mtl_keras.kinds import kind_of
+from mtl_keras.studies.comparison import majority
 from mtl_keras.studies.rows import labelled_rows
 from mtl_keras.tasks import AGE, AGE_GROUP, AGE_REGRESSION, GENDER, HEAD_POSE, Task
 from mtl_keras.training.model import MultiTaskModel
@@ -77,6 +80,15 @@ def test_what_is_no_interval_of_the_task_is_refused():
 def test_an_interval_within_a_class_of_ages_is_of_that_class():
     found = derived(complete(table(age=["24-39", "20-29", "3-9", "56+", None])), [AGE_GROUP])
     assert found["age_group"].fillna("").tolist() == ["24-39", "", "1-13", "", ""]
+
+
+def test_the_baseline_of_a_task_of_intervals_alone_is_their_median_middle():
+    task, rows = Task("height", "regression"), complete(table(gender=["male"] * 3))
+    rows = rows.assign(**{"height.low": [160.0, 170.0, 180.0], "height.high": [170.0, 180.0, np.nan]})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        row = majority((rows, rows, rows), [task])
+    assert row["height.n"] == 0 and row["height.within_interval"] == pytest.approx(1 / 3)
 
 
 def test_labels_that_are_taken_away_take_their_intervals_along():

@@ -62,8 +62,8 @@ class Train(Arguments):
 
     # The settings and published figures of an experiment, of `mtl-keras list presets`; other flags change single ones.
     preset: str | None = None
-    # JSON file that defines tasks of your own, in place of what the columns of CSV files look like; a tasks.json beside
-    # a CSV file needs no mention.
+    # JSON file that defines tasks of your own, in place of what the columns of CSV files look like and of a tasks.json
+    # beside one, which needs no mention.
     task_file: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
 
 

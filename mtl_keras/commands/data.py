@@ -8,13 +8,14 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 
+from mtl_keras.boxes import refuse_boxes
 from mtl_keras.commands.options import Audit, Crop, Pack, Render
 from mtl_keras.data.audit import check_images, tell
 from mtl_keras.data.audit_page import write_report
 from mtl_keras.data.leaks import leak_note, resolve_leaks
 from mtl_keras.data.packing import check_packing, pack_shards
 from mtl_keras.datasets import DATASETS
-from mtl_keras.datasets.task_file import add_tasks_of
+from mtl_keras.datasets.task_file import tasks_of_file
 from mtl_keras.errors import SomeFailedError, UserError, printable
 from mtl_keras.faces.crop import crop_faces, photo_table
 from mtl_keras.faces.cut import CropSettings
@@ -38,9 +39,8 @@ def read(dataset: str, data: Path, strict: bool = False, task_file: Path | None 
     `task_file` defines tasks of one's own, which the set may label.
     """
     check_name(dataset)
-    if task_file:
-        add_tasks_of(task_file)
-    table = DATASETS[dataset](data, strict)
+    with tasks_of_file(task_file):
+        table = DATASETS[dataset](data, strict)
     tell(table)
     return table
 
@@ -62,16 +62,12 @@ def faces_cut_out(
         yield crop_faces(photos, place, settings, detector=detector)
 
 
-def checked(options: Audit | Pack) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the label table of the data set that the options name, as it was read and with its images checked.
-
-    What is odd in it is said, and which copies stand in several of its parts.
-    """
-    images = read(options.dataset, options.data, options.strict, options.task_file)
+def checked(images: pd.DataFrame) -> pd.DataFrame:
+    """Return a label table with its images checked, and say which copies stand in several of its parts."""
     table = check_images(images)
     if note := leak_note(table):
         print(note, file=sys.stderr)
-    return images, table
+    return table
 
 
 def tell_skipped(table: pd.DataFrame) -> None:
@@ -118,21 +114,26 @@ def crop(options: Crop) -> None:
         else photo_table(options.images, leave_out=options.out)
     )
     crops = crop_faces(photos, options.out, settings, options.jobs, detector)
-    print(f"{len(crops)} crops of {len(photos)} photos in {options.out}, {len(crops.attrs['skipped'])} skipped")
+    counts = len(crops), photos["path"].nunique(), len(crops.attrs["skipped"])
+    print(f"{counts[0]} crops of {counts[1]} photos in {options.out}, {counts[2]} skipped")
     refuse_failed(photos, crops)
 
 
 def audit(options: Audit) -> None:
     """Read and check all images, write the report, print it and where it is."""
     check_writable(options.out, folder=True)
-    print(write_report(checked(options)[1], options.out))
+    images = read(options.dataset, options.data, options.strict, options.task_file)
+    print(write_report(checked(images), options.out))
     print(f"\nreport: {options.out / 'report.html'}")
 
 
 def pack(options: Pack) -> None:
     """Pack the images that can be read, and print how many there are, and where."""
     check_packing(options.out, options.rows_per_shard, options.seed)
-    images, table = checked(options)
+    images = read(options.dataset, options.data, options.strict, options.task_file)
+    # Now already, since to check the images takes long.
+    refuse_boxes(images)
+    table = checked(images)
     kept = resolve_leaks(table, options.leaks)
     tell_skipped(kept)
     shards = pack_shards(kept, options.out, options.rows_per_shard, options.seed)["shards"]

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from mtl_keras.boxes import has_boxes, refuse_boxes
 from mtl_keras.commands.asked_model import model_or_bundled
 from mtl_keras.commands.data import check_name, faces_cut_out, read, refuse_failed, tell_skipped
 from mtl_keras.commands.options import Evaluate
 from mtl_keras.commands.text import check_json, figures_as_text, scores_as_text, write_json
 from mtl_keras.data.audit import check_images
 from mtl_keras.data.derive import derived
-from mtl_keras.data.table import complete, encode
+from mtl_keras.data.table import complete, encode_intervals
 from mtl_keras.datasets import PHOTOS
 from mtl_keras.errors import UserError
 from mtl_keras.evaluation.groups import GROUPS, by_group
@@ -32,19 +33,21 @@ from mtl_keras.training.model import MultiTaskModel
 def evaluate(options: Evaluate) -> None:
     """Measure a model on a data set, write the JSON file and print a table."""
     check_name(options.dataset)
-    detect = options.faces == "detect" or (options.faces == "auto" and options.dataset in PHOTOS)
-    if options.crops and not detect:
-        whole = f"--crops {options.crops}: the images of {options.dataset} are taken as crops of one face each"
-        raise UserError(f"{whole}, so none are cut out; leave out --crops, or add --faces detect for photos")
     detector = find_detector(options.detector)
     check_json(options.json)
     if options.crops:
         check_writable(options.crops, folder=True)
     model, crop = opened(model_or_bundled(options.model))
-    table = derived(complete(read(options.dataset, options.data, options.strict)), model.tasks)
+    table = derived(complete(read(options.dataset, options.data, options.strict, options.task_file)), model.tasks)
+    photos = options.dataset in PHOTOS or has_boxes(table)
+    detect = options.faces == "detect" or (options.faces == "auto" and photos)
+    if options.crops and not detect:
+        whole = f"--crops {options.crops}: the images of {options.dataset} are taken as crops of one face each"
+        raise UserError(f"{whole}, so none are cut out; leave out --crops, or add --faces detect for photos")
     # Now already, since to look for faces takes long.
     labelled_tasks(table, model.tasks, f"{options.data}:")
     if not detect:
+        refuse_boxes(table)
         measure(options, model, table, check_images(table))
         return
     settings = settings_for(model.tasks, crop)
@@ -53,7 +56,7 @@ def evaluate(options: Evaluate) -> None:
         oriented = [column for task in TASKS.values() if task.oriented for column in task.columns]
         table = table.drop(columns=oriented, errors="ignore")
     with faces_cut_out(table, options.crops, settings, detector) as crops:
-        found = f"{len(crops)} faces cut out of {len(table)} photos; photos without one are skipped"
+        found = f"{len(crops)} faces cut out of {table['path'].nunique()} photos; photos without one are skipped"
         print(f"{options.dataset}: {found}", file=sys.stderr)
         measure(options, model, table, check_images(crops))
 
@@ -94,7 +97,7 @@ def measure(options: Evaluate, model: MultiTaskModel | Runtime, images: pd.DataF
 
 def labelled_tasks(table: pd.DataFrame, tasks: list[Task], where: str) -> list[Task]:
     """Return those of the tasks that a table has labels of; where there are none is an error that says `where`."""
-    found = [task for task in tasks if encode(table, task)[1].any()]
+    found = [task for task in tasks if encode_intervals(table, task)[1].any()]
     if not found:
         names = ", ".join(task.name for task in tasks)
         raise UserError(f"{where} labels none of the model's tasks ({names}); choose other data")
@@ -112,13 +115,13 @@ def nested(found: dict[str, float]) -> dict[str, dict]:
     """Return what `mtl_keras.evaluation.metrics` gives by task: {"age": {"n", "mae", "ci95": {"mae": [low, high]}}}."""
     tasks: dict[str, dict] = {}
     for name, value in found.items():
-        task, metric, *bound = name.split(".")
-        if not bound:
-            tasks.setdefault(task, {})[metric] = value
+        task, metric, *part = name.split(".")
+        if part in ([], ["n"]):
+            tasks.setdefault(task, {})["_".join([metric, *part])] = value
     for task, metrics in tasks.items():
         metrics["ci95"] = {
             metric: [found[f"{task}.{metric}.{bound}"] for bound in ("low", "high")]
             for metric in metrics
-            if metric != "n"
+            if f"{task}.{metric}.low" in found
         }
     return tasks

@@ -1,5 +1,6 @@
 """What every experiment does: read the data, say what was found, train, compare, and say where everything is."""
 
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import redirect_stdout
@@ -9,6 +10,7 @@ from types import MappingProxyType
 
 import pandas as pd
 
+from mtl_keras.boxes import has_boxes
 from mtl_keras.commands.arguments import Arguments
 from mtl_keras.commands.text import scores_as_text
 from mtl_keras.data.audit import check_images, conflicts, resolve_conflicts, tell, write_skipped
@@ -47,7 +49,8 @@ def run(
 
     `read` is the reader of a data set: (folder, strict) -> label table. `reported` are rows of published figures,
     `variants` changes of a setting to try: see `mtl_keras.studies.comparison.compare`. Of the sets in
-    `mtl_keras.datasets.PHOTOS` the faces are cut out first. Without data, faces are rendered in each of the `layouts`.
+    `mtl_keras.datasets.PHOTOS`, and of rows with a box, the faces are cut out first. Without data, faces are rendered
+    in each of the `layouts`.
     """
     out = arguments.out
     check(arguments.experiment)
@@ -110,12 +113,14 @@ def read_folder(folder: Path, read: Callable[..., pd.DataFrame], arguments: Argu
 
 
 def cut_out(table: pd.DataFrame, out: Path, experiment: Experiment) -> pd.DataFrame:
-    """Return a table in which the faces of sets of photos stand in the place of the photos."""
-    sources = table["source"].isin({*PHOTOS} - {*table.attrs.get("cut_out", [])})
-    if not sources.any():
+    """Return a table in which faces stand in the place of photos: those of sets of photos, and those with boxes."""
+    boxed = table["box"].notna() if has_boxes(table) else pd.Series(False, table.index)
+    whole = {*PHOTOS, *table["source"][boxed]} - {*table.attrs.get("cut_out", [])}
+    photos = table["source"].isin(whole) | boxed
+    if not photos.any():
         return table
-    tables = [table[~sources]] if not sources.all() else []
-    return combine([*tables, *(crops_of(photos, out, experiment) for _, photos in table[sources].groupby("source"))])
+    tables = [table[~photos]] if not photos.all() else []
+    return combine([*tables, *(crops_of(rows, out, experiment) for _, rows in table[photos].groupby("source"))])
 
 
 def crops_of(photos: pd.DataFrame, out: Path, experiment: Experiment) -> pd.DataFrame:
@@ -127,9 +132,11 @@ def crops_of(photos: pd.DataFrame, out: Path, experiment: Experiment) -> pd.Data
     settings = settings_for(experiment.chosen_tasks(), geometry)
     # Crops of other settings in one folder would take each other's place.
     other = [] if geometry == UTKFACE_CROP else [geometry.kind]
-    name = "-".join(["crops", source, *other, *(["not-turned"] if settings.keep_roll else [])])
+    other += [*(["not-turned"] if settings.keep_roll else []), *(["boxes"] if has_boxes(photos) else [])]
+    # A source of one's own may be called anything.
+    name = "-".join(["crops", re.sub(r"[^\w.-]|^\.", "_", source), *other])
     crops = crop_faces(photos, out / "cache" / name, settings)
-    print(f"{source}: {len(crops)} faces cut out of {len(photos)} photos")
+    print(f"{source}: {len(crops)} faces cut out of {photos['path'].nunique()} photos")
     return crops
 
 

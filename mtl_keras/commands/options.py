@@ -70,12 +70,14 @@ class Evaluate(DatasetOptions):
     # time.
     views: Literal[tuple(VIEWS)] = "one"
     # Photos in which faces are to be found, or images that are crops of one face each, such as UTKFace's; "auto" is
-    # "detect" for sets of whole photos, such as GENKI-4K, and "crop" for all others.
+    # "detect" for sets of whole photos, such as GENKI-4K, or with boxes of faces, and "crop" for all others.
     faces: Literal["auto", "detect", "crop"] = "auto"
     # Folder that keeps the faces cut out of photos, for the next call; without one they are cut out at each call.
     crops: Folder = None
     # What finds faces in photos, of `mtl-keras list detectors`.
     detector: Detector = "mtcnn"
+    # JSON file that defines tasks of your own, in place of a tasks.json beside a CSV file; the model brings its own.
+    task_file: File = None
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,7 @@ class Crop:
     data: Folder = None
     # Make everything that deviates from the data set's rules an error, instead of reading as much as it tells.
     strict: bool = False
-    # JSON file that defines tasks of your own; a tasks.json beside a CSV file needs no mention.
+    # JSON file that defines tasks of your own, in place of a tasks.json beside a CSV file, which needs no mention.
     task_file: File = None
     # Instead of a data set: a folder of photos without labels.
     images: Folder = None
@@ -146,7 +148,7 @@ class Crop:
     size: int = 200
     # How much wider the crops are than UTKFace's, on each side, as a share of the side.
     margin: float = 0.0
-    # Which faces of a photo; with "all", only photos of one face keep their labels.
+    # Which faces of a photo where no box of a face is given; with "all", only photos of one face keep their labels.
     faces: Literal["largest", "central", "all"] = "largest"
     # Do not turn heads upright, so that labels of roll are true of the crops.
     keep_roll: bool = False
@@ -165,7 +167,7 @@ class Audit(DatasetOptions):
 
     # Folder for report.txt, report.html with thumbnails, and CSV files.
     out: Path = Path("audit")
-    # JSON file that defines tasks of your own; a tasks.json beside a CSV file needs no mention.
+    # JSON file that defines tasks of your own, in place of a tasks.json beside a CSV file, which needs no mention.
     task_file: File = None
 
 
@@ -184,7 +186,7 @@ class Pack(DatasetOptions):
     leaks: Literal["keep", "drop"] = "keep"
     # Another seed deals the images to the shards in another order.
     seed: int = 0
-    # JSON file that defines tasks of your own; a tasks.json beside a CSV file needs no mention.
+    # JSON file that defines tasks of your own, in place of a tasks.json beside a CSV file, which needs no mention.
     task_file: File = None
 
 

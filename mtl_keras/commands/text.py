@@ -10,6 +10,7 @@ from mtl_keras.errors import UserError, printable
 from mtl_keras.evaluation.metrics import as_table
 from mtl_keras.files import check_writable, plain, replacing
 from mtl_keras.kinds import SCORES, metric_of
+from mtl_keras.kinds.kind import WITHIN_INTERVAL
 from mtl_keras.serving.drawing import describe
 from mtl_keras.studies.results import MISSING, heading
 
@@ -28,7 +29,7 @@ def scores_as_text(table: pd.DataFrame, keys: list[str]) -> str:
     numbers = {
         heading(name): [MISSING if pd.isna(cell) else f"{metric_of(name).factor * cell:.2f}" for cell in table[name]]
         for name in table
-        if name.rpartition(".")[2] in SCORES
+        if name.rpartition(".")[2] in {*SCORES, WITHIN_INTERVAL.name}
     }
     return fitted(pd.concat([table[keys], pd.DataFrame(numbers, index=table.index)], axis=1), len(keys))
 

@@ -14,7 +14,14 @@ from mtl_keras.data.manifest import MANIFEST, Shards, read_manifest
 from mtl_keras.data.table import label_columns
 from mtl_keras.datasets.own_tasks import described, inferred, task_name, unknown_columns
 from mtl_keras.datasets.recognition import Reader, first_of, split_name
-from mtl_keras.datasets.task_file import NAME, add_tasks_of, task_file_beside, task_file_text, write_task_file
+from mtl_keras.datasets.task_file import (
+    NAME,
+    add_tasks_of,
+    task_file_beside,
+    task_file_text,
+    tasks_of_file,
+    write_task_file,
+)
 from mtl_keras.errors import UserError
 from mtl_keras.files import check_writable
 from mtl_keras.intervals import end_columns
@@ -27,16 +34,18 @@ from mtl_keras.tasks import TASKS
 
 def train(options: Train) -> None:
     """Train what the options ask for, on data whose own tasks are found first."""
-    train_preset(options, PRESETS[options.preset] if options.preset else PLAIN, options.task_file)
+    with tasks_of_file(options.task_file):
+        train_preset(options, PRESETS[options.preset] if options.preset else PLAIN, given=bool(options.task_file))
 
 
-def train_preset(arguments: Arguments, preset: Preset, task_file: Path | None = None) -> None:
-    """Train as the arguments say, with what else the preset has for real faces, or for drawn ones without data."""
+def train_preset(arguments: Arguments, preset: Preset, given: bool = False) -> None:
+    """Train as the arguments say, with what else the preset has for real faces, or for drawn ones without data.
+
+    Where tasks of one's own are `given`, the columns of CSV files are not looked at.
+    """
     check_writable(arguments.out, folder=True)
     read, chosen = cache(first_of(preset.readers)), preset.defaults(real=bool(arguments.data))
-    if task_file:
-        add_tasks_of(task_file)
-    find_own_tasks(arguments, given=bool(task_file))
+    find_own_tasks(arguments, given)
     if not arguments.experiment.tasks:
         tasks = labelled(arguments.data, read, arguments.strict)
         print(f"tasks, as the data label them: {', '.join(tasks)}", file=sys.stderr)
@@ -87,8 +96,7 @@ def infer(files: Iterable[Path], arguments: Arguments) -> None:
             raise UserError(f"{target}: holds other tasks ({changed}); name it with --task-file {target}, or remove it")
         write_task_file(added, target)
         for column, task in tasks.items():
-            filled = columns[column] != ""
-            print(described(task, int(filled.sum()), len(filled)), file=sys.stderr)
+            print(described(task, columns[column]), file=sys.stderr)
         print(f"to change this, edit {target} and name it: --task-file {target}", file=sys.stderr)
     for column, reason in left_out.items():
         print(f"left out: column {column!r}, since {reason}", file=sys.stderr)

@@ -4,14 +4,18 @@ import os
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
+from mtl_keras.boxes import has_boxes
 from mtl_keras.data.copies import connected, find_groups
 from mtl_keras.data.inspection import inspect_images
 from mtl_keras.data.leaks import image_numbers
 from mtl_keras.data.table import complete, label_columns
 from mtl_keras.errors import UserError, printable
 from mtl_keras.files import without_folders, write_rows
+from mtl_keras.intervals import end_columns
+from mtl_keras.tasks import TASKS
 
 # Reasons that are printed; the report has all.
 MOST_REASONS = 20
@@ -32,13 +36,15 @@ def check_images(table: pd.DataFrame, cache: Path | None = None) -> pd.DataFrame
         raise UserError(f"none of {len(table)} images can be read; the first is {first['path']}: {first['reason']}")
     inspection = inspection[~unreadable].reset_index(drop=True)
     table = table[~unreadable.to_numpy()].reset_index(drop=True)
-    table["image"] = find_groups(inspection)
+    images = find_groups(inspection)
+    # Two faces of one photo are no copies of each other.
+    table["image"] = table.groupby([images, table["box"]], dropna=False).ngroup() if has_boxes(table) else images
     # Two kinds of links make one graph: rows of one group, and rows of one image.
     groups = pd.factorize(table["group"])[0]
-    table["group"] = connected(groups, table["image"].to_numpy() + len(table), 2 * len(table))[groups]
+    table["group"] = connected(groups, images + len(table), 2 * len(table))[groups]
     table["group"] = pd.factorize(table["group"])[0]
     table.attrs["skipped"] = [*table.attrs.get("skipped", []), *skipped]
-    identical = inspection.groupby("sha256").size()
+    identical = inspection.drop_duplicates("path").groupby("sha256").size()
     copies = table.groupby("image").size()
     table.attrs["audit"] = {
         "images": len(table),
@@ -60,7 +66,8 @@ def tell(table: pd.DataFrame) -> None:
 def oddities(table: pd.DataFrame) -> list[str]:
     """Return a line for each reason in `attrs["deviations"]`, at most 20, and for each label that cannot be learned.
 
-    That is one without a cell, and one of which a source has a single class or number.
+    That is one without a cell, and one of which a source has a single class or number. Of a number that a source knows
+    as intervals alone a line says what is measured.
     """
     table = complete(table)
     entries = pd.DataFrame(table.attrs.get("deviations", []), columns=["path", "reason"])
@@ -79,6 +86,20 @@ def oddities(table: pd.DataFrame) -> list[str]:
                 where = f"{source}: " if source else ""
                 only = f"all {len(cells):,} labels of {column} are {cells.iloc[0]}"
                 lines.append(f"{where}{only}: there is nothing to tell apart")
+    return lines + _intervals_alone(table)
+
+
+def _intervals_alone(table: pd.DataFrame) -> list[str]:
+    """Return a line for each number of which all labels of a source are intervals, since errors need numbers."""
+    lines = []
+    for task in TASKS.values():
+        ends = table.columns.intersection(list(end_columns(task)))
+        for source, rows in table.groupby("source") if len(ends) else ():
+            intervals, known = int(rows[ends].notna().any(axis=1).sum()), task.name in rows and rows[task.name].notna()
+            if intervals and not np.any(known):
+                where = f"{source}: " if source else ""
+                only = f"all {intervals:,} labels of {task.name} are intervals"
+                lines.append(f"{where}{only}: the share of answers within them is measured, and no error")
     return lines
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 from PIL import Image
 
+from mtl_keras.boxes import has_boxes
 from mtl_keras.data.audit import conflicts, write_skipped
 from mtl_keras.data.images import read_image
 from mtl_keras.data.table import label_columns, write_table
@@ -68,6 +69,8 @@ def suspicious(table: pd.DataFrame) -> pd.DataFrame:
     for column in [name for name in ("gender", "ethnicity") if name in table]:
         # Copies that disagree are told of as conflicts; these are other images of one person.
         several = table.groupby("group")[column].transform("nunique") > 1
+        # The group of a photo of several people is not one person.
+        several &= table["box"].isna() if has_boxes(table) else True
         same = table.groupby("image")[column].transform("nunique") > 1
         found.append((several & ~same, f"images of its group carry several labels of {column}"))
     rows = [pd.DataFrame({"path": table["path"][odd], "reason": reason}) for odd, reason in found]

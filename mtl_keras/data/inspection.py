@@ -29,7 +29,8 @@ def inspect_images(paths: list[str], cache: Path | None = None) -> pd.DataFrame:
     """
     keys = [_key(path) for path in paths]
     known = _read_cache(cache) if cache is not None else {}
-    missing = [number for number, key in enumerate(keys) if key not in known]
+    # Of one photo there may be several rows.
+    missing = list({key: number for number, key in enumerate(keys) if key not in known}.values())
     chunks = [missing[start : start + 64] for start in range(0, len(missing), 64)]
     pool = ThreadPoolExecutor(os.cpu_count())
     try:

@@ -19,6 +19,7 @@ import pandas as pd
 import tensorflow as tf
 from tqdm import tqdm
 
+from mtl_keras.boxes import refuse_boxes
 from mtl_keras.data.images import contents_of, decode, reason_of
 from mtl_keras.data.manifest import (
     FORMAT,
@@ -52,6 +53,7 @@ def pack_shards(table: pd.DataFrame, folder: str | Path, rows_per_shard: int = 4
     check_packing(folder, rows_per_shard, seed)
     if not len(table):
         raise UserError("the label table has no rows; expected at least one image")
+    refuse_boxes(table)
     folder, table = Path(folder), _dealt(complete(table), seed)
     tasks = [task for task in TASKS.values() if {*task.columns, *end_columns(task)} & {*table.columns}]
     if others := [str(column) for column in table if column not in {*KNOWN, *label_columns(table)}]:

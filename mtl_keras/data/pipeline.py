@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
+from mtl_keras.boxes import refuse_boxes
 from mtl_keras.data import sampling
 from mtl_keras.data.augment import Augmentation, augment_labelled, augmentation
 from mtl_keras.data.decoding import naming_images, with_images
@@ -52,6 +53,7 @@ def batches(
     Order and changes depend on seed, epoch and row alone: an epoch is one pass over the returned dataset, counted from
     `first_epoch`, so that a resumed run sees what an uninterrupted one would have seen.
     """
+    refuse_boxes(table)
     how = augmentation(augment)
     shuffle = bool(how) if shuffle is None else shuffle
     labels, masks = encoded(table, model.tasks, trained=shuffle)

@@ -4,6 +4,8 @@ Columns: `path` (text), `source` (name of the dataset), `split` ("train", "valid
 `group` (int64; rows of one group never part), then one column a task or task output, as `Task.columns` names them.
 Cells of a task of classes hold the class name, all others a number. Of a label that is known up to an interval the ends
 stand in `age.low` and `age.high`, and `age` is blank (`mtl_keras.intervals`).
+`box` ("x y width height", `mtl_keras.boxes`) is there where rows are faces that are to be cut out of their photos. The
+rows of one photo have one group.
 `image` (int64) is there once `mtl_keras.data.audit.check_images` has run: copies of one image share its number.
 `table.attrs["skipped"]` lists what is not in the table, `table.attrs["deviations"]` what was odd and read all the same,
 each as {"path", "reason"}.
@@ -15,8 +17,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mtl_keras.boxes import box_numbers, box_texts, repeated
 from mtl_keras.columns import match_header
 from mtl_keras.data.agreement import agree
+from mtl_keras.data.copies import connected
 from mtl_keras.data.sampling import balanced
 from mtl_keras.errors import UserError
 from mtl_keras.files import TEXT, replacing
@@ -42,8 +46,8 @@ def combine(tables: Iterable[pd.DataFrame], balance: str | dict[str, float] | No
     are to be seen equally often; see `mtl_keras.data.sampling.balanced`.
     The tables' `attrs` are joined: `skipped` and `deviations` one after the other, `units` together, counts of `audit`
     added up where every table has them; of anything else what the first table says is kept.
-    An unknown class name, a number outside the task's range, an image that two rows name, and a column that means
-    different things in two tables (`mtl_keras.data.agreement`) are errors.
+    An unknown class name, a number outside the task's range, an image that two rows name without a `box` of their own,
+    and a column that means different things in two tables (`mtl_keras.data.agreement`) are errors.
     """
     tables, parts, first_free = [with_intervals(table) for table in tables], [], {"group": 0, "image": 0}
     agree(tables)
@@ -57,9 +61,9 @@ def combine(tables: Iterable[pd.DataFrame], balance: str | dict[str, float] | No
     if not parts:
         raise UserError("combine: got no label table; expected at least one")
     together = complete(pd.concat(parts, ignore_index=True))
-    repeated = together["path"][together["path"].duplicated()]
-    if len(repeated):
-        raise UserError(f"combine: {repeated.iloc[0]!r} is in the tables twice; pass each dataset only once")
+    if twice := repeated(together):
+        mend = "pass each dataset only once, and give each of several faces of one photo a `box`"
+        raise UserError(f"combine: {twice!r} is in the tables twice; {mend}")
     together.attrs = _joined([table.attrs for table in tables])
     return together if balance is None else balanced(together, balance)
 
@@ -103,6 +107,9 @@ def complete(table: pd.DataFrame) -> pd.DataFrame:
             raise UserError(f"column {column!r}: got {wrong.iloc[0]!r}, expected a whole number or an empty cell")
         free = 0 if own.all() else int(numbers.max()) + 1
         table[column] = numbers.mask(own, np.arange(free, free + len(table))).astype(np.int64)
+    if "box" in table:
+        table["box"] = box_texts(box_numbers(table["box"]))
+        table["group"] = _groups_of_photos(table)
     for task in TASKS.values():
         for column in table.columns.intersection(list(task.columns)):
             numbers = _numbers(table, column, task)
@@ -116,10 +123,26 @@ def complete(table: pd.DataFrame) -> pd.DataFrame:
             ends = list(end_columns(task))
             table[ends] = table[ends].astype(np.float64)
     labels = label_columns(table)
-    first = [name for name in ("path", "source", "split", "group", "image") if name in table]
+    first = [name for name in ("path", "box", "source", "split", "group", "image") if name in table]
     table = table[first + labels + [name for name in table.columns if name not in {*first, *labels}]]
     table.attrs = attrs
     return table
+
+
+def _groups_of_photos(table: pd.DataFrame) -> pd.Series:
+    """Return group numbers (N,) by which all faces of one photo stay together; ones in several parts are an error."""
+    photos = table["path"]
+    parted = table["split"].groupby(photos).transform("nunique") > 1
+    if parted.any():
+        path = photos[parted].iloc[0]
+        parts = " and ".join(sorted(set(table["split"][photos == path].dropna())))
+        raise UserError(f"{path}: its faces are in several parts ({parts}); give all of them one `split`")
+    if not photos.duplicated().any():
+        return table["group"]
+    groups = pd.factorize(table["group"])[0]
+    joined = connected(groups, len(table) + pd.factorize(photos)[0], 2 * len(table))[groups]
+    # Of the groups that are joined the first number stays.
+    return table["group"].groupby(joined).transform("min")
 
 
 def label_columns(table: pd.DataFrame) -> list[str]:
@@ -205,7 +228,7 @@ def read_table(path: str | Path) -> pd.DataFrame:
     """
     columns = [column for task in TASKS.values() for column in (*task.columns, *end_columns(task))]
     texts = {column for task in TASKS.values() if kind_of(task).names for column in task.columns}
-    texts |= {"path", "source", "split"}
+    texts |= {"path", "box", "source", "split"}
     try:
         names = pd.read_csv(path, nrows=0).columns.tolist()
         near = (header := match_header(names, [*columns, *TABLE_COLUMNS, *CROP_COLUMNS])).near

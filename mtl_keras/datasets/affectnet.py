@@ -7,8 +7,8 @@ with the columns subDirectory_filePath, face_x, face_y, face_width, face_height,
 and arousal, and whole pictures of any size in `Manually_Annotated_Images/`.
 Expressions are 0 Neutral, 1 Happy, 2 Sad, 3 Surprise, 4 Fear, 5 Disgust, 6 Anger, 7 Contempt, 8 None, 9 Uncertain and
 10 Non-Face. They fill `expression_8`, and all but contempt `expression`; None and Uncertain are blank in both, and what
-is no face is skipped. The box of the older form (pixels; left, top, width, height) is in box.x, box.y, box.width and
-box.height. The data and their terms (non-commercial research) are at http://mohammadmahoor.com/affectnet/.
+is no face is skipped. Faces of the older form are cut out of their pictures by their `box` (`mtl_keras.boxes`). The
+data and their terms (non-commercial research) are at http://mohammadmahoor.com/affectnet/.
 """
 
 import os
@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mtl_keras.boxes import box_texts
 from mtl_keras.columns import match_header
 from mtl_keras.datasets.files import label_table
 from mtl_keras.datasets.lists import decode, header_notes, notes, present, read_columns, refuse
@@ -28,7 +29,7 @@ SETS = {"train_set": "train", "val_set": "validation"}
 LISTS = {"training.csv": "train", "validation.csv": "validation"}
 LIST_PLACES = ("", "Manually_Annotated_file_lists", os.path.join("Manually_Annotated", "Manually_Annotated_file_lists"))
 IMAGE_PLACES = ("Manually_Annotated_Images", os.path.join("Manually_Annotated", "Manually_Annotated_Images"), "")
-BOX = {"face_x": "box.x", "face_y": "box.y", "face_width": "box.width", "face_height": "box.height"}
+BOX = ("face_x", "face_y", "face_width", "face_height")
 PATH = "subDirectory_filePath"
 COLUMNS = (PATH, *BOX, "facial_landmarks", "expression", "valence", "arousal")
 NON_FACE = "10"
@@ -57,7 +58,7 @@ def affectnet(folder: str | Path, strict: bool = False) -> pd.DataFrame:
     rows = rows[face].reset_index(drop=True)
     names = rows["code"].map(CODES).astype(TEXT)
     labels = {"expression": names.where(names.isin(EXPRESSION.classes)), "expression_8": names}
-    labels |= {column: rows[column] for column in BOX.values() if column in rows}
+    labels |= {"box": rows["face"]} if "face" in rows else {}
     return label_table("affectnet", rows["path"], labels, rows["split"], skipped=skipped, deviations=deviations)
 
 
@@ -116,10 +117,9 @@ def _read_lists(folder: Path) -> tuple[pd.DataFrame, list[dict], list[dict]]:
         decode(cells["expression"], CODES, file)  # of no other use than to refuse what is no code
         files = cells[PATH].str.replace("/", os.sep)
         rows = pd.DataFrame({"path": os.path.join(images, "") + files, "split": split, "code": cells["expression"]})
-        box = cells[list(BOX)].apply(pd.to_numeric, errors="coerce").rename(columns=BOX)
         # Where no face was found the numbers are negative or text.
-        found = np.isfinite(box.astype(np.float64)).all(axis=1) & (box["box.width"] > 0) & (box["box.height"] > 0)
-        read.append(rows.join(box.astype(np.float64).where(found)))
+        box = cells[list(BOX)].apply(pd.to_numeric, errors="coerce").astype(np.float64)
+        read.append(rows.assign(face=box_texts(box.to_numpy())))
         names.append(name)
     rows, skipped, deviations = present(
         pd.concat(read, ignore_index=True), image_files(images), place / " and ".join(names)

@@ -2,7 +2,8 @@
 
 Paths count from the CSV file's folder. Every column that a task names (`mtl-keras list tasks`; head_pose.yaw and so on)
 is a label, also one of `mtl_keras.add_task`, or of a `tasks.json` beside the file (`mtl_keras.datasets.task_file`); a
-number may be an interval, "20-29" or "70+". `source`, `split` (train, validation, test) and `group` are read too.
+number may be an interval, "20-29" or "70+". `source`, `split` (train, validation, test) and `group` are read too, and
+`box`, "x y width height" in pixels (`mtl_keras.boxes`): the row is that face of the photo then.
 Names may differ in blanks, capitals, `_`, `-` and `.`. Other columns are left out. Both are told in
 `attrs["deviations"]`.
 """
@@ -12,9 +13,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from mtl_keras.boxes import repeated
 from mtl_keras.datasets.files import label_table
 from mtl_keras.datasets.lists import header_notes, notes, read_columns, refuse, with_endings
-from mtl_keras.datasets.task_file import add_tasks_of, task_file_beside
+from mtl_keras.datasets.task_file import add_tasks_of, overruled, task_file_beside
 from mtl_keras.errors import UserError
 from mtl_keras.files import TEXT, image_files
 from mtl_keras.intervals import end_columns
@@ -34,7 +36,7 @@ def csv_file(folder: str | Path, strict: bool = False) -> pd.DataFrame:
         add_tasks_of(own)
     tasks = {column: task for task in TASKS.values() for column in task.columns}
     ends = [column for task in TASKS.values() for column in end_columns(task)]
-    optional, unused = ["source", "split", "group", "photo", *tasks, *ends], [*TABLE_COLUMNS, *CROP_COLUMNS]
+    optional, unused = ["box", "source", "split", "group", "photo", *tasks, *ends], [*TABLE_COLUMNS, *CROP_COLUMNS]
     read, header = read_columns(path, ["path"], optional=optional, unused=unused)
     columns, deviations = [name for name in tasks if name in read], header_notes(path, header, LEFT_OUT)
     ends = [name for name in ends if name in read]
@@ -53,10 +55,16 @@ def csv_file(folder: str | Path, strict: bool = False) -> pd.DataFrame:
     if strict:
         refuse([*skipped, *deviations])
     if not there.any():
-        raise UserError(f"{path}: none of its {len(read)} images is there; paths count from the folder of the CSV file")
+        first = f", such as {rows['path'].iloc[0]}" if len(rows) else ""
+        counted = "paths count from the folder of the CSV file"
+        raise UserError(f"{path}: none of its {len(read)} images is there{first}; {counted}")
     rows = rows[there].reset_index(drop=True)
+    if twice := repeated(rows.assign(path=rows["path"].map(os.path.normpath))):
+        raise UserError(f"{path}: {twice} is in several rows; keep one, or give each of several faces in it a `box`")
+    deviations += overruled(path)
     labels = {name: _numbers(rows[name]) if not tasks[name].classes else rows[name] for name in columns}
     labels |= {name: _numbers(rows[name]) for name in ends}
+    labels |= {"box": rows["box"]} if "box" in rows else {}
     table = label_table("csv_file", rows["path"], labels, rows.get("split"), rows.get("group"), skipped, deviations)
     if "source" in rows:
         table["source"] = rows["source"].astype(TEXT).fillna("csv_file")

@@ -4,9 +4,8 @@
 age in years, gender (M, F), then the corners of the face, face_x0, face_y0, face_x1, face_y1, and of the person. -1
 stands for what is not known: the age and gender of a bystander, a face that is not seen. Images lie at any depth below
 the folder (`lag_benchmark/`, `images/`) and are known by their base name.
-A label table holds an image once, and the photos are not cropped: only photos that show one person, with a face, are
-read; of a photo with several people it would not be clear whose age it is. The face is in box.x, box.y (left and top),
-box.width and box.height, in pixels. The data and their terms are at https://wildchlamydia.github.io/lagenda/.
+A row is one face, in the photo's `box` (`mtl_keras.boxes`), and the faces of one photo are one group. The data and
+their terms are at https://wildchlamydia.github.io/lagenda/.
 """
 
 import os
@@ -15,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mtl_keras.boxes import box_texts
 from mtl_keras.datasets.files import label_table
 from mtl_keras.datasets.lists import decode, header_notes, notes, numbers, present, read_columns, refuse, with_endings
 from mtl_keras.errors import UserError
@@ -30,11 +30,11 @@ OLDEST = max(AGE.values)
 
 
 def lagenda(folder: str | Path, strict: bool = False) -> pd.DataFrame:
-    """Read the photos of LAGENDA that show one person into a label table with age and gender, and the face's box.
+    """Read the faces of LAGENDA into a label table with age and gender, and the box of each.
 
-    Photos without a line and lines without a photo are in `attrs["skipped"]`, ages beyond 116 (blank) in
-    `attrs["deviations"]`; with `strict` the first of either is an error. `attrs["skipped"]` also has an entry each
-    with the number of photos of several people and of those without a face, which are no error.
+    Photos without a line and lines without a photo are in `attrs["skipped"]`, ages beyond 116 (blank) and faces with
+    two lines in `attrs["deviations"]`; with `strict` the first of either is an error. `attrs["skipped"]` also has an
+    entry with the number of people whose face is not seen, which is no error.
     """
     folder = folder_of(folder, f"LAGENDA: {LIST} and the images")
     file = next((folder / place / LIST for place in PLACES if os.path.isfile(folder / place / LIST)), None)
@@ -51,33 +51,23 @@ def lagenda(folder: str | Path, strict: bool = False) -> pd.DataFrame:
     people["gender"] = decode(people["gender"], GENDERS, file)
     ages = numbers(people["age"], file, "years or -1")
     people["age"] = ages.where(ages >= 0)
-    photos, skipped, _ = present(people, images, file)
-    count = photos["path"].map(people["path"].value_counts())
-    photos = photos[count == 1]
-    corners = photos[list(CORNERS)].apply(pd.to_numeric, errors="coerce").astype(np.float64)
-    finite = np.isfinite(corners)
-    odd = (~finite & (photos[list(CORNERS)] != "")).any(axis=1)
-    left, top, right, bottom = (corners[name].where(finite.all(axis=1)) for name in CORNERS)
-    seen = (left >= 0) & (top >= 0) & (right > left) & (bottom > top)
-    if not seen.any():
-        raise UserError(f"{folder}: none of its {len(count)} images shows one person with a face; get the data anew")
-    old = photos["age"] > OLDEST
-    deviations = header_notes(file, header) + endings
-    deviations += notes(photos["path"][odd], "a corner of its face is no number")
-    deviations += notes(photos["path"][seen & old], f"the age is beyond {OLDEST:g}")
+    corners = people[list(CORNERS)].apply(pd.to_numeric, errors="coerce").astype(np.float64)
+    left, top, right, bottom = (corners[name] for name in CORNERS)
+    box = pd.concat([left, top, right - left, bottom - top], axis=1)
+    people["box"] = box_texts(box.where((left >= 0) & (top >= 0)).to_numpy())
+    people["odd"] = (~np.isfinite(corners) & (people[list(CORNERS)] != "")).any(axis=1)
+    faces, hidden = people[people["box"].notna()], people[people["box"].isna()]
+    if faces.empty:
+        raise UserError(f"{folder}: none of its {len(people)} people has a face with a box; get the data anew")
+    nobody = images.isin(hidden["path"]) & ~images.isin(faces["path"])
+    faces, skipped, deviations = present(faces, images[~nobody], file)
+    old = faces["age"] > OLDEST
+    deviations = header_notes(file, header) + endings + deviations
+    deviations += notes(people["path"][people["odd"]], "a corner of a face is no number")
+    deviations += notes(faces["path"][old], f"the age is beyond {OLDEST:g}")
     if strict:
         refuse([*skipped, *deviations])
-    if (count > 1).any():
-        skipped.append({"path": str(file), "reason": f"{(count > 1).sum()} photos show several people"})
-    if not seen.all():
-        skipped.append({"path": str(file), "reason": f"{(~seen).sum()} photos of one person show no face"})
-    columns = {
-        "age": photos["age"].where(~old),
-        "gender": photos["gender"],
-        "box.x": left,
-        "box.y": top,
-        "box.width": right - left,
-        "box.height": bottom - top,
-    }
-    labels = {name: column[seen] for name, column in columns.items()}
-    return label_table("lagenda", photos["path"][seen], labels, skipped=skipped, deviations=deviations)
+    if len(hidden):
+        skipped.append({"path": str(file), "reason": f"the faces of {len(hidden)} people are not seen"})
+    labels = {"box": faces["box"], "age": faces["age"].where(~old), "gender": faces["gender"]}
+    return label_table("lagenda", faces["path"], labels, None, faces["path"], skipped, deviations)

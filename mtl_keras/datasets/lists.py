@@ -1,6 +1,8 @@
 """What the readers of label files share: reading columns of text, finding class names and images, telling of gaps."""
 
 import os
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -10,6 +12,11 @@ import pandas as pd
 from mtl_keras.columns import Header, match_header
 from mtl_keras.errors import UserError, printable
 from mtl_keras.files import TEXT
+
+MARKS_OF_UTF16 = (BOM_UTF16_LE, BOM_UTF16_BE)
+NO_UTF8 = "is not in UTF-8; save it anew so"
+UTF16 = "is in UTF-16; save it anew in UTF-8"
+SEPARATORS = {";": "semicolons", "\t": "tabs", ",": "commas"}
 
 
 def read_columns(
@@ -36,12 +43,19 @@ def read_columns(
         header = match_header(map(str, known), [*columns, *optional], unused)
         if len(top) != len(known) or not set(columns) <= set(header.places):
             got = quoted(", ".join(str(name).strip() for name in top), 80)
+            if "\\x00" in got:
+                raise UserError(UTF16)
+            if others := [words for sign, words in SEPARATORS.items() if len(top) == 1 and sign in str(top[0])]:
+                got += f", so its columns seem to be separated by {others[0]}"
+                raise UserError(f"starts with {got}; expected {SEPARATORS.get(separator, 'blanks')}: save it anew so")
             raise UserError(f"starts with {got}; expected the columns {', '.join(names or columns)}")
         wanted = [name for name in (*columns, *optional) if name in header.places]
         places = [header.places[name] for name in wanted]
         cells = pd.read_csv(path, usecols=places, **settings)[places].set_axis(wanted, axis=1)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: {UTF16 if error.object.startswith(MARKS_OF_UTF16) else NO_UTF8}") from None
     except Exception as error:  # Damaged text makes pandas raise nearly anything.
         raise UserError(f"{path}: cannot be read as a table of text ({' '.join(str(error).split())})") from None
     if not names:
@@ -55,7 +69,8 @@ def header_notes(path: str | Path, header: Header, left_out: str = "columns that
     """Return what deviates in a header as entries for `attrs["deviations"]`."""
     reasons = [header.read_as] if header.near else []
     if header.unknown:
-        reasons.append(f"{left_out}: {', '.join(map(quoted, header.unknown))}")
+        names = (quoted(name) + " twice" * (count > 1) for name, count in Counter(header.unknown).items())
+        reasons.append(f"{left_out}: {', '.join(names)}")
     return [{"path": str(path), "reason": reason} for reason in reasons]
 
 
@@ -83,15 +98,15 @@ def present(
 ) -> tuple[pd.DataFrame, list[dict], list[dict]]:
     """Return the rows of which the image in `path` is there, each only once, then what is skipped and what deviates.
 
-    An image that is there with another ending (a.jpg for a.png) is taken. `lists` names the label file in messages. No
-    image at all is an error.
+    Of one image there may be a row for each `box`. An image that is there with another ending (a.jpg for a.png) is
+    taken. `lists` names the label file in messages. No image at all is an error.
     """
     images = pd.Series(list(images), dtype=object)
     rows, deviations = with_endings(rows, images, lists)
-    here, repeated = rows["path"].isin(images), rows["path"].duplicated()
+    here, repeated = rows["path"].isin(images), rows.duplicated(["path", "box"] if "box" in rows else ["path"])
     if not here.any():
         raise UserError(f"{lists}: none of its {len(rows)} images is there; expected {rows['path'].iloc[0]} and so on")
-    skipped = notes(rows["path"][~here & ~repeated], "the image is missing")
+    skipped = notes(rows["path"][~here].drop_duplicates(), "the image is missing")
     skipped += notes(sorted(images[~images.isin(rows["path"])]), f"no line in {os.path.basename(lists)}")
     deviations += notes(rows["path"][here & repeated], "the image has several lines, of which the first counts")
     return rows[here & ~repeated].reset_index(drop=True), skipped, deviations

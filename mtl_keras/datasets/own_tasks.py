@@ -1,9 +1,10 @@
 """What the columns of a CSV file of one's own are to learn: classes, a number, or, unless that is clear, nothing.
 
-A column of few different texts is a task of classes, one of numbers a regression, and one of few different whole
-numbers a task of classes as well, since those are mostly codes or counts. All else is left out, with the reason: names
-and other texts of which most differ, numbers of rows or people, dates, a single value, hardly any cells, marks such as
-"n/a" where a cell should be empty, one word spelled in several ways.
+A column of few different texts is a task of classes, one of numbers or of intervals of numbers ("160-170", "70+") a
+regression, and one of few different whole numbers a task of classes as well, since those are mostly codes or counts.
+All else is left out, with the reason: names and other texts of which most differ, numbers of rows or people, dates, a
+single value, hardly any cells, marks such as "n/a" where a cell should be empty, one word spelled in several ways,
+several answers in one cell.
 """
 
 import re
@@ -16,7 +17,7 @@ import pandas as pd
 
 from mtl_keras.datasets.lists import quoted, read_columns
 from mtl_keras.errors import UserError
-from mtl_keras.intervals import end_columns
+from mtl_keras.intervals import end_columns, ends_of
 from mtl_keras.tasks import CROP_COLUMNS, TABLE_COLUMNS, TASKS, Task
 
 FEWEST_LABELS = 10
@@ -77,6 +78,12 @@ def inferred_task(column: str, cells: pd.Series) -> Task:
     _refuse_marks(cells, different)
     numbers = pd.to_numeric(cells, errors="coerce").astype(np.float64)
     if (wrong := ~np.isfinite(numbers)).any():
+        ends = ends_of(cells)
+        # 01-02 is a date or a code.
+        intervals = (ends[0] < ends[1].fillna(np.inf)) & ~cells.str.contains(r"\b0\d")
+        if (intervals | ~wrong).all():
+            # The middle of an interval, or the end that it has.
+            return _regression(name, numbers.fillna(ends.mean(axis=1)))
         return _classes_of_texts(name, cells, different, wrong)
     if (numbers % 1 == 0).all() and not {*different} <= {form(n) for n in numbers for form in (_whole, str)}:
         # Codes such as 01, which are to be answered as they are written.
@@ -93,14 +100,16 @@ def _whole(number: float) -> str:
     return str(int(number))
 
 
-def described(task: Task, labels: int, images: int) -> str:
-    """Return a line on an inferred task, and on how many of the images are labelled."""
+def described(task: Task, cells: pd.Series) -> str:
+    """Return a line on an inferred task, and on how many of its cells (N,), one an image, are labels."""
     whole = task.classes and all(re.fullmatch(r"-?\d+", label) for label in task.classes)
     note = "; few different whole numbers count as classes" if whole and len(task.classes) > 2 else ""
     shown = ", ".join(task.classes[:8]) + (", ..." if len(task.classes) > 8 else "")
     what = f"{len(task.classes)} classes ({shown})" if task.classes else f"a number, about {task.center:g}"
     spread = "" if task.classes else f" with a standard deviation of {task.scale:g}"
-    return f"{task.name}: {what}{spread}, {labels:,} of {images:,} images labelled{note}"
+    labels, intervals = int((cells != "").sum()), 0 if task.classes else int(ends_of(cells)[0].notna().sum())
+    spread += f", {intervals:,} of the labels are intervals" if intervals else ""
+    return f"{task.name}: {what}{spread}, {labels:,} of {len(cells):,} images labelled{note}"
 
 
 def _refuse_few(cells: pd.Series, different: np.ndarray) -> None:
@@ -130,6 +139,9 @@ def _classes_of_texts(name: str, cells: pd.Series, different: np.ndarray, wrong:
         other = forms.setdefault(text.casefold(), text)
         if other != text:
             raise UserError(f"it spells one word as {quoted(other)} and as {quoted(text)}; write it alike")
+    if lists := [text for text in different if "," in text]:
+        mend = "give each its own column, or, where it is one answer, define the task"
+        raise UserError(f"its cell {quoted(lists[0])} seems to hold several answers; {mend}")
     if len(different) > MOST_CLASSES or len(cells) < LABELS_A_CLASS * len(different):
         most = f"at most {MOST_CLASSES}, each of {LABELS_A_CLASS} images on average"
         raise UserError(f"its {len(cells):,} cells hold {len(different):,} different texts; expected {most}")
@@ -145,5 +157,12 @@ def _task_of_numbers(name: str, numbers: pd.Series) -> Task:
         raise UserError("each of its cells is another whole number, as numbers of rows are")
     if whole and len(different) <= MOST_WHOLE_NUMBERS and len(numbers) >= LABELS_A_CLASS * len(different):
         return Task(name, "categorical", classes=tuple(map(_whole, different)))
+    return _regression(name, numbers)
+
+
+def _regression(name: str, numbers: pd.Series) -> Task:
+    """Return the task of a number, of which these (N,) are the labels or the middles of their intervals."""
+    if numbers.nunique() == 1:
+        raise UserError(f"all its {len(numbers):,} cells are about {numbers.iloc[0]:g}: there is nothing to tell apart")
     center, scale = (float(f"{value:.4g}") for value in (numbers.mean(), numbers.std()))
     return Task(name, "regression", center=center, scale=scale)

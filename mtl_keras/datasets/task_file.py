@@ -5,7 +5,9 @@ It holds a list of objects with the fields of `mtl_keras.Task`, as the sidecar `
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict, fields
 from pathlib import Path
 
@@ -19,12 +21,33 @@ TEXTS, NUMBERS = ("classes", "outputs"), ("values", "class_weights", "range")
 SINGLE = {"name": "a text", "kind": "a text", "unit": "a text", "readout": "a text", "oriented": "true or false"}
 # What a task means, apart from how it is learned.
 MEANING = ("kind", *TEXTS, "values")
+_named: ContextVar[Path | None] = ContextVar("the task file that is named", default=None)
+
+
+@contextmanager
+def tasks_of_file(path: Path | None) -> Iterator[None]:
+    """Enter the tasks of a file into TASKS; until the end of this context no `tasks.json` beside a CSV file is read."""
+    if path:
+        add_tasks_of(path)
+    before = _named.set(path)
+    try:
+        yield
+    finally:
+        _named.reset(before)
 
 
 def task_file_beside(csv: Path) -> Path | None:
-    """Return the task file in the folder of a CSV file, None where there is none."""
+    """Return the task file in the folder of a CSV file, None where there is none or where another one is named."""
     path = csv.parent / NAME
-    return path if path.is_file() else None
+    return path if path.is_file() and not _named.get() else None
+
+
+def overruled(csv: Path) -> list[dict]:
+    """Return an entry for `attrs["deviations"]` where a file beside a CSV file is not read, since another is named."""
+    path, named = csv.parent / NAME, _named.get()
+    if not named or not path.is_file() or path.samefile(named):
+        return []
+    return [{"path": str(path), "reason": f"not read, since {named} is named in its place"}]
 
 
 def add_tasks_of(path: Path) -> list[Task]:

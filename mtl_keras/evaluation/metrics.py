@@ -5,10 +5,11 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import pandas as pd
 
-from mtl_keras.data.table import encode
+from mtl_keras.data.table import bounds, encode, encode_intervals
 from mtl_keras.errors import UserError
 from mtl_keras.evaluation.predictions import labels_and_answers, predictions
 from mtl_keras.kinds import kind_of
+from mtl_keras.kinds.kind import WITHIN_INTERVAL
 from mtl_keras.tasks import Task
 from mtl_keras.training.model import MultiTaskModel
 
@@ -21,6 +22,8 @@ def metrics_with_intervals(
     """Return {"age.mae": ..., "age.mae.low": ..., "age.mae.high": ..., "age.n": ...}: metrics with 95 % intervals.
 
     The bounds are percentiles over bootstrap samples of the images (Efron, 1979), the same samples at each call.
+    Where some labels are intervals (`mtl_keras.intervals`), "age.within_interval" is the share of the answers about
+    them that lie within, and "age.within_interval.n" their number.
     """
     result = {}
     for task in tasks:
@@ -32,7 +35,26 @@ def metrics_with_intervals(
             if metric != "n" and resamples:
                 low, high = np.nanpercentile(samples[metric], [2.5, 97.5]) if mask.any() else (np.nan, np.nan)
                 result |= {f"{task.name}.{metric}.low": float(low), f"{task.name}.{metric}.high": float(high)}
+        result |= _within_intervals(answered_table, task, resamples)
     return result
+
+
+def _within_intervals(answered_table: pd.DataFrame, task: Task, resamples: int) -> dict[str, float]:
+    """Return the share of answers within their intervals, where some labels of a task are such, with its bounds."""
+    ends = bounds(answered_table, task)
+    if ends is None:
+        return {}
+    _, answer, mask = labels_and_answers(answered_table, task)
+    given = np.isfinite(ends).any(axis=1) & (mask == 0)
+    hits, name = kind_of(task).within(ends[given], answer[given]), f"{task.name}.{WITHIN_INTERVAL.name}"
+    if not len(hits):
+        return {}
+    found = {name: float(hits.mean()), f"{name}.n": len(hits)}
+    if resamples:
+        samples = [hits[i].mean() for i in _resampled(len(hits), resamples)]
+        low, high = np.percentile(samples, [2.5, 97.5])
+        found |= {f"{name}.low": float(low), f"{name}.high": float(high)}
+    return found
 
 
 def _resampled(count: int, resamples: int) -> Iterator[np.ndarray]:
@@ -57,16 +79,16 @@ def differences(first: pd.DataFrame, second: pd.DataFrame, task: Task) -> list[d
         return {metric: ours[metric] - theirs[metric] for metric in ours if metric != "n"}
 
     samples = pd.DataFrame([minus(rows) for rows in _resampled(len(mask), RESAMPLES)])
-    bounds = {metric: np.nanpercentile(samples[metric], [2.5, 97.5]) for metric in samples}
+    ends = {metric: np.nanpercentile(samples[metric], [2.5, 97.5]) for metric in samples}
     return [
-        {"metric": f"{task.name}.{metric}", "difference": value, "low": bounds[metric][0], "high": bounds[metric][1]}
+        {"metric": f"{task.name}.{metric}", "difference": value, "low": ends[metric][0], "high": ends[metric][1]}
         for metric, value in minus(np.arange(len(mask))).items()
     ]
 
 
 def evaluate(model: MultiTaskModel, table: pd.DataFrame, views: str = "one") -> pd.DataFrame:
     """Return a model's metrics on a label table: a row a metric, with its value and 95 % interval."""
-    labelled = [task for task in model.tasks if encode(table, task)[1].any()]
+    labelled = [task for task in model.tasks if encode_intervals(table, task)[1].any()]
     if not labelled:
         names = ", ".join(task.name for task in model.tasks)
         raise UserError(f"no row of the table has a label of any task of this model ({names}); expected at least one")
@@ -74,15 +96,20 @@ def evaluate(model: MultiTaskModel, table: pd.DataFrame, views: str = "one") -> 
 
 
 def as_table(found: dict[str, float]) -> pd.DataFrame:
-    """Return what `metrics_with_intervals` gives as a table with a row a metric: `n`, `value`, `low`, `high`."""
+    """Return what `metrics_with_intervals` gives as a table with a row a metric: `n`, `value`, `low`, `high`.
+
+    A metric that no image has a label for has no row.
+    """
+    metrics = [name for name in found if name.count(".") == 1 and not name.endswith(".n")]
+    counts = {name: int(found.get(f"{name}.n", found[f"{name.split('.')[0]}.n"])) for name in metrics}
     rows = {
         name: {
-            "n": int(found[f"{name.split('.')[0]}.n"]),
-            "value": value,
+            "n": counts[name],
+            "value": found[name],
             "low": found.get(f"{name}.low"),
             "high": found.get(f"{name}.high"),
         }
-        for name, value in found.items()
-        if name.count(".") == 1 and not name.endswith(".n")
+        for name in metrics
+        if counts[name]
     }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("metric")

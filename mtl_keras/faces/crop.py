@@ -12,6 +12,7 @@ import pandas as pd
 from joblib import Parallel, cpu_count, delayed, effective_n_jobs
 from tqdm import tqdm
 
+from mtl_keras.boxes import has_boxes, repeated
 from mtl_keras.data.images import probe
 from mtl_keras.data.table import complete
 from mtl_keras.errors import UserError, printable
@@ -40,8 +41,10 @@ def crop_faces(
 ) -> pd.DataFrame:
     """Cut the faces out of a table's photos into `folder`, and return the label table of the crops.
 
-    A crop keeps the labels of its photo; only with "all", the crops of a photo with several faces have none, since
-    nobody knows whose they are. Columns `photo`, `faces` (how many were found in it) and `confidence` are added.
+    Of a row with a `box` that face is cut out, whatever the settings choose: aligned if the detector finds it, else as
+    the box alone tells, with the `confidence` 0. Of other rows a crop keeps the labels of its photo; only with "all",
+    the crops of a photo with several faces have none, since nobody knows whose they are. Columns `photo`, `faces` (how
+    many were found in it) and `confidence` are added, and `photo_box` takes the place of `box`.
     Photos without a face, and those that cannot be read, are in `attrs["skipped"]` with the reason.
     `mtl_keras.faces.folder` says what lies in the folder; `read_crops` reads it.
 
@@ -57,18 +60,22 @@ def crop_faces(
     if n_jobs == 0:
         raise UserError("0 jobs: expected 1 or more, or -1 for one on every processor")
     table, folder = complete(table), Path(os.path.abspath(folder))
-    paths = [os.path.abspath(path) for path in table["path"]]
-    _check(paths, folder)
+    rows = table.assign(path=[os.path.abspath(path) for path in table["path"]])
+    _check(rows, folder)
+    boxes = _boxes(rows)
+    paths = list(boxes)
     oriented = [column for task in TASKS.values() if task.oriented for column in task.columns if column in table]
     if not settings.keep_roll and oriented and table[oriented].notna().any(axis=None):
         names = ", ".join(oriented)
         print(f"note: heads are turned upright, so {names} do not hold for the crops; keep_roll helps", file=sys.stderr)
-    done = open_folder(folder, _as_json(settings, detector))
+    # Of a table with boxes all crops are numbered, so that no two ever have one name.
+    given = {"boxes": True} if has_boxes(table) else {}
+    done = open_folder(folder, _as_json(settings, detector) | given)
     todo = []
     for path, name in zip(paths, names_of(paths, done), strict=True):
         stamp = _stamp(path)
-        if not is_done(done.get(path), stamp, folder):
-            todo.append(Photo(path, name, stamp))
+        if not is_done(done.get(path), stamp, boxes[path], folder):
+            todo.append(Photo(path, name, stamp, boxes[path]))
     before = len(paths) - len(todo)
     # A photo that has changed may give other crops, or none.
     remove_crops([done[photo.path] for photo in todo if photo.path in done], folder)
@@ -78,7 +85,7 @@ def crop_faces(
             append([line for line in lines if not line["reason"]], folder)
             done |= {line["photo"]: line for line in lines}
             bar.update(len(lines))
-    return write_crops(table, [done[path] for path in paths], folder)
+    return write_crops(table, [done[path] for path in rows["path"]], folder)
 
 
 def photo_table(folder: str | Path, leave_out: str | Path | None = None) -> pd.DataFrame:
@@ -106,15 +113,25 @@ def photo_table(folder: str | Path, leave_out: str | Path | None = None) -> pd.D
     return table
 
 
-def _check(paths: list[str], folder: Path) -> None:
-    """Refuse a table without rows or with a photo in two of them, and photos where the crops are to go."""
-    if not paths:
+def _boxes(rows: pd.DataFrame) -> dict[str, list[str] | None]:
+    """Return the boxes of each photo, in the order of the rows; None where the table has none at all."""
+    if not has_boxes(rows):
+        return dict.fromkeys(rows["path"])
+    boxes: dict[str, list[str] | None] = {path: [] for path in rows["path"]}
+    given = rows[rows["box"].notna()]
+    for path, box in zip(given["path"], given["box"], strict=True):
+        boxes[path].append(box)
+    return boxes
+
+
+def _check(rows: pd.DataFrame, folder: Path) -> None:
+    """Refuse a table without rows or with a face in two of them, and photos where the crops are to go."""
+    if not len(rows):
         raise UserError("crop_faces: the table has no rows; expected photos to crop")
-    repeated = pd.Index(paths).duplicated()
-    if repeated.any():
-        raise UserError(f"crop_faces: {paths[repeated.argmax()]} is in two rows; keep one of them")
+    if twice := repeated(rows):
+        raise UserError(f"crop_faces: {twice} is in two rows; keep one of them, or give each of its faces a `box`")
     own = os.path.join(os.path.realpath(folder), "")
-    for place in sorted({os.path.dirname(path) for path in paths}):
+    for place in sorted(set(rows["path"].map(os.path.dirname))):
         if os.path.join(os.path.realpath(place), "").startswith(own):
             raise UserError(f"{folder}: photos of the table lie in it ({place}); name another folder for the crops")
 

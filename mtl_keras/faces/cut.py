@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import tensorflow as tf
 from PIL import Image
 
-from mtl_keras.data.images import SMALLEST_SIDE, read_picture
+from mtl_keras.boxes import box_numbers
+from mtl_keras.data.images import SMALLEST_SIDE, Picture, read_picture
 from mtl_keras.errors import UserError
 from mtl_keras.faces.detectors import Detector
 from mtl_keras.faces.geometry import LANDMARKS, UTKFACE_CROP, CropGeometry, Face, align, share_outside
+from mtl_keras.faces.given import faces_in
 from mtl_keras.tasks import Task
 
 FACES = ("largest", "central", "all")
@@ -91,12 +94,14 @@ class Photo(NamedTuple):
     """A photo to crop.
 
     `name` is that of its crops without an ending, `stamp` (bytes, time) tells whether the photo has changed, and
-    `reason` says why it cannot be read if that is known already.
+    `reason` says why it cannot be read if that is known already. Where faces are given by `boxes`, those are cut out;
+    without one the settings choose, and in a table without boxes, where it is None, crops are numbered only with "all".
     """
 
     path: str
     name: str
     stamp: list[int]
+    boxes: list[str] | None = None
     reason: str = ""
 
 
@@ -104,7 +109,8 @@ def crop_batch(photos: list[Photo], folder: Path, settings: CropSettings, detect
     """Cut the faces out of some photos, write the crops, and return a line of the journal for each photo.
 
     A line holds photo, name, stamp, the number of `faces` found, `crops` ({file, box, confidence, landmarks}, in
-    pixels of the upright photo), and the `reason` why the photo could not be read or cropped, else empty.
+    pixels of the upright photo), and the `reason` why the photo could not be read or cropped, else empty. Of a table
+    with boxes it also holds the photo's `boxes`, and a crop by one of them that as `given`.
     """
     read, reasons = [], []
     for photo in photos:
@@ -120,19 +126,31 @@ def crop_batch(photos: list[Photo], folder: Path, settings: CropSettings, detect
     for photo, reason in zip(photos, reasons, strict=True):
         faces, crops = [], []
         if not reason:
-            (pixels, size, factor), faces = next(found)
-            chosen = settings.choose(faces, *pixels.shape[:2])
+            picture, faces = next(found)
+            chosen = _chosen(photo, picture, faces, settings)
             try:
-                cuts = [settings.cut(pixels, face) for face in chosen]
+                cuts = [settings.cut(picture.pixels, face) for face, _ in chosen]
             except UserError as error:  # landmarks from which no crop can be made
                 chosen, cuts, reason = [], [], str(error)
-            for number, (face, cut) in enumerate(zip(chosen, cuts, strict=True), 1):
-                file = f"{photo.name}-{number}.jpg" if settings.faces == "all" else f"{photo.name}.jpg"
+            for number, ((face, given), cut) in enumerate(zip(chosen, cuts, strict=True), 1):
+                numbered = settings.faces == "all" or photo.boxes is not None
+                file = f"{photo.name}-{number}.jpg" if numbered else f"{photo.name}.jpg"
                 _write(cut, folder / file)
-                crops.append(_crop(file, face.in_file(size, factor)))
+                crops.append(_crop(file, face.in_file(picture.size, picture.factor)) | given)
         line = {"photo": photo.path, "name": photo.name, "stamp": photo.stamp}
+        line |= {} if photo.boxes is None else {"boxes": photo.boxes}
         lines.append({**line, "faces": len(faces), "crops": crops, "reason": reason})
     return lines
+
+
+def _chosen(photo: Photo, picture: Picture, faces: list[Face], settings: CropSettings) -> list[tuple[Face, dict]]:
+    """Return the faces of a photo that are cut out, each with what its crop says of the box that was given."""
+    height, width = picture.pixels.shape[:2]
+    if not photo.boxes:
+        return [(face, {}) for face in settings.choose(faces, height, width)]
+    boxes = box_numbers(pd.Series(photo.boxes)) / picture.factor
+    given = faces_in(boxes, faces, height, width)
+    return [(face, {"given": box}) for face, box in zip(given, photo.boxes, strict=True) if face]
 
 
 def crop_batch_elsewhere(

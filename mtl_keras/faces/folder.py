@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pandas as pd
 
+from mtl_keras.data.images import SMALLEST_SIDE
 from mtl_keras.data.table import read_table, write_table
 from mtl_keras.errors import UserError
 from mtl_keras.files import TEXT, folder_of, free_name, replacing
@@ -23,6 +24,7 @@ TABLE, SKIPPED, SETTINGS, JOURNAL = "table.csv", "skipped.csv", "crops.json", "c
 # What of a photo's row is also true of each of several faces in it.
 SHARED = ("path", "source", "split", "group")
 NO_FACE = "no face found"
+OUTSIDE = f"less than {SMALLEST_SIDE} pixels a side of its box {{}} lie in the photo"
 
 
 def read_crops(folder: str | Path) -> pd.DataFrame:
@@ -44,20 +46,23 @@ def read_crops(folder: str | Path) -> pd.DataFrame:
 
 
 def write_crops(table: pd.DataFrame, lines: list[dict], folder: Path) -> pd.DataFrame:
-    """Write the tables of crops of the photos in `table`, given the journal's line of each, and return the first."""
-    counts = [len(line["crops"]) for line in lines]
+    """Write the tables of crops of a table's rows, given the journal's line of each one's photo; return the first."""
+    boxes = table.get("box", pd.Series(np.nan, table.index))
+    cut = [_of_row(line, box) for line, box in zip(lines, boxes, strict=True)]
+    counts = [len(crops) for crops in cut]
     crops = table.loc[np.repeat(table.index, counts)].reset_index(drop=True)
     crops["photo"] = crops["path"]
+    crops = crops.rename(columns={"box": "photo_box"})
     for column in crops.columns.difference([*SHARED, "photo"], sort=False):
         crops[column] = crops[column].mask(np.repeat(counts, counts) > 1)
     crops["faces"] = np.repeat([line["faces"] for line in lines], counts)
-    found = list(chain.from_iterable(line["crops"] for line in lines))
+    found = list(chain.from_iterable(cut))
     crops["confidence"] = np.array([crop["confidence"] for crop in found], np.float64)
     crops["path"] = pd.array([crop["file"] for crop in found], dtype=TEXT)
     without = [
-        {"path": path, "reason": line["reason"] or NO_FACE}
-        for path, line in zip(table["path"], lines, strict=True)
-        if not line["crops"]
+        {"path": path, "reason": line["reason"] or (OUTSIDE.format(box) if pd.notna(box) else NO_FACE)}
+        for path, line, box, count in zip(table["path"], lines, boxes, counts, strict=True)
+        if not count
     ]
     skipped = [*table.attrs.get("skipped", []), *without]
     write_table(pd.DataFrame(skipped, columns=["path", "reason"]), folder / SKIPPED)
@@ -68,6 +73,11 @@ def write_crops(table: pd.DataFrame, lines: list[dict], folder: Path) -> pd.Data
     crops = read_crops(folder)
     crops.attrs = {"skipped": skipped, "deviations": table.attrs.get("deviations", [])}
     return crops
+
+
+def _of_row(line: dict, box: str | float) -> list[dict]:
+    """Return those of the crops of a line that are a row's: the one of its box, or without a box all."""
+    return [crop for crop in line["crops"] if pd.isna(box) or crop.get("given") == box]
 
 
 # === What is done already ===
@@ -155,11 +165,12 @@ def remove_crops(lines: Iterable[dict], folder: Path) -> None:
             raise UserError(f"{path}: cannot be removed ({error.strerror}); name another folder") from None
 
 
-def is_done(line: dict | None, stamp: list[int], folder: Path) -> bool:
-    """Tell whether a photo is as it was when the journal's line was written, and its crops are there."""
+def is_done(line: dict | None, stamp: list[int], boxes: list[str] | None, folder: Path) -> bool:
+    """Tell whether a photo and its boxes are as they were when the journal's line was written, and its crops there."""
     return (
         line is not None
         and line["stamp"] == stamp
+        and line.get("boxes") == boxes
         and all(
             os.path.isfile(folder / crop["file"]) and os.path.getsize(folder / crop["file"]) for crop in line["crops"]
         )

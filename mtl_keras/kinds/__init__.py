@@ -8,7 +8,7 @@ from mtl_keras.errors import UserError
 from mtl_keras.kinds.angle import Angle
 from mtl_keras.kinds.categorical import Categorical
 from mtl_keras.kinds.expectation import Expectation
-from mtl_keras.kinds.kind import Kind, Metric, cumulative_score
+from mtl_keras.kinds.kind import WITHIN_INTERVAL, Kind, Metric, cumulative_score
 from mtl_keras.kinds.ordinal import Ordinal
 from mtl_keras.kinds.regression import Regression
 from mtl_keras.tasks import Task
@@ -20,7 +20,7 @@ KINDS: dict[str, type[Kind]] = {
     "ordinal": Ordinal,
     "regression": Regression,
 }
-METRICS = {metric.name: metric for kind in KINDS.values() for metric in kind.METRICS}
+METRICS = {metric.name: metric for kind in KINDS.values() for metric in (*kind.METRICS, WITHIN_INTERVAL)}
 # Names of the metrics that are shown while training, and of those that are shown of runs.
 SCORES = {kind.SCORE.name for kind in KINDS.values()}
 SHOWN = {metric.name for kind in KINDS.values() for metric in kind.SHOWN}

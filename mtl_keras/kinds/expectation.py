@@ -83,6 +83,11 @@ class Expectation(Kind):
         last = len(order) - 1
         return np.asarray(self.task.values)[order][np.minimum(np.stack(ends, axis=-1), last)]
 
+    def within(self, ends: np.ndarray, answers: np.ndarray) -> np.ndarray:
+        """Return which answers (N,) lie in their intervals (N, 2), each answer taken for the bin that is nearest."""
+        values = np.sort(self.task.values)
+        return super().within(ends, values[np.searchsorted((values[:-1] + values[1:]) / 2, answers)])
+
     def constant(self, labels: np.ndarray) -> np.ndarray:
         """Return all the probability (K,) in the bin of the median, whose expected value is the median itself."""
         return np.eye(self.task.size)[np.argmin(np.abs(np.asarray(self.task.values) - np.median(labels)))]

@@ -38,6 +38,8 @@ class Metric(NamedTuple):
 
 MAE = Metric("mae", "MAE", "MAE", True)
 RMSE = Metric("rmse", "RMSE", "RMSE", True)
+# Of images whose label is an interval: the share of answers that lie in it.
+WITHIN_INTERVAL = Metric("within_interval", "within the interval", "within the interval, %", False, "%")
 
 
 def cumulative_score(within: float) -> Metric:
@@ -204,6 +206,10 @@ class Kind:
             found[MAE.of_output(output).name] = error[:, number].mean()
             found[RMSE.of_output(output).name] = np.sqrt(np.mean(error[:, number] ** 2))
         return found
+
+    def within(self, ends: np.ndarray, answers: np.ndarray) -> np.ndarray:
+        """Return which answers (N,) lie in their intervals, whose ends (N, 2) count as within."""
+        return (answers >= ends[:, 0]) & (answers <= ends[:, 1])
 
     # === Answers in tables and files ===
 

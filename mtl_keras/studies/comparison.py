@@ -11,7 +11,7 @@ import pandas as pd
 
 from mtl_keras.data.sampling import parse_composition
 from mtl_keras.data.split import split
-from mtl_keras.data.table import encode
+from mtl_keras.data.table import encode, encode_intervals
 from mtl_keras.errors import UserError
 from mtl_keras.evaluation.metrics import differences, metrics_with_intervals
 from mtl_keras.evaluation.predictions import with_predictions
@@ -225,6 +225,10 @@ def majority(parts: tuple[pd.DataFrame, ...], tasks: list[Task]) -> dict:
     outputs = {}
     for task in tasks:
         labels, mask = encode(parts[0], task)
+        if not mask.any():
+            ends, mask = encode_intervals(parts[0], task)
+            # The middle of an interval, or the end that it has.
+            labels = np.ma.masked_invalid(ends).mean(axis=1).filled(0)
         constant = kind_of(task).constant(labels[mask > 0])
         outputs[task.name] = np.tile(constant, (len(parts[2]), 1))
     found = metrics_with_intervals(with_predictions(parts[2], tasks, outputs), tasks)

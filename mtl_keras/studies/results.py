@@ -9,6 +9,7 @@ import pandas as pd
 from mtl_keras.errors import UserError
 from mtl_keras.files import read_csv, replacing, write_rows
 from mtl_keras.kinds import kind_of, metric_of
+from mtl_keras.kinds.kind import WITHIN_INTERVAL
 from mtl_keras.studies.markdown import table_lines
 from mtl_keras.studies.stages import Group, Stage, group_of
 from mtl_keras.tasks import Task
@@ -77,6 +78,11 @@ def figure_columns(tasks: Iterable[Task]) -> list[str]:
     return [f"{task.name}.{metric.name}" for task in tasks for metric in kind_of(task).shown]
 
 
+def within_column(task: Task, runs: pd.DataFrame) -> list[str]:
+    """Return the column of a task's answers within intervals, where runs have such figures."""
+    return [column] if (column := f"{task.name}.{WITHIN_INTERVAL.name}") in runs else []
+
+
 def heading(column: str) -> str:
     """Heading of a column of figures: "age RMSE" for "age.rmse", "gender %" for "gender.accuracy"."""
     return f"{column.rpartition('.')[0].replace('_', ' ')} {metric_of(column).heading}"
@@ -88,7 +94,8 @@ def write_markdown(folder: Path | str, tasks: list[Task], notes: Iterable[str] =
     The first table has a row a run. The best figure of a column is bold; figures reported elsewhere do not compete.
     `more` are lines that come before the `notes`.
     """
-    runs, columns = read_runs(folder), figure_columns(tasks)
+    runs = read_runs(folder)
+    columns = [column for task in tasks for column in (*figure_columns([task]), *within_column(task, runs))]
     bounds = [f"{column}.{bound}" for column in columns for bound in ("low", "high")]
     runs = runs.reindex(columns=dict.fromkeys([*runs, *RUN_COLUMNS, *columns, *bounds]))
     own = runs[runs["stage"] != Stage.REPORTED].agg(

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from PIL import Image, ImageOps
 
+import mtl_keras as mtl
 from mtl_keras.commands.arguments import Arguments, has_data, parse
 from mtl_keras.commands.experiment import crops_of, cut_out, read_folder, rows_to_test_on, run
 from mtl_keras.data.packing import pack_shards
@@ -278,6 +279,28 @@ def test_faces_are_cut_out_of_photos_alone_and_only_once(tmp_path, monkeypatch):
     for name, times in (("crops", 1), ("photos", 2)):
         unpacked = unpack_shards(read_shards(tmp_path / name), tmp_path / "cache")
         assert len(cut_out(unpacked, tmp_path, Experiment())) == 6 and len(asked) == times
+
+
+def test_rows_with_boxes_are_cut_out_of_their_photos(tmp_path, monkeypatch):
+    cut = []
+    monkeypatch.setattr(
+        "mtl_keras.commands.experiment.crop_faces",
+        lambda photos, folder, settings: cut.append((folder.name, photos["path"].tolist())) or photos,
+    )
+    boxes = ["1 2 9 9", "9 2 9 9", None, None]
+    table = pd.DataFrame({"path": [*"aabc"], "box": boxes, "source": ["../x", "../x", "../x", "utkface"]})
+    cut_out(table.assign(smile="smiling"), tmp_path, Experiment(tasks=("smile",)))
+    # Of a source with boxes the other rows are photos as well, and it may be called anything.
+    assert cut == [("crops-_._x-boxes", ["a", "a", "b"])]
+    # Where faces of the source were cut out before, those with boxes alone.
+    table.attrs["cut_out"] = ["../x"]
+    cut_out(table.assign(smile="smiling"), tmp_path, Experiment(tasks=("smile",)))
+    assert cut[1:] == [("crops-_._x-boxes", ["a", "a"])]
+
+
+def test_a_table_with_boxes_is_not_trained_on_as_it_is(tmp_path, faces, one_line):
+    with one_line("has a `box`, and the whole photo would be taken for the face", faces["path"][0][:5]):
+        mtl.run(Experiment(tasks=("gender",), backbone="bknet", epochs=1), faces.assign(box="1 2 30 40"), tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -282,6 +282,17 @@ def test_evaluate_cuts_the_faces_out_of_photos_as_the_model_has_them(
     assert json.loads(file.read_text()) == written
 
 
+def test_evaluate_cuts_out_the_faces_whose_boxes_are_given(run, tiny_folder, genki, tmp_path):
+    photo, file = genki / "files" / "file0001.jpg", tmp_path / "figures.json"
+    (tmp_path / "own.csv").write_text(f"path,gender,box\n{photo},female,160 10 120 160\n{photo},male,0 100 60 60\n")
+    command = ("evaluate", tiny_folder, "--dataset", "csv_file", "--data", tmp_path / "own.csv")
+    code, _, errors = run(*command, "--crops", tmp_path / "crops", "--json", file)
+    assert code == 0 and "2 faces cut out of 1 photos" in errors and json.loads(file.read_text())["images"] == 2
+    crops = read_crops(tmp_path / "crops")
+    assert crops["gender"].tolist() == ["female", "male"] and crops["confidence"][0] > 0.9 > crops["confidence"][1] == 0
+    assert_mistake(run(*command, "--faces", "crop"), "has a `box`, and the whole photo would be taken for the face")
+
+
 def test_evaluate_turns_heads_upright_and_leaves_no_crops_behind(run, tiny_backbone, genki, tmp_path, monkeypatch):
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))

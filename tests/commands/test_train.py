@@ -18,6 +18,7 @@ from mtl_keras.studies.presets import PRESETS
 from mtl_keras.tasks import TASKS
 
 HAT = [{"name": "hat", "kind": "categorical", "classes": ["no", "yes"]}]
+HEIGHT = {"name": "height", "kind": "regression"}
 pytestmark = pytest.mark.usefixtures("no_new_tasks")
 
 
@@ -95,6 +96,22 @@ def test_tasks_beside_a_csv_file_hold_and_nothing_is_inferred(handed_on, own, tm
     assert read(Path("."), False)["hat"].notna().sum() == 20
 
 
+def test_a_task_file_that_is_named_counts_in_the_place_of_one_beside_the_csv(handed_on, run, own, tmp_path):
+    (tmp_path / "tasks.json").write_text(json.dumps([{**HAT[0], "classes": ["yes", "no"]}, HEIGHT]))
+    (tmp_path / "own.json").write_text(json.dumps(HAT))
+    arguments, *_, said = handed_on("--data", "my.csv", "--task-file", "own.json", "--out", "out")
+    assert arguments.experiment.tasks == ("age", "hat") and TASKS["hat"].classes == tuple(HAT[0]["classes"])
+    # What is found in the data is told once more when they are trained on.
+    assert "height" not in TASKS and "out" not in said
+    data = ("--dataset", "csv_file", "--data", "my.csv")
+    _, _, said = run("audit", *data, "--task-file", "own.json", "--out", "audit")
+    assert "tasks.json: not read, since own.json is named in its place\n" in said
+    # The file beside it alone counts again afterwards, and named itself it is no other.
+    del TASKS["hat"]
+    _, _, said = run("audit", *data, "--task-file", "tasks.json", "--out", "audit")
+    assert TASKS["hat"].classes == ("yes", "no") and "not read" not in said
+
+
 def test_of_several_files_one_column_is_one_task(handed_on, own, tmp_path):
     for number, (name, texts) in enumerate({"a": ["yes", "no"], "b": ["no", "perhaps"]}.items()):
         own[15 * number : 15 * number + 15].assign(hat=(texts * 8)[:15]).to_csv(tmp_path / f"{name}.csv", index=False)
@@ -129,6 +146,10 @@ def test_without_tasks_all_is_learned_that_several_sets_label(handed_on, faces_f
         (["--data", "my.csv", "--tasks", "note"], "column 'note': its 30 cells hold 30 different texts; expected"),
         (["--data", "my.csv", "--task-file", "broken.json"], "broken.json: is no JSON"),
         (["--data", "my.csv", "--task-file", "empty"], "empty: cannot be read (Is a directory)"),
+        (
+            ["--data", "tabs.csv"],
+            "tabs.csv: starts with 'path\\tage', so its columns seem to be separated by tabs; exp",
+        ),
         (["--data", "blank.csv"], "blank.csv: no image has a label of any task"),
     ],
 )
@@ -137,6 +158,7 @@ def test_mistakes_are_one_line(handed_on, own, tmp_path, words, says):
     (tmp_path / "broken.json").write_text("[{")
     own[["path", "note"]].to_csv(tmp_path / "unlabelled.csv", index=False)
     own[["path"]].assign(age=None).to_csv(tmp_path / "blank.csv", index=False)
+    own[["path", "age"]].to_csv(tmp_path / "tabs.csv", index=False, sep="\t")
     assert says in handed_on(*words, "--out", "out")
 
 
@@ -157,9 +179,12 @@ def test_audit_pack_and_crop_know_tasks_of_ones_own(run, own, tmp_path, monkeypa
     assert photos[0]["hat"].notna().sum() == 20
 
 
-def test_ages_known_as_intervals_alone_are_a_task(handed_on, own, tmp_path):
-    own.assign(age=["20-29", "70+", ""] * 10)[["path", "age"]].to_csv(tmp_path / "my.csv", index=False)
-    assert handed_on("--data", "my.csv")[0].experiment.tasks == ("age",)
+def test_numbers_known_as_intervals_alone_are_tasks(handed_on, own, tmp_path):
+    ages, heights = ["20-29", "70+", ""] * 10, ["160-170", "", "180+"] * 10
+    own.assign(age=ages, height=heights)[["path", "age", "height"]].to_csv(tmp_path / "my.csv", index=False)
+    arguments, read, *_, said = handed_on("--data", "my.csv", "--out", "out")
+    assert arguments.experiment.tasks == ("age", "height") and "20 of the labels are intervals" in said
+    assert read(Path("my.csv"), False)["height.low"].dropna().unique().tolist() == [160, 180]
 
 
 def test_ends_of_intervals_are_no_tasks_of_ones_own(handed_on, own, tmp_path):

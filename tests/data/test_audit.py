@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from mtl_keras.data.audit import check_images, conflicts, oddities, resolve_conflicts, tell
+from mtl_keras.data.audit_page import suspicious
 from mtl_keras.data.split import split
 from mtl_keras.errors import UserError
 
@@ -126,3 +127,21 @@ def test_a_label_of_which_a_set_has_one_class_or_none_is_said():
         "smile: no image has this label",
     ]
     assert oddities(table.drop(columns="source"))[0] == "all 3 labels of age are 7.0: there is nothing to tell apart"
+
+
+def test_two_faces_of_one_photo_are_no_copies_but_stay_together(tmp_path):
+    table = make_table(tmp_path, [1, 1, 2], box=["1 2 9 9"] * 3, gender=["male", "female", "female"])
+    table["path"] = table["path"][[0, 0, 2]].to_numpy()
+    table.loc[1, "box"] = "30 2 9 9"
+    checked = check_images(table)
+    assert checked["image"].nunique() == 3 and checked["group"].tolist() == [0, 0, 1]
+    assert checked.attrs["audit"]["identical_images"] == checked.attrs["audit"]["copy_images"] == 0
+    assert conflicts(checked).empty and suspicious(checked).empty
+
+
+def test_a_number_that_a_set_knows_as_intervals_alone_is_told():
+    table = pd.DataFrame({"path": ["a.jpg", "b.jpg", "c.jpg"], "age": ["20-29", "3-9", "5"], "source": ["x", "x", "y"]})
+    assert oddities(table) == [
+        "x: all 2 labels of age are intervals: the share of answers within them is measured, and no error"
+    ]
+    assert not oddities(table.assign(source="x"))

@@ -105,7 +105,7 @@ def test_strict_refuses_an_age_in_no_bin(tmp_path):
         (HEADER.replace("gender", "sex"), "expected the columns user_id, original_image, face_id, age, gender"),
         (HEADER + "a\tb.jpg\t1\told\tm\n", "age 'old' is unknown"),
         (HEADER + "a\tb.jpg\t1\t(4, 6)\tx\n", "gender 'x' is unknown; expected one of m, f, u"),
-        (HEADER.encode() + b"\xff\tb.jpg\t1\t(4, 6)\tm\n", "cannot be read as a table"),
+        (HEADER.encode() + b"\xff\tb.jpg\t1\t(4, 6)\tm\n", "is not in UTF-8; save it anew"),
     ],
 )
 def test_broken_folds_are_one_line_errors(tmp_path, one_line, contents, message):

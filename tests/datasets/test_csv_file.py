@@ -12,7 +12,7 @@ from mtl_keras.tasks import Task
 
 def write(folder, text, *images):
     folder.mkdir(exist_ok=True)
-    (folder / "my faces.csv").write_text(text)
+    (folder / "my faces.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
     for image in images:
         (folder / image).touch()
     return folder
@@ -95,6 +95,13 @@ def test_faces_that_were_cut_out_are_told_from_photos(tmp_path):
     assert csv_file(folder).attrs["cut_out"] == ["genki4k"] and "photo" not in csv_file(folder)
 
 
+def test_a_row_may_be_one_face_of_a_photo(tmp_path):
+    folder = write(tmp_path, "path,age,box\na.jpg,30,1 2 30 40\nb.jpg,1,\na.jpg,4,50 2 30 40.0\n", "a.jpg", "b.jpg")
+    table = combine([csv_file(folder)])
+    assert table["box"].fillna("").tolist() == ["1 2 30 40", "", "50 2 30 40"] and table["age"].tolist() == [30, 1, 4]
+    assert table["group"][0] == table["group"][2] != table["group"][1] and not table.attrs["deviations"]
+
+
 def test_missing_images_and_paths_are_listed(tmp_path):
     folder = write(tmp_path, "path,age\na.jpg,1\n,2\nb.jpg,3\n", "a.jpg")
     table = csv_file(folder)
@@ -111,8 +118,22 @@ def test_missing_images_and_paths_are_listed(tmp_path):
         ("path,years\na.jpg,1\n", "has no column of any task; columns left out, .*: 'years'"),
         ("path\na.jpg\n", "has no column of any task; it has none"),
         ("path,age,age\na.jpg,1,2\n", "has the columns 'age' twice; keep one of them"),
-        ("path;age\na.jpg;1\n", "starts with 'path;age'; expected the columns path"),
-        ("path,age\nz.jpg,1\n", "none of its 1 images is there"),
+        (
+            "path;age\na.jpg;1,5\n",
+            "starts with 'path;age', so its columns seem to be separated by semicolons; expected",
+        ),
+        ("path\tage\na.jpg\t1\n", "separated by tabs; expected commas: save it anew so"),
+        ("path,hat,hat\na.jpg,a,b\n", "no column of any task; .*: 'hat' twice"),
+        (
+            "path,age\na.jpg,1\n./a.jpg,2\n",
+            "a.jpg is in several rows; keep one, or give each .* a `box`",
+        ),
+        ("path,age,box\na.jpg,1,1 2 30 40\na.jpg,2,\n", "a.jpg is in several rows"),
+        ("path,age\nz.jpg,1\ny.jpg,2", "none of its 2 images is there, such as .*z.jpg; paths count from"),
+        ("path,age\n,1\n", "none of its 1 images is there; paths count from"),
+        ("\ufeffpath,age\na.jpg,1\n".encode("utf-16-le"), "is in UTF-16; save it anew in UTF-8"),
+        ("path,age\na.jpg,1\n".encode("utf-16-be"), "is in UTF-16; save it anew in UTF-8"),
+        ("path,age\nä.jpg,1\n".encode("latin-1"), "is not in UTF-8; save it anew so"),
         ("", "cannot be read as a table"),
     ],
 )

@@ -108,7 +108,7 @@ def test_one_label_file_is_enough(tmp_path):
         (HEADER + "train/1.jpg,3-9,Male,Martian,True\n", "race 'Martian' is unknown"),
         (HEADER + TRAIN + "train/6.jpg,3-", "age '3-' is unknown"),
         (HEADER + 'train/1.jpg,"3-9\n', "cannot be read as a table"),
-        (HEADER.encode() + b"train/\xff.jpg,3-9,Male,White,True\n", "cannot be read as a table"),
+        (HEADER.encode() + b"train/\xff.jpg,3-9,Male,White,True\n", "is not in UTF-8; save it anew"),
         (b"\x00\x01\x02\x00", "starts with"),
     ],
 )

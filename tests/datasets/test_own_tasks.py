@@ -40,6 +40,24 @@ def test_numbers_are_a_regression_with_their_mean_and_spread():
 
 
 @pytest.mark.parametrize(
+    ("texts", "center"),
+    [
+        (["160-170", "170-180", "70+"], 136.7),  # the middles, and the end of the open one
+        (["160 - 170", "171.5"], 168.2),
+        (["0.5\u20130.7", "1.5-2"], 1.175),
+    ],
+)
+def test_intervals_are_a_regression_too(texts, center):
+    task = inferred_task("height", cells(*texts, times=9))
+    assert (task.kind, task.center) == ("regression", center) and task.scale > 0
+
+
+def test_texts_that_only_look_like_intervals_are_classes():
+    for texts in (["3-2", "1-0", "2-2"], ["01-02", "01-03"], ["2020-01", "2020-02"]):
+        assert inferred_task("result", cells(*texts, times=9)).kind == "categorical"
+
+
+@pytest.mark.parametrize(
     ("column", "texts", "says"),
     [
         ("note", [f"text {number}" for number in range(40)], "40 cells hold 40 different texts"),
@@ -60,6 +78,8 @@ def test_numbers_are_a_regression_with_their_mean_and_spread():
         ("height", ["1,5", "2,25", "3"] * 9, "its numbers have a comma, such as '1,5'"),
         ("height", ["1.5", "inf", "2.5"] * 9, "it holds numbers, but also 'inf'"),
         ("hat", ["Yes", "no", "yes"] * 9, "it spells one word as 'Yes' and as 'yes'"),
+        ("hat", ["no", "hat,hat"] * 9, "its cell 'hat,hat' seems to hold several answers; give each its own column"),
+        ("height", ["10-20", "5-25"] * 9, "all its 18 cells are about 15: there is nothing to tell apart"),
         ("Größe", ["1.5", "2.5"] * 9, "expected a name of letters"),
         ("loss", ["1.5", "2.5"] * 9, "expected a name of letters"),
         ("2nd", ["1.5", "2.5"] * 9, "expected a name of letters"),
@@ -84,8 +104,12 @@ def test_the_columns_of_several_files_are_one(tmp_path):
 
 def test_what_is_chosen_is_told():
     stars = inferred_task("stars", cells("1", "2", "3", times=9))
-    assert described(stars, 27, 1000) == (
+    assert described(stars, cells(*"123" * 9, *[""] * 973)) == (
         "stars: 3 classes (1, 2, 3), 27 of 1,000 images labelled; few different whole numbers count as classes"
     )
     height = inferred_task("height", cells("1.5", "2.5", times=9))
-    assert described(height, 18, 18).startswith("height: a number, about 2 with a standard deviation of 0.5145, 18 of")
+    said = described(height, cells("1.5", "2-3", times=9))
+    assert said == (
+        "height: a number, about 2 with a standard deviation of 0.5145, 9 of the labels are intervals, 18 of 18 images "
+        "labelled"
+    )

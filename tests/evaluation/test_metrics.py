@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from sklearn import metrics
 
+from mtl_keras.data.table import complete
 from mtl_keras.errors import UserError
 from mtl_keras.evaluation.features import image_batches
 from mtl_keras.evaluation.groups import by_group
@@ -192,6 +193,26 @@ def test_a_task_without_labels_has_no_figures(answers):
     assert found["age.n"] == 0
     assert all(np.isnan(found[f"age.{name}"]) for name in ("mae", "rmse", "mae.low", "mae.high"))
     assert found["gender.accuracy"] > 0.5
+
+
+def test_of_intervals_the_share_of_answers_within_is_measured(answers):
+    table = answers.assign(**{"age.low": np.nan, "age.high": np.nan})
+    blank = table.index[table["age"].isna()][:4]
+    table.loc[blank, "age.low"], table.loc[blank, "age.high"] = [20, 20, 70, 3], [29, 29, np.nan, 9]
+    # The answer is the bin that is nearest; where the number is known the interval counts for nothing.
+    table.loc[blank, "age.value"] = [29.4, 29.6, 116.0, 2.6]
+    table.loc[table["age"].first_valid_index(), ["age.low", "age.high"]] = 116.0, 116.0
+    found = metrics_with_intervals(table, [AGE], 50)
+    assert (found["age.within_interval"], found["age.within_interval.n"]) == (0.75, 4)
+    assert 0 <= found["age.within_interval.low"] < 0.75 < found["age.within_interval.high"] <= 1
+    assert found["age.n"] == 240 and as_table(found).loc["age.within_interval", "n"] == 4
+    # A regression knows no bins.
+    assert metrics_with_intervals(table.loc[blank], [AGE_REGRESSION], 0)["age.within_interval"] == 0.25
+
+
+def test_a_task_of_intervals_alone_has_that_figure_alone(tiny_model, faces):
+    table = faces.drop(columns=["age", "gender", "ethnicity", *HEAD_POSE.columns]).assign(age=["0-116", "100+"] * 15)
+    assert evaluate(tiny_model, complete(table)).index.tolist() == ["age.within_interval"]
 
 
 def test_evaluate_gives_a_row_a_metric(tiny_model, faces):

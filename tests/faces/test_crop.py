@@ -172,6 +172,54 @@ def test_of_several_faces_nobody_knows_whose_the_labels_are(photos, tmp_path):
     assert crops["image"].is_unique, "two people are not copies of one image"
 
 
+@pytest.fixture
+def boxed(photos) -> pd.DataFrame:
+    """Of the photo of two faces both, one that nobody finds and one outside; the damaged photo; one without a box."""
+    one, two, damaged = photos["path"][[0, 1, 3]]
+    boxes = ["36 12 26 26", "2 16.5 30 30", "20 2 16 20", "70 2 16 20", "1 1 9 9", None]
+    table = pd.DataFrame({"path": [*[two] * 4, damaged, one], "box": boxes, "source": "squares"})
+    return table.assign(age=[1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
+
+
+@pytest.mark.parametrize("faces", ["largest", "all"])
+def test_given_faces_are_cut_out_each_with_its_own_labels(boxed, tmp_path, faces):
+    crops = cropped(boxed, tmp_path / "crops", faces=faces)
+    names = [os.path.relpath(path, tmp_path / "crops") for path in crops["path"]]
+    assert names == ["two-1.jpg", "two-2.jpg", "two-3.jpg", "one-1.jpg"]
+    assert crops["age"].tolist() == [1, 2, 3, 6]
+    assert crops["photo_box"].fillna("").tolist() == ["36 12 26 26", "2 16.5 30 30", "20 2 16 20", ""]
+    assert "box" not in crops and crops["group"].nunique() == 2 and crops["group"][:3].nunique() == 1
+    assert [grey_of(path) for path in crops["path"][[0, 1, 3]]] == pytest.approx([180, 90, 200], abs=2)
+    # That which was not found is cut out by its box, in which are parts of both.
+    assert crops["confidence"].tolist() == [0.99, 0.99, 0, 0.99] and crops["faces"].tolist() == [2, 2, 2, 1]
+    reasons = [(os.path.basename(entry["path"]), entry["reason"]) for entry in crops.attrs["skipped"]]
+    assert reasons[0] == ("two.png", "less than 8 pixels a side of its box 70 2 16 20 lie in the photo")
+    assert len(reasons) == 2 and reasons[1][0] == "damaged.png" and "damaged" in reasons[1][1]
+    pd.testing.assert_frame_equal(read_crops(tmp_path / "crops"), crops)
+
+
+def test_given_faces_are_kept_until_a_box_changes(boxed, tmp_path, capsys):
+    first = cropped(boxed[:2], tmp_path / "crops")
+    Squares.calls = []
+    pd.testing.assert_frame_equal(cropped(boxed[:2], tmp_path / "crops"), first)
+    assert not Squares.calls and "other settings" not in capsys.readouterr().err
+    more = cropped(boxed[:3], tmp_path / "crops")
+    assert len(Squares.calls) == 1 and more["age"].tolist() == [1, 2, 3]
+    # A table without boxes has other names, so none of these may be left.
+    assert len(cropped(boxed[5:].drop(columns="box"), tmp_path / "crops")) == 1
+    assert "other settings" in capsys.readouterr().err and files_in(tmp_path / "crops") == ["one.jpg"]
+
+
+def test_boxes_count_in_the_photos_own_pixels_however_it_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(images, "MOST_KEPT", 2000)  # in place of 50 million
+    photo = write_photo(tmp_path / "photos" / "1.png", (8, 4, 36, 200))
+    # The second is too narrow once the photo is halved.
+    table = pd.DataFrame({"path": [photo] * 2, "box": ["8 4 36 36", "50 4 12 20"]})
+    assert cropped(table, tmp_path / "out", One)["confidence"].tolist() == [0.99]
+    (line,) = map(json.loads, (tmp_path / "out" / "crops.jsonl").read_text().splitlines())
+    assert line["crops"][0]["box"] == [8, 4, 36, 36]
+
+
 def test_central_face_weighs_place_and_size():
     def faces(*squares):
         return [square_face(*map(np.uint8, square)) for square in squares]
@@ -301,7 +349,7 @@ def test_what_could_overwrite_files_is_refused(photos, tmp_path):
 
 def test_mistakes_are_one_line_errors(photos, tmp_path):
     twice = pd.concat([photos[:1], photos[:1]])
-    for table, message in [(photos[:0], "has no rows"), (twice, "one.png is in two rows")]:
+    for table, message in [(photos[:0], "has no rows"), (twice, "one.png is in two rows; keep one of them, or")]:
         with pytest.raises(UserError, match=message):
             cropped(table, tmp_path / "crops")
     with pytest.raises(UserError, match="0 jobs: expected 1 or more"):

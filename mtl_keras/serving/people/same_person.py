@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from mtl_keras.boxes import refuse_boxes
 from mtl_keras.data.images import read_image
 from mtl_keras.errors import UserError
 from mtl_keras.faces.detectors import find_detector
@@ -28,6 +29,7 @@ def same_person_rates(table: pd.DataFrame, recognize: Recognizing, people: int =
     The table has a column `group` of identities, as CelebA's; people of at least two images count, at most `looks`
     images each.
     """
+    refuse_boxes(table)
     several = table[table.groupby("group")["path"].transform("size") > 1]
     groups = list(several.groupby("group", sort=False))[:people]
     if len(groups) < 2:
