@@ -253,9 +253,12 @@ def frozen_epochs(base, fitted, parts, tmp_path):
     assert distances.min(axis=0).max() < 1e-5 and distances.min(axis=1).max() < 1e-5
     assert len(np.unique(features.round(4), axis=0)) == 36
     assert sorted(labels["age"].tolist()) == sorted([*parts[0]["age"]] * 2)
-    # The pose of a head is another in the mirror.
+    # The pose of a head is another in the mirror: yaw and roll have the other sign.
     (posed,) = fitted(replace(settings, tasks=("head_pose",)), study=True)
-    assert len(posed.epoch()[0]) == 18
+    angles = posed.epoch()[1]["head_pose"]
+    assert len(angles) == 36 and np.abs(angles).min() > 0
+    np.testing.assert_allclose(angles.sum(axis=0)[[0, 2]], 0, atol=1e-3)
+    assert abs(angles[:, 1].sum()) > 1
     # One batch an epoch, and a rate that falls to 0 over all of them.
     assert rate(found, 1) == pytest.approx(FROZEN_RATE) and rate(found, 5) == pytest.approx(0, abs=1e-9)
     assert fitted(base, study=True)[0].folder.name.startswith("tiny-age-gender-trained-")
