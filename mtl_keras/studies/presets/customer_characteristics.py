@@ -16,6 +16,7 @@ REAL = Experiment(
     epochs=12,
     patience=12,
     balance="genki4k=2",
+    calibrate=True,
 )
 # A network that fits into a package and onto small machines, and learns from scratch.
 SMALL = {
@@ -53,7 +54,10 @@ VARIANTS = {
     "MulT": {**LARGER_INPUT, "backbone": "swin_tiny", "sharing": "mult"},
     # How often each set is seen.
     "each row once": {**SHORT, "balance": ""},
+    "temperature of 0.5": {**SHORT, "balance": "temperature=0.5"},
     "sources alike": {**SHORT, "balance": "sources"},
+    # A set of gray images is told from the others by that alone.
+    "gray more often": {**SHORT, "gray": 0.4},
 }
 # Drawings are learned in a few epochs, unchanged and small.
 DRAWN = replace(
@@ -62,6 +66,8 @@ DRAWN = replace(
     dropout=0.2,
     augment=False,
     balance="",
+    # Fifty labels a task are too few for it.
+    calibrate=False,
 )
 
 CUSTOMER_CHARACTERISTICS = Preset(
