@@ -87,9 +87,11 @@ class Predict(Asked):
     Example: mtl-keras predict photos/ --json people.json --draw drawn/
     """
 
-    # First the folder of a trained model, or of an exported one; without it, the model that comes with the package
-    # answers. Then images, folders of images at any depth, and patterns in quotes, such as "photos/**/*.png".
-    paths: Annotated[Positional[tuple[Path, ...]], arg(metavar="[MODEL] PATH...")]
+    # The folder of a trained model, or of an exported one, or already the first image: without a model, the one that
+    # comes with the package answers.
+    first: Annotated[Positional[Path], arg(metavar="MODEL|PATH")]
+    # Images, folders of images at any depth, and patterns in quotes, such as "photos/**/*.png".
+    paths: Annotated[Positional[tuple[Path, ...]], arg(metavar="PATH...")] = ()
     # File for everything that was found: a list with one object an image.
     json: File = None
     # File for a table of the people, one row each.

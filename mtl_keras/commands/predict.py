@@ -20,7 +20,7 @@ from mtl_keras.serving.predictor import MANY, Predictor
 
 def predict(options: Predict) -> None:
     """Predict, write the JSON file, the table and the drawings, and print a line a person."""
-    model, paths = model_and_images(options.paths)
+    model, paths = model_and_images((options.first, *options.paths))
     if not paths:
         raise UserError("no images given; expected at least one image or folder, behind the model if one is named")
     images = find_images(paths)

@@ -1,8 +1,6 @@
 """What stands between the network and everything that answers: limits on requests, and headers on answers."""
 
 import asyncio
-import secrets
-from contextvars import ContextVar
 
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -11,9 +9,6 @@ from mtl_keras.serving.page.limits import MEGA, Limits, RefusedError
 
 # Where gradio takes files in, which may be videos; its messages are short.
 UPLOAD = "/gradio_api/upload"
-# A folder for the files of the request that is being answered: gradio names files by what they hold, and two that
-# send the same would share one.
-own_folder: ContextVar[str] = ContextVar("own_folder", default="")
 # Seconds that may pass between two parts of a request.
 PAUSE = 10
 # A client that sends too much hears so only when it has sent all: this many times the limit are read, and dropped.
@@ -44,8 +39,6 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if scope["path"] == UPLOAD:
-            own_folder.set(secrets.token_hex(8))
         request = _Request(scope["path"], self._limits, receive, send)
         try:
             await self._app(scope, request.receive, request.send)

@@ -39,7 +39,7 @@ def server(
         # gradio reads these when it is imported, and asks nobody for news with them.
         os.environ |= {"GRADIO_TEMP_DIR": folder, "GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1"}
         gradio, uvicorn = needed("gradio", "page"), needed("uvicorn", "page")
-        from mtl_keras.serving.page import connections, guard, http, layout, style, uploads
+        from mtl_keras.serving.page import connections, guard, http, layout, style
         from mtl_keras.serving.page.examples import examples
         from mtl_keras.serving.page.worker import Worker
 
@@ -66,9 +66,7 @@ def server(
             theme=style.theme(),
             css=style.CSS,
         )
-        mounted = app.routes[-1].app
-        mounted.add_exception_handler(404, http.http_error)
-        mounted.uploaded_file_dir = uploads.Folder(folder)
+        app.routes[-1].app.add_exception_handler(404, http.http_error)
         # Mounted in another server, gradio does not know that it answers by now, and until then takes any path of this
         # computer for that of an uploaded file.
         blocks.has_launched = True

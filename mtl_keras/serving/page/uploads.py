@@ -7,19 +7,8 @@ from pathlib import Path
 
 from mtl_keras.errors import UserError
 from mtl_keras.extras import needed
-from mtl_keras.serving.page.guard import own_folder
 
 FileData = needed("gradio", "page").FileData
-
-
-class Folder(os.PathLike):
-    """Where gradio puts files that come in, below a folder: each request's in one of its own."""
-
-    def __init__(self, folder: str):
-        self._folder = folder
-
-    def __fspath__(self) -> str:
-        return os.path.join(self._folder, own_folder.get())
 
 
 def path_of(file: FileData | None) -> str | None:
@@ -51,11 +40,11 @@ def move(path: str, place: str) -> None:
 
 @contextmanager
 def _there(path: str) -> Iterator[None]:
-    """Around the use of a file that came in: the folder named by what it holds and that of its request go with it."""
+    """Around the use of a file: its folder, which gradio names by what the file holds, is removed with it."""
     try:
         yield
     except FileNotFoundError:
-        raise UserError("the file is no longer here; send it again") from None
+        # Of two that send the same file at once, the first takes it.
+        raise UserError("the same file came from somebody else and is gone with their answer; send it again") from None
     with suppress(OSError):
-        for folder in Path(path).parents[:2]:
-            folder.rmdir()
+        Path(path).parent.rmdir()

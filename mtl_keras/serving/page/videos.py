@@ -43,7 +43,7 @@ def counted(path: str, runtime: Runtime, limits: Limits) -> str:
     The file, and all that counting writes, are deleted: what is of use stands in the page itself.
     """
     people = needed(COUNTER, "people")
-    with tempfile.TemporaryDirectory(dir=Path(path).parents[2]) as folder:
+    with tempfile.TemporaryDirectory(dir=Path(path).parents[1]) as folder:
         # Without the ending of its name, which would tell FFmpeg to take a list of other files for a video.
         video, out = os.path.join(folder, "video"), Path(folder, "counted")
         try:

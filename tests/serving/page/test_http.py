@@ -189,14 +189,6 @@ def test_eight_clients_at_once_are_all_answered_and_memory_stays_flat(page, draw
     assert httpx.get(f"{page.address}/health").json() == {"status": "ok", "waiting": 0}
 
 
-def test_the_same_photo_sent_twice_is_two_files(page):
-    files, sent = {"files": ("photo.jpg", b"the same")}, set()
-    for _ in range(2):
-        sent |= set(httpx.post(f"{page.address}/gradio_api/upload", files=files, timeout=20).json())
-    assert len(sent) == 2 and all(Path(place).read_bytes() == b"the same" for place in sent)
-    assert all(page.uploads in Path(place).parents for place in sent)
-
-
 @pytest.mark.parametrize("place", ["docs/page/desk.png", str(Path("docs/page/desk.png").absolute()), "/dev/zero"])
 def test_the_pages_own_protocol_takes_no_path_of_the_server(page, place):
     asked = {

@@ -6,9 +6,9 @@ from mtl_keras.serving.page.uploads import FileData, move, path_of, taken
 
 @pytest.fixture
 def upload(tmp_path):
-    """A file as gradio keeps it: in a folder named by what it holds, in one of its request."""
-    file = tmp_path / "request" / "3f2a" / "photo.jpg"
-    file.parent.mkdir(parents=True)
+    """A file as gradio keeps it: in a folder of its own, named by what it holds."""
+    file = tmp_path / "3f2a" / "photo.jpg"
+    file.parent.mkdir()
     file.write_bytes(b"pixels")
     return file
 
@@ -22,7 +22,7 @@ def test_a_file_that_was_moved_leaves_no_folder(upload, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["video"]
 
 
-def test_a_file_that_is_gone_is_told_without_its_path(upload):
+def test_who_sends_the_same_at_once_is_told_to_send_it_again(upload):
     taken(str(upload))
     with pytest.raises(UserError, match="send it again") as caught:
         taken(str(upload))

@@ -13,8 +13,8 @@ pytest.importorskip("mtl_keras.serving.people.counter", reason="people in videos
 @pytest.fixture
 def sent(tmp_path):
     """Where a video lies that came in."""
-    file = tmp_path / "request" / "3f2a" / "shop.mp4"
-    file.parent.mkdir(parents=True)
+    file = tmp_path / "3f2a" / "shop.mp4"
+    file.parent.mkdir()
     return file
 
 
