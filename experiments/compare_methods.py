@@ -25,8 +25,8 @@ python experiments/compare_methods.py --data UTKFace --weights 20180408-102900 -
     --gradients-at features --images 0.25 --weighting equal uncertainty mgda pcgrad --out runs/compare_methods_whole
 
     trains the whole of FaceNet, where gradients meet at its features in one pass through the trunk: 67 steps an epoch
-    of a quarter of the images, 0.35 s each, so three minutes for each of 35 runs, two hours on two cores. All images
-    would take four times that.
+    of a quarter of the images, about a second each, so six minutes for each of 35 runs, three to four hours on two
+    cores. All images would take four times that.
 
 python experiments/compare_methods.py --full --data UTKFace GENKI-4K RAF-DB
 
