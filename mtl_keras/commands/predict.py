@@ -22,7 +22,11 @@ def predict(options: Predict) -> None:
     """Predict, write the JSON file, the table and the drawings, and print a line a person."""
     model, paths = model_and_images((options.first, *options.paths))
     if not paths:
-        raise UserError("no images given; expected at least one image or folder, behind the model if one is named")
+        # Every word behind --tasks is the name of one.
+        before = ", and before --tasks" if options.tasks else ""
+        raise UserError(
+            f"no images given; expected at least one image or folder, behind the model if one is named{before}"
+        )
     images = find_images(paths)
     for other in chain.from_iterable(map(other_files, paths)):
         print(f"skipped {printable(other)}: {NO_IMAGE}", file=sys.stderr)
