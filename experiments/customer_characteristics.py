@@ -3,7 +3,7 @@
 python experiments/customer_characteristics.py
 
     renders five sets of cartoon faces that are laid out like public ones, and trains a small network on them: about
-    five minutes on two cores.
+    three minutes on two cores.
 
 python experiments/customer_characteristics.py --data UTKFace RAF-DB FER2013 GENKI-4K FairFace
 
