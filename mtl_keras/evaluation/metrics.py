@@ -35,16 +35,16 @@ def metrics_with_intervals(
             if metric != "n" and resamples:
                 low, high = np.nanpercentile(samples[metric], [2.5, 97.5]) if mask.any() else (np.nan, np.nan)
                 result |= {f"{task.name}.{metric}.low": float(low), f"{task.name}.{metric}.high": float(high)}
-        result |= _within_intervals(answered_table, task, resamples)
+        result |= _within_intervals(bounds(answered_table, task), answer, mask, task, resamples)
     return result
 
 
-def _within_intervals(answered_table: pd.DataFrame, task: Task, resamples: int) -> dict[str, float]:
+def _within_intervals(
+    ends: np.ndarray | None, answer: np.ndarray, mask: np.ndarray, task: Task, resamples: int
+) -> dict[str, float]:
     """Return the share of answers within their intervals, where some labels of a task are such, with its bounds."""
-    ends = bounds(answered_table, task)
     if ends is None:
         return {}
-    _, answer, mask = labels_and_answers(answered_table, task)
     given = np.isfinite(ends).any(axis=1) & (mask == 0)
     hits, name = kind_of(task).within(ends[given], answer[given]), f"{task.name}.{WITHIN_INTERVAL.name}"
     if not len(hits):

@@ -21,11 +21,26 @@ def predictions(model: MultiTaskModel, table: pd.DataFrame, batch_size: int = 64
     With the `views` "mirror" or "six" each answer is the mean over several looks at the image, which take as many times
     as long (see `mean_of_looks`).
     """
-    if views not in VIEWS:
-        raise UserError(f"unknown views {views!r}; expected one of {', '.join(VIEWS)}")
-    seen = [outputs_of(model, table, batch_size, flip, zoom) for flip, zoom in VIEWS[views]]
-    outputs = {task.name: mean_of_looks(task, [look[task.name] for look in seen], views) for task in model.tasks}
-    return with_predictions(table, model.tasks, outputs)
+    return predictions_over(model, table, [views], batch_size)[views]
+
+
+def predictions_over(
+    model: MultiTaskModel, table: pd.DataFrame, several: Iterable[str], batch_size: int = 64
+) -> dict[str, pd.DataFrame]:
+    """Return {views: what `predictions` gives}; a look that several of the views have is taken once."""
+    several = list(several)
+    if unknown := [views for views in several if views not in VIEWS]:
+        raise UserError(f"unknown views {unknown[0]!r}; expected one of {', '.join(VIEWS)}")
+    looks = dict.fromkeys(look for views in several for look in VIEWS[views])
+    seen = {look: outputs_of(model, table, batch_size, *look) for look in looks}
+    found = {}
+    for views in several:
+        outputs = {
+            task.name: mean_of_looks(task, [seen[look][task.name] for look in VIEWS[views]], views)
+            for task in model.tasks
+        }
+        found[views] = with_predictions(table, model.tasks, outputs)
+    return found
 
 
 def outputs_of(

@@ -6,7 +6,7 @@ They outlive the model.
 from dataclasses import replace
 
 from mtl_keras.evaluation.metrics import metrics_with_intervals
-from mtl_keras.evaluation.predictions import predictions
+from mtl_keras.evaluation.predictions import predictions_over
 from mtl_keras.studies import results, runs
 from mtl_keras.studies.rows import labelled_rows
 from mtl_keras.studies.runs import Run
@@ -20,19 +20,19 @@ NAMES = {"mirror": "with mirror image", "six": "six views"}
 
 def augment_tests(study: Study, experiment: Experiment, best: Run) -> list[Run]:
     """Return the runs of a trained network's answers over each kind of views; its model is asked for what is new."""
-    found, model = [], None
-    for views, settings in _settings(experiment).items():
-        known = study.find_run(settings)
-        if not known or study.is_new(best):
-            model = model or model_folder.load(best.model)
-            answers = predictions(model, study.parts[2], views=views)
+    several = _settings(experiment)
+    found = {views: study.find_run(settings) for views, settings in several.items()}
+    new = [views for views, known in found.items() if not known or study.is_new(best)]
+    if new:
+        model = model_folder.load(best.model)
+        for views, answers in predictions_over(model, study.parts[2], new).items():
             row = {
-                **described(best, label_of(settings, last_stage(settings))),
+                **described(best, label_of(several[views], last_stage(several[views]))),
                 **metrics_with_intervals(answers, model.tasks),
             }
-            known = runs.write_run(study.start_run(settings), row, labelled_rows(answers, model.tasks))
-        found.append(known)
-    return found
+            folder = study.start_run(several[views])
+            found[views] = runs.write_run(folder, row, labelled_rows(answers, model.tasks))
+    return list(found.values())
 
 
 def all_augmented(study: Study, experiment: Experiment) -> bool:

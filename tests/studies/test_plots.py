@@ -21,19 +21,6 @@ from mtl_keras.tasks import AGE, AGE_GROUP, ETHNICITY, GENDER, HEAD_POSE, SMILE,
 FACES = [np.full((24, 24, 3), 40 * shade, np.uint8) for shade in range(6)]
 
 
-@pytest.fixture
-def drawn(monkeypatch) -> list[Figure]:
-    """Figures in the order in which they are saved; saving goes on as ever."""
-    figures, save = [], Figure.savefig
-
-    def remember(figure, *arguments, **settings):
-        figures.append(figure)
-        return save(figure, *arguments, **settings)
-
-    monkeypatch.setattr(Figure, "savefig", remember)
-    return figures
-
-
 def predictions(images: int = 400) -> pd.DataFrame:
     random = np.random.default_rng(0)
     age = random.integers(1, 90, images).astype(float)

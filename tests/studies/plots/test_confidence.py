@@ -2,24 +2,10 @@
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 
 from mtl_keras.evaluation.calibration import reliability
 from mtl_keras.studies import plots
 from mtl_keras.tasks import GENDER
-
-
-@pytest.fixture
-def drawn(monkeypatch) -> list[Figure]:
-    """Figures in the order in which they are saved."""
-    figures, save = [], Figure.savefig
-
-    def remember(figure, *arguments, **settings):
-        figures.append(figure)
-        return save(figure, *arguments, **settings)
-
-    monkeypatch.setattr(Figure, "savefig", remember)
-    return figures
 
 
 def test_accuracy_stands_over_confidence_before_and_after(tmp_path, drawn):

@@ -2,24 +2,9 @@
 
 import numpy as np
 import pandas as pd
-import pytest
-from matplotlib.figure import Figure
 
 from mtl_keras.studies.methods import TUNED, Group
 from mtl_keras.studies.plots.methods import draw_conflict, draw_improvements
-
-
-@pytest.fixture
-def drawn(monkeypatch) -> list[Figure]:
-    """Figures in the order in which they are saved."""
-    figures, save = [], Figure.savefig
-
-    def remember(figure, *arguments, **settings):
-        figures.append(figure)
-        return save(figure, *arguments, **settings)
-
-    monkeypatch.setattr(Figure, "savefig", remember)
-    return figures
 
 
 def table(**deltas: float) -> pd.DataFrame:
