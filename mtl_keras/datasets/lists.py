@@ -43,6 +43,10 @@ def read_columns(
         header = match_header(map(str, known), [*columns, *optional], unused)
         if len(top) != len(known) or not set(columns) <= set(header.places):
             got = quoted(", ".join(str(name).strip() for name in top), 80)
+            # Without a mark, every other byte of plain text in UTF-16 is 0.
+            plain = "".join(map(str, top)).replace("\0", "")
+            if "\\x00" in got and plain and plain.isprintable():
+                raise UserError(UTF16)
             if others := [words for sign, words in SEPARATORS.items() if len(top) == 1 and sign in str(top[0])]:
                 got += f", so its columns seem to be separated by {others[0]}"
                 raise UserError(f"starts with {got}; expected {SEPARATORS.get(separator, 'blanks')}: save it anew so")
