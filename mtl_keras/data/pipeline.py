@@ -17,8 +17,9 @@ from mtl_keras.data.table import encode_intervals
 from mtl_keras.errors import UserError
 from mtl_keras.tasks import Task
 
-# Training images that take no more bytes than this are decoded once, larger sets anew at each epoch.
-IN_MEMORY = 2**28
+# Training images that take no more bytes than this, an eighth of the memory, are decoded once, larger sets anew at each
+# epoch: no processor decodes as fast as an accelerator learns.
+IN_MEMORY = (os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**31) // 8
 
 
 @dataclass(frozen=True)

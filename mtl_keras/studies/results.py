@@ -14,7 +14,9 @@ from mtl_keras.studies.markdown import table_lines
 from mtl_keras.studies.stages import Group, Stage, group_of
 from mtl_keras.tasks import Task
 
-RUN_COLUMNS = ("run", "tasks", "backbone", "stage", "seed", "seconds", "images_per_second", "parameters", "megabytes")
+RUN_COLUMNS = (
+    "run", "tasks", "backbone", "stage", "seed", "seconds", "images_per_second", "device", "parameters", "megabytes",
+)  # fmt: skip
 DIFFERENCE_COLUMNS = ("run", "baseline", "metric", "difference", "low", "high")
 SETS, SET_COLUMNS = "sets.csv", ("run", "source", "images")
 MISSING = "–"
@@ -111,6 +113,8 @@ def write_markdown(folder: Path | str, tasks: list[Task], notes: Iterable[str] =
     lines = table_lines(headings, rows, text=(0, 1))
     units = [f"{task.name.replace('_', ' ')} in {task.unit}; " for task in tasks if task.unit and not task.classes]
     units += [f"[95 % bootstrap interval]; **best of its column**, reported figures aside; {MISSING}: not measured."]
+    if devices := sorted(set(runs["device"].dropna()), key=str.casefold):
+        units.append(f" Seconds and images/s: on {' or '.join(devices)}.")
     lines += ["", "".join(units)]
     if (path := Path(folder) / "differences.csv").exists():
         lines += ["", "Paired differences on the same images, multi-task minus single-task [95 % interval]:", ""]

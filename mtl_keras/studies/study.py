@@ -271,6 +271,7 @@ class Study:
             "seed": settings.seed,
             "seconds": round(time.time() - started, 1),
             "images_per_second": images_per_second(folder / HISTORY, seen),
+            "device": distribute.device(),
             "parameters": model.count_params(),
             "megabytes": round(model_folder.megabytes(saved), 1),
             **metrics_with_intervals(answers, model.tasks),

@@ -58,6 +58,14 @@ def _workers() -> tf.distribute.Strategy:
     return tf.distribute.MultiWorkerMirroredStrategy()
 
 
+def device() -> str:
+    """Return what this machine trains on: the name of its GPU, "TPU" or "CPU"."""
+    if tf.config.list_physical_devices("TPU"):
+        return "TPU"
+    gpus = tf.config.list_physical_devices("GPU")
+    return tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU") if gpus else "CPU"
+
+
 def computes_bfloat16() -> bool:
     """Say whether this machine computes in bfloat16 faster than in float32: a TPU, a recent GPU or a recent CPU."""
     if tf.config.list_physical_devices("TPU"):
