@@ -13,8 +13,8 @@ REAL = Experiment(
     weighting="uncertainty",
     weights="20180408-102900",
     border=16,
-    epochs=12,
-    patience=12,
+    epochs=6,
+    patience=6,
     balance="genki4k=2",
     calibrate=True,
 )
