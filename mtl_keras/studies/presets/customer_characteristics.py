@@ -14,7 +14,7 @@ REAL = Experiment(
     weights="20180408-102900",
     border=16,
     epochs=6,
-    patience=6,
+    patience=12,
     balance="genki4k=2",
     calibrate=True,
 )
