@@ -90,6 +90,14 @@ def test_columns_stand_in_the_same_order_however_rows_arrive(tmp_path):
         assert list(results.read_runs(tmp_path / folder)) == [*results.RUN_COLUMNS, *expected]
 
 
+def test_the_table_says_what_the_seconds_were_measured_on(tmp_path):
+    for name, device in (("a", "NVIDIA H200"), ("b", "CPU"), ("c", None)):
+        results.write_runs([{"run": name, "stage": "frozen", "device": device}], tmp_path)
+    assert "Seconds and images/s: on CPU or NVIDIA H200." in results.write_markdown(tmp_path, [AGE])
+    results.write_runs([{"run": "a", "stage": "frozen"}], tmp_path / "unknown")
+    assert "Seconds and" not in results.write_markdown(tmp_path / "unknown", [AGE])
+
+
 @pytest.mark.parametrize("name", ["1", "007", "nan", "None", "NA", "ä|b", "two, three"])
 def test_run_names_are_never_taken_for_numbers_or_blanks(tmp_path, name):
     results.write_runs([{"run": name, "age.mae": 1.0}], tmp_path)

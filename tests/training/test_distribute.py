@@ -25,6 +25,14 @@ def test_mirrored_takes_the_virtual_cpus_where_there_is_no_gpu():
     assert mirrored.num_replicas_in_sync == len(tf.config.list_logical_devices("CPU")) == 2
 
 
+@pytest.mark.parametrize(("gpus", "expected"), [(0, "CPU"), (1, "NVIDIA H200")])
+def test_a_device_has_the_name_of_its_first_gpu(monkeypatch, gpus, expected):
+    devices = {"GPU": [tf.config.PhysicalDevice("/physical_device:GPU:0", "GPU")] * gpus}
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: devices.get(kind, []))
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda device: {"device_name": "NVIDIA H200"})
+    assert distribute.device() == expected
+
+
 def test_there_is_only_one_mirrored_strategy():
     # Two of them would take each other's exchanges for their own.
     assert strategy("mirrored") is strategy("mirrored")
