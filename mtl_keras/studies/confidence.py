@@ -62,7 +62,9 @@ def report_confidence(study: Study, best: Run, experiment: Experiment) -> None:
         table = pd.DataFrame(rows)
         table.insert(1, "run", best.row["run"])
         # Which of both the saved model gives.
-        table["saved"] = table["task"].map({task.name: "after" if task.name in noted else "before" for task in diagrams})
+        table["saved"] = table["task"].map(
+            {task.name: "after" if task.name in noted else "before" for task in diagrams}
+        )
         write_table(table, study.out / CALIBRATION)
     plots.reliability_diagrams(diagrams, study.out / "calibration.png")
 

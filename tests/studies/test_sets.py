@@ -32,6 +32,20 @@ def test_each_set_has_the_figures_of_its_own_images():
     assert all("gender.accuracy" not in row for row in set_rows(answered("age"), TASKS))
 
 
+def test_a_set_whose_labels_are_intervals_has_the_share_of_answers_within(tmp_path):
+    run = answered()
+    ends = {"age": [10.0, 20.0, 30.0, 40.0, None, None], "age.low": [None] * 4 + [50.0, 50.0], "age.high": 59.0}
+    run.predictions = run.predictions.assign(**ends)
+    run.predictions.loc[:3, "age.high"] = None
+    rows = set_rows(run, TASKS)
+    # Answers are 53 and 63.
+    assert [row.get("age.within_interval") for row in rows] == [0.5, None]
+    results.write_sets(rows, tmp_path)
+    lines = set_lines(tmp_path, TASKS)
+    assert "| age MAE | age within the interval, % | gender % |" in lines[3]
+    assert lines[5].startswith("| both | lagenda | 2 | – | – | 50.00 [0.00, 100.00] |")
+
+
 def test_one_set_alone_needs_no_second_table(tmp_path):
     run = answered()
     run.predictions = run.predictions[run.predictions["source"] == "utkface"]
