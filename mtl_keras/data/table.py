@@ -108,7 +108,7 @@ def complete(table: pd.DataFrame) -> pd.DataFrame:
         free = 0 if own.all() else int(numbers.max()) + 1
         table[column] = numbers.mask(own, np.arange(free, free + len(table))).astype(np.int64)
     if "box" in table:
-        table["box"] = box_texts(box_numbers(table["box"]))
+        table["box"] = box_texts(box_numbers(table["box"], table["path"]))
         table["group"] = _groups_of_photos(table)
     for task in TASKS.values():
         for column in table.columns.intersection(list(task.columns)):
@@ -189,9 +189,8 @@ def bounds(table: pd.DataFrame, task: Task) -> np.ndarray | None:
     ends = np.where(np.isnan(ends) & given[:, None], kind.range, ends)
     if (wrong := np.flatnonzero(ends[:, 0] > ends[:, 1])).size:
         low, high = ends[wrong[0]]
-        raise UserError(
-            f"columns {' and '.join(end_columns(task))}: got {low:g} and {high:g}; expected the lower end first"
-        )
+        got = f"{low:g} and {high:g}" + (f" ({table['path'].iloc[wrong[0]]})" if "path" in table else "")
+        raise UserError(f"columns {' and '.join(end_columns(task))}: got {got}; expected the lower end first")
     return ends
 
 
