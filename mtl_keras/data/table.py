@@ -119,9 +119,13 @@ def complete(table: pd.DataFrame) -> pd.DataFrame:
                 table[column] = pd.Series(cells, table.index, TEXT)
             else:
                 table[column] = table[column].astype(np.float64)
-        if bounds(table, task) is not None:
-            ends = list(end_columns(task))
+        if (known := bounds(table, task)) is not None:
+            ends = [column for column in end_columns(task) if column in table]
             table[ends] = table[ends].astype(np.float64)
+            if (single := known[:, 0] == known[:, 1]).any():
+                # An interval of one number is that number.
+                numbers = table.get(task.name, pd.Series(np.nan, table.index))
+                table[task.name] = numbers.fillna(pd.Series(known[:, 0], table.index).where(single))
     labels = label_columns(table)
     first = [name for name in ("path", "box", "source", "split", "group", "image") if name in table]
     table = table[first + labels + [name for name in table.columns if name not in {*first, *labels}]]

@@ -6,8 +6,11 @@ import pytest
 
 from mtl_keras.files import read_csv
 from mtl_keras.studies import results
+from mtl_keras.studies.plan import CrossValidation
+from mtl_keras.studies.report import Report
 from mtl_keras.studies.runs import Run
 from mtl_keras.studies.sets import set_lines, set_rows
+from mtl_keras.studies.study import Study
 from mtl_keras.tasks import AGE, GENDER, SMILE
 
 TASKS = [AGE, GENDER, SMILE]
@@ -65,3 +68,12 @@ def test_the_table_shows_a_line_a_run_and_set_and_a_run_anew_takes_its_place(tmp
         "| both | lagenda | 2 | 0.00 [0.00, 0.00] | 0.00 [0.00, 0.00] | – |",
         "| both | utkface | 4 | 0.00 [0.00, 0.00] | 0.00 [0.00, 0.00] | 75.00 [25.00, 100.00] |",
     ]
+
+
+def test_every_run_is_told_of_each_set_also_one_whose_curves_are_not_drawn(tmp_path):
+    report = Report(Study((pd.DataFrame(),) * 3, tmp_path), TASKS, [], CrossValidation())
+    run = answered()
+    run.row |= {"backbone": "tiny", "stage": "trained"}
+    report.add([run], drawn=False)
+    assert read_csv(tmp_path / results.SETS, results.SET_COLUMNS[:2])["run"].tolist() == ["both", "both"]
+    assert report.runs == {} and "| both | lagenda | 2 | 3.00" in (tmp_path / "table.md").read_text()
