@@ -17,7 +17,12 @@ import pandas as pd
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 # What a figure is called, the factor that it is shown with, and whether the lowest is the best.
-SHOWN = {"rmse": ("RMSE", 1, True), "mae": ("mean error", 1, True), "accuracy": ("%", 100, False)}
+SHOWN = {
+    "rmse": ("RMSE", 1, True),
+    "mae": ("mean error", 1, True),
+    "geodesic": ("geodesic error", 1, True),
+    "accuracy": ("%", 100, False),
+}
 AXES = ("gender", "ethnicity", "age_band")
 
 
@@ -46,7 +51,9 @@ def best() -> str:
         if "stage" not in runs or "method" in runs or name.endswith("_rendered"):
             continue
         link = f"[{name}](docs/results/{name}.md)"
-        for column in runs.filter(regex=r"\.(rmse|accuracy)$"):
+        for column in runs.filter(regex=r"\.(rmse|accuracy|geodesic)$"):
+            if column.endswith(".rmse") and column.replace(".rmse", ".geodesic") in runs:
+                continue  # Of a rotation that error counts, as in the experiment's own table.
             heading, factor, lowest = SHOWN[column.split(".")[1]]
             own = runs[~runs["stage"].isin(["reported", "baseline"])].sort_values(column, ascending=lowest).iloc[0]
             published = runs.loc[runs["stage"] == "reported", column].agg("min" if lowest else "max")

@@ -11,26 +11,32 @@ import pandas as pd
 from mtl_keras.errors import UserError
 from mtl_keras.files import TEXT
 
+# No photo is as wide, and what is as large is a mistake.
+LARGEST = 1e6
 EXPECTED = 'expected "x y width height" in pixels of the upright photo, such as "10 20 40 60"'
 
 
-def box_numbers(cells: pd.Series) -> np.ndarray:
-    """Return boxes as numbers (N, 4), NaN where a cell is blank; anything else is an error."""
+def box_numbers(cells: pd.Series, paths: pd.Series | None = None) -> np.ndarray:
+    """Return boxes as numbers (N, 4), NaN where a cell is blank; anything else is an error that names its path."""
     parts = cells.astype("string").str.extract(r"^\s*(\S+)\s+(\S+)\s+(\S+)\s+(\S+)\s*$")
     numbers = parts.apply(pd.to_numeric, errors="coerce").astype(np.float64).to_numpy()  # (N, 4)
-    right = np.isfinite(numbers).all(axis=1) & (numbers[:, 2:] > 0).all(axis=1)
-    wrong = np.flatnonzero(~right & cells.notna().to_numpy())
+    wrong = np.flatnonzero(~_are_boxes(numbers) & cells.notna().to_numpy())
     if len(wrong):
-        raise UserError(f"column 'box': got {cells.iloc[wrong[0]]!r}; {EXPECTED}")
+        of = "" if paths is None else f" ({paths.iloc[wrong[0]]})"
+        raise UserError(f"column 'box': got {cells.iloc[wrong[0]]!r}{of}; {EXPECTED}")
     return numbers
 
 
+def _are_boxes(numbers: np.ndarray) -> np.ndarray:
+    """Return which of the numbers (N, 4) can be a box: a million pixels at most, and both sides above 0."""
+    return (np.abs(numbers) <= LARGEST).all(axis=1) & (numbers[:, 2:] > 0).all(axis=1)
+
+
 def box_texts(numbers: np.ndarray) -> pd.Series:
-    """Return boxes (N, 4) as cells of the column `box`: blank where a number is not finite or a side is not above 0."""
+    """Return boxes (N, 4) as cells of the column `box`, blank where the numbers are no box."""
     numbers = np.asarray(numbers, np.float64)
-    given = np.isfinite(numbers).all(axis=1) & (numbers[:, 2:] > 0).all(axis=1)
     texts = [" ".join(f"{number:.10g}" for number in box) if there else None
-             for box, there in zip(numbers.tolist(), given, strict=True)]  # fmt: skip
+             for box, there in zip(numbers.tolist(), _are_boxes(numbers), strict=True)]  # fmt: skip
     return pd.Series(pd.array(texts, dtype=TEXT))
 
 

@@ -23,13 +23,13 @@ def test_a_box_is_four_numbers_in_one_spelling():
     numbers = box_numbers(pd.Series([" 1.50  -2 3 4 ", None, "10 20 30 40.0"]))
     np.testing.assert_array_equal(numbers, [[1.5, -2, 3, 4], [np.nan] * 4, [10, 20, 30, 40]])
     assert box_texts(numbers).fillna("").tolist() == ["1.5 -2 3 4", "", "10 20 30 40"]
-    assert box_texts(np.array([[1, 2, 0, 4], [1, 2, np.inf, 4]])).isna().all()
+    assert box_texts(np.array([[1, 2, 0, 4], [1, 2, np.inf, 4], [1, 2, 1e7, 4]])).isna().all()
     assert len(box_numbers(pd.Series([], dtype=object))) == 0
 
 
-@pytest.mark.parametrize("cell", ["1 2 3", "1 2 3 4 5", "1,2,3,4", "1 2 0 4", "1 2 3 -4", "1 2 nan 4", "1 2 inf 4", 5])
+@pytest.mark.parametrize("cell", ["1 2 3", "1 2 3 4 5", "1,2,3,4", "1 2 0 4", "1 2 3 -4", "1 2 inf 4", "1 2 3 1e7", 5])
 def test_what_is_no_box_is_one_line(cell, one_line):
-    with one_line(f"got {cell!r}; expected .x y width height. in pixels", "column 'box'"):
+    with one_line(f"got {cell!r} .a.jpg.; expected .x y width height. in pixels", "column 'box'"):
         complete(pd.DataFrame({"path": ["a.jpg"], "box": [cell]}))
 
 

@@ -65,10 +65,19 @@ def test_sets_of_numbers_and_of_intervals_are_combined_and_written_and_read_agai
     pd.testing.assert_frame_equal(read_table(tmp_path / "table.csv"), found, check_dtype=False)
 
 
+def test_an_interval_of_one_number_is_that_number():
+    ends = {"age.low": [30, 20], "age.high": [30, 29]}
+    for found in (complete(table(age=["30-30", "20-29"])), complete(table(**ends))):
+        np.testing.assert_array_equal(found["age"], [30, np.nan])
+        np.testing.assert_array_equal(encode(found, AGE)[1], [1, 0])
+        pd.testing.assert_frame_equal(complete(found), found)
+    assert complete(table(age=[7.0], **{"age.low": [30.0], "age.high": [30.0]}))["age"].tolist() == [7]
+
+
 def test_what_is_no_interval_of_the_task_is_refused():
     with pytest.raises(UserError, match="column 'age': got '20 to 29'"):
         complete(table(age=["20 to 29", "3-9"]))
-    with pytest.raises(UserError, match="columns age.low and age.high: got 29 and 20; expected the lower end first"):
+    with pytest.raises(UserError, match="columns age.low and age.high: got 29 and 20 .0.jpg.; expected the lower"):
         complete(table(age=["29-20"]))
     with pytest.raises(UserError, match="column 'age.high'.*expected a number from 0 to 116 years"):
         complete(table(age=["100-200"]))

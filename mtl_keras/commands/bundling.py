@@ -12,26 +12,26 @@ import pandas as pd
 from tyro.conf import arg
 
 from mtl_keras.commands.arguments import Arguments
-from mtl_keras.commands.experiment import cut_out, read_folder
-from mtl_keras.data.audit import check_images, resolve_conflicts
-from mtl_keras.data.derive import derived
+from mtl_keras.commands.experiment import checked, joined, tables_of
+from mtl_keras.data.audit import resolve_conflicts
 from mtl_keras.data.leaks import resolve_leaks
 from mtl_keras.data.split import split
-from mtl_keras.data.table import combine
 from mtl_keras.datasets.recognition import read_any, split_name
 from mtl_keras.datasets.rendered import MANIFEST
 from mtl_keras.errors import UserError
-from mtl_keras.evaluation.predictions import predictions
-from mtl_keras.files import check_writable, read_csv, replacing_folder
+from mtl_keras.evaluation.predictions import outputs_of, with_predictions
+from mtl_keras.files import check_writable, replacing_folder
 from mtl_keras.serving.bundled import CARD, FOLDER, MOST_MEGABYTES
 from mtl_keras.serving.export import export
 from mtl_keras.serving.exported import read_exported, sums
 from mtl_keras.serving.runtime import ALL, Runtime, open_runtime
+from mtl_keras.studies.confidence import calibration_rows
 from mtl_keras.studies.model_card import DRAWN, Card, model_card
 from mtl_keras.studies.provenance import machine
 from mtl_keras.studies.rows import labelled_rows
 from mtl_keras.studies.runs import SETTINGS, Run, read_run
 from mtl_keras.studies.settings import Experiment
+from mtl_keras.studies.temperatures import temperatures_noted, told
 from mtl_keras.studies.timing import milliseconds_in_turns
 from mtl_keras.training import model_folder
 from mtl_keras.training.model import known_tasks
@@ -77,17 +77,20 @@ def bundle(options: Bundle) -> None:
         place = export(folder, FORMAT, PRECISION, list(test["path"]), Path(temporary) / "network")
         write_about(place, on_request=[each["name"] for each in about["tasks"] if each["name"] in options.on_request])
         runtime = open_runtime(place, (ALL,))
+        outputs = outputs_of(runtime, test)
+        calibration, _ = calibration_rows(runtime.tasks, test, told(runtime.tasks, outputs))
         card = Card(
             runtime.tasks,
             read_exported(place),
             run,
             train["source"].value_counts().to_dict(),
-            predictions(runtime, test),
+            with_predictions(test, runtime.tasks, outputs),
             model_folder.megabytes(place),
             milliseconds(runtime),
             processor(),
             str(settings.get("weights", "random")),
-            calibration_of(options.results, trained.row["run"]),
+            calibration,
+            temperatures_noted(trained.folder),
         )
         (place / CARD).write_text(model_card(card), encoding="utf-8")
         write_about(place)
@@ -129,15 +132,15 @@ def parts_of(options: Bundle, about: dict, run: dict) -> tuple[pd.DataFrame, pd.
     A test image that was none of the run's is an error: the network may have seen it. The `source` of drawn faces is
     "rendered", whatever set's layout they are in.
     """
-    noted, cache = run.get("settings", {}), options.results / "cache"
+    noted = run.get("settings", {})
     if not {"seed", "tasks"} <= {*noted}:
         raise UserError(f"{options.results / 'run.json'}: notes no seed and tasks; expected that of an experiment")
     tasks = known_tasks(about["tasks"])
     # All that the experiment learned, since it says how faces are cut out.
     settings = Experiment(tasks=tuple(noted["tasks"]), crop=about["crop"].kind)
-    arguments = Arguments(data=options.data, out=options.results)
-    tables = [cut_out(read_folder(each, read_any, arguments), options.results, settings) for each in options.data]
-    table = check_images(derived(combine(tables), settings.chosen_tasks()), cache / "images.npz")
+    arguments = Arguments(out=options.results, experiment=settings)
+    tables = tables_of(options.data, read_any, arguments)
+    table = checked(joined(tables, arguments), arguments)
     table = resolve_leaks(resolve_conflicts(table, options.conflicts), options.leaks)
     train, _, test = (labelled_rows(part, tasks) for part in split(table, seed=noted["seed"]))
     trained = read_run(options.results / "checkpoints" / about.get("run", "unknown"), test)
@@ -182,16 +185,6 @@ def processor() -> str:
     """Return what this computer's processor is called, and how many cores there are."""
     here = machine()
     return f"{here['processor'] or 'an unknown processor'}, {here['cores']} cores"
-
-
-def calibration_of(results: Path, run: str) -> pd.DataFrame | None:
-    """Return what `calibration.csv` of a results folder says of a run, None where it says nothing."""
-    path = results / "calibration.csv"
-    if not path.exists():
-        return None
-    table = read_csv(path, ("task", "run"))
-    own = table[table["run"] == run].drop(columns="run").dropna(axis=1, how="all")
-    return None if own.empty else own
 
 
 def check_size(folder: Path) -> None:

@@ -16,7 +16,7 @@ from mtl_keras.data.derive import derived
 from mtl_keras.data.table import complete, encode_intervals
 from mtl_keras.datasets import PHOTOS
 from mtl_keras.errors import UserError
-from mtl_keras.evaluation.groups import GROUPS, by_group
+from mtl_keras.evaluation.groups import by_group, known_keys
 from mtl_keras.evaluation.metrics import metrics_with_intervals
 from mtl_keras.evaluation.predictions import predictions
 from mtl_keras.faces.cut import settings_for
@@ -106,8 +106,7 @@ def labelled_tasks(table: pd.DataFrame, tasks: list[Task], where: str) -> list[T
 
 def grouped_by(answers: pd.DataFrame) -> list[tuple[str, ...]]:
     """Return the labels to group figures by: each that the table has, and all of them together."""
-    columns = {"age_band": "age"}
-    keys = [key for key in GROUPS if answers.get(columns.get(key, key), pd.Series(dtype=object)).notna().any()]
+    keys = known_keys(answers)
     return [(key,) for key in keys] + ([tuple(keys)] if len(keys) > 1 else [])
 
 

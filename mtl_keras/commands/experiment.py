@@ -77,20 +77,30 @@ def read_and_check(
         # A wrong name or file should not come to light only after the images were read.
         experiment = replace(experiment, weights=str(BACKBONES[experiment.backbone].find_weights(experiment.weights)))
     folders = arguments.data or [rendered_folder(arguments, layout, n) for n, layout in enumerate(layouts)]
-
-    def labels(folders: Iterable[Path]) -> pd.DataFrame:
-        tables = [cut_out(read_folder(folder, read, arguments), out, experiment) for folder in folders]
-        return derived(combine(tables), experiment.chosen_tasks())
-
-    table = labels(folders)
-    if arguments.check:
-        table = check_images(table, out / "cache" / "images.npz")
+    table = checked(joined(tables_of(folders, read, arguments), arguments), arguments)
     report(table, out, arguments.conflicts)
     if arguments.check:
         table = resolve_conflicts(table, arguments.conflicts)
-    table = without_leaks(table, out, arguments.leaks)
-    elsewhere = rows_to_test_on(labels(arguments.test_data), experiment.seed) if arguments.test_data else None
+    table, elsewhere = without_leaks(table, out, arguments.leaks), None
+    if arguments.test_data:
+        others = joined(tables_of(arguments.test_data, read, arguments), arguments)
+        elsewhere = rows_to_test_on(others, experiment.seed)
     return experiment, arguments.comparison, (table, elsewhere)
+
+
+def tables_of(folders: Iterable[Path], read: Callable[..., pd.DataFrame], arguments: Arguments) -> list[pd.DataFrame]:
+    """Return the label table of each folder, in which faces stand in the place of photos."""
+    return [cut_out(read_folder(folder, read, arguments), arguments.out, arguments.experiment) for folder in folders]
+
+
+def joined(tables: Iterable[pd.DataFrame], arguments: Arguments) -> pd.DataFrame:
+    """Return one label table of several, with the labels that follow from others."""
+    return derived(combine(tables), arguments.experiment.chosen_tasks())
+
+
+def checked(table: pd.DataFrame, arguments: Arguments) -> pd.DataFrame:
+    """Return the rows whose images can be read, with copies of one photo found, unless that is not asked for."""
+    return check_images(table, arguments.out / "cache" / "images.npz") if arguments.check else table
 
 
 def rendered_folder(arguments: Arguments, layout: str, number: int) -> Path:

@@ -41,7 +41,9 @@ def balanced(table: pd.DataFrame, balance: str | dict[str, float]) -> pd.DataFra
         raise UserError(f"balance {balance!r}: expected {{source: times}}, {', '.join(known)}")
     cells = table[balance if balance in TASKS else "source"]
     counts = cells.value_counts().astype(np.float64)
-    shares = counts**temperature / (counts**temperature).sum()
+    # Of the largest, since powers of counts may be beyond any number.
+    powers = (counts / counts.max()) ** temperature
+    shares = powers / powers.sum()
     table[TIMES] = cells.map(shares * counts.sum() / counts).astype(np.float64).fillna(1.0)
     return table
 

@@ -108,7 +108,7 @@ def complete(table: pd.DataFrame) -> pd.DataFrame:
         free = 0 if own.all() else int(numbers.max()) + 1
         table[column] = numbers.mask(own, np.arange(free, free + len(table))).astype(np.int64)
     if "box" in table:
-        table["box"] = box_texts(box_numbers(table["box"]))
+        table["box"] = box_texts(box_numbers(table["box"], table["path"]))
         table["group"] = _groups_of_photos(table)
     for task in TASKS.values():
         for column in table.columns.intersection(list(task.columns)):
@@ -119,9 +119,13 @@ def complete(table: pd.DataFrame) -> pd.DataFrame:
                 table[column] = pd.Series(cells, table.index, TEXT)
             else:
                 table[column] = table[column].astype(np.float64)
-        if bounds(table, task) is not None:
-            ends = list(end_columns(task))
+        if (known := bounds(table, task)) is not None:
+            ends = [column for column in end_columns(task) if column in table]
             table[ends] = table[ends].astype(np.float64)
+            if (single := known[:, 0] == known[:, 1]).any():
+                # An interval of one number is that number.
+                numbers = table.get(task.name, pd.Series(np.nan, table.index))
+                table[task.name] = numbers.fillna(pd.Series(known[:, 0], table.index).where(single))
     labels = label_columns(table)
     first = [name for name in ("path", "box", "source", "split", "group", "image") if name in table]
     table = table[first + labels + [name for name in table.columns if name not in {*first, *labels}]]
@@ -189,9 +193,8 @@ def bounds(table: pd.DataFrame, task: Task) -> np.ndarray | None:
     ends = np.where(np.isnan(ends) & given[:, None], kind.range, ends)
     if (wrong := np.flatnonzero(ends[:, 0] > ends[:, 1])).size:
         low, high = ends[wrong[0]]
-        raise UserError(
-            f"columns {' and '.join(end_columns(task))}: got {low:g} and {high:g}; expected the lower end first"
-        )
+        got = f"{low:g} and {high:g}" + (f" ({table['path'].iloc[wrong[0]]})" if "path" in table else "")
+        raise UserError(f"columns {' and '.join(end_columns(task))}: got {got}; expected the lower end first")
     return ends
 
 

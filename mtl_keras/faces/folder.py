@@ -18,13 +18,14 @@ import pandas as pd
 from mtl_keras.data.images import SMALLEST_SIDE
 from mtl_keras.data.table import read_table, write_table
 from mtl_keras.errors import UserError
+from mtl_keras.faces.given import LEAST_INSIDE
 from mtl_keras.files import TEXT, folder_of, free_name, replacing
 
 TABLE, SKIPPED, SETTINGS, JOURNAL = "table.csv", "skipped.csv", "crops.json", "crops.jsonl"
 # What of a photo's row is also true of each of several faces in it.
 SHARED = ("path", "source", "split", "group")
 NO_FACE = "no face found"
-OUTSIDE = f"less than {SMALLEST_SIDE} pixels a side of its box {{}} lie in the photo"
+OUTSIDE = f"less than {LEAST_INSIDE:.0%} or {SMALLEST_SIDE} pixels a side of its box {{}} lie in the photo"
 
 
 def read_crops(folder: str | Path) -> pd.DataFrame:

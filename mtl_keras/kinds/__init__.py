@@ -5,7 +5,7 @@ from functools import cache
 
 from mtl_keras import tasks
 from mtl_keras.errors import UserError
-from mtl_keras.kinds.angle import Angle
+from mtl_keras.kinds.angle import GEODESIC, Angle
 from mtl_keras.kinds.categorical import Categorical
 from mtl_keras.kinds.expectation import Expectation
 from mtl_keras.kinds.kind import WITHIN_INTERVAL, Kind, Metric, cumulative_score
@@ -20,10 +20,13 @@ KINDS: dict[str, type[Kind]] = {
     "ordinal": Ordinal,
     "regression": Regression,
 }
-METRICS = {metric.name: metric for kind in KINDS.values() for metric in (*kind.METRICS, WITHIN_INTERVAL)}
-# Names of the metrics that are shown while training, and of those that are shown of runs.
+# Those of every task of a kind, and those of some tasks or labels.
+METRICS = {
+    metric.name: metric
+    for metric in (*(metric for kind in KINDS.values() for metric in kind.METRICS), GEODESIC, WITHIN_INTERVAL)
+}
+# Names of the metrics that are shown while training.
 SCORES = {kind.SCORE.name for kind in KINDS.values()}
-SHOWN = {metric.name for kind in KINDS.values() for metric in kind.SHOWN}
 # How columns end that hold answers, and those of names of classes.
 CLASSES = tuple({kind.ANSWERS[0] for kind in KINDS.values() if kind.names})
 ANSWERS = tuple(dict.fromkeys(ending for kind in KINDS.values() for ending in kind.ANSWERS))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mtl_keras.kinds.kind import MAE, Metric
+from mtl_keras.kinds.kind import Metric
 from mtl_keras.kinds.regression import Regression
 from mtl_keras.rotations import ANGLES, geodesic
 
@@ -17,8 +17,6 @@ class Angle(Regression):
     bin_width = 15
     # A circle has no lower end.
     intervals = False
-    METRICS = (*Regression.METRICS, GEODESIC)
-    SHOWN = (*Regression.SHOWN, GEODESIC)
 
     def difference(self, labels, answers):
         """Return answers minus labels by the shorter way around the circle: -180 to 180 degrees."""
@@ -31,8 +29,11 @@ class Angle(Regression):
         return super().mirrors or (bool(self.task.outputs) and MIRRORED.keys() >= {*self.task.outputs})
 
     def mirrored(self, values):
-        """Return labels or outputs (B, D) of the mirrored images: yaw and roll have the other sign, pitch the same."""
-        if not self.task.outputs:
+        """Return labels or outputs (B, D) of the mirrored images: yaw and roll have the other sign, pitch the same.
+
+        Where labels hold for the mirrored images as well, since the task is not oriented, so do the outputs.
+        """
+        if not (self.task.outputs and self.task.oriented):
             return values
         return values * np.array([MIRRORED.get(output, 1) for output in self.task.outputs], np.float32)
 
@@ -44,14 +45,12 @@ class Angle(Regression):
     @property
     def metrics(self) -> tuple[Metric, ...]:
         """Every metric of the task; the geodesic error, of the whole rotation, where the angles are those of a head."""
-        return tuple(metric for metric in super().metrics if self.is_head_pose or metric is not GEODESIC)
+        return (*super().metrics, *([GEODESIC] if self.is_head_pose else []))
 
     @property
     def shown(self) -> tuple[Metric, ...]:
         """The metrics of the task that stand in tables of runs: for a head not the MAE, which is that of its angles."""
-        left_out = MAE if self.is_head_pose else GEODESIC
-        first = (GEODESIC,) if self.is_head_pose else ()
-        return (*first, *(metric for metric in super().shown if metric is not left_out))
+        return (GEODESIC, *super().shown[1:]) if self.is_head_pose else super().shown
 
     def measured(self, labels: np.ndarray, answers: np.ndarray) -> dict[str, float]:
         """Return every metric by name, of at least one example, all of them labelled."""

@@ -3,7 +3,7 @@
 import time
 from dataclasses import replace
 
-from mtl_keras.evaluation.predictions import predictions
+from mtl_keras.evaluation.predictions import outputs_of
 from mtl_keras.models.weights import set_weights
 from mtl_keras.studies.runs import Run
 from mtl_keras.studies.settings import Experiment
@@ -30,5 +30,4 @@ def average_weights(study: Study, experiment: Experiment, multi: list[Run], need
     pairs = zip(before.get_weights(), after.get_weights(), strict=True)
     set_weights(after, [(1 - TUNED_SHARE) * old + TUNED_SHARE * new for old, new in pairs])
     after = calibrated(settings, after, study.parts[1], folder)
-    answers = predictions(after, study.parts[2])
-    return study.save_and_measure(settings, after, answers, folder, started)
+    return study.save_and_measure(settings, after, outputs_of(after, study.parts[2]), folder, started)

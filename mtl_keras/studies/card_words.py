@@ -1,5 +1,7 @@
 """What every model card of a network of faces says, whatever its figures are."""
 
+from mtl_keras.evaluation.calibration import BINS
+
 DRAWN_ONLY = """
 **This network was trained on drawn faces only. What it answers about people means nothing: it is there to try the
 commands with.**
@@ -45,4 +47,11 @@ Gender and ethnicity are here what the labels call so: other people's impression
 face and how far it is turned matter as well; `reliable` in each answer says whether a face shows enough.
 """
 FEW = "A group of few images says little: see its interval."
-UNCALIBRATED = "Not measured: probabilities tell which answers are surer than others, not how often they are right."
+CALIBRATED = f"""
+ECE: the expected calibration error of {BINS} equal bins, by how much the probability of an answer differs from how
+often such answers are right. NLL: minus the logarithm of the label's probability, on average. The scores of a task with
+a temperature were divided by it, so that the labels of the validation images are likeliest. Of an age: how many labels
+lie in the central 90 % of the distribution that is answered, and how wide that is. All is measured on the network in
+the form that is given here.
+"""
+UNCALIBRATED = "Not measured: no test image has a label of a class or an age."

@@ -180,7 +180,8 @@ def check_sampling(experiment: Experiment, table: pd.DataFrame) -> None:
 def chosen_variants(comparison: Comparison, variants: Mapping[str, dict]) -> Mapping[str, dict]:
     """Return those of the variants that the comparison asks for."""
     if unknown := [name for name in comparison.only if name not in variants]:
-        expected = f"expected some of {', '.join(variants)}" if variants else "there are no variants to choose from"
+        none = "there are no variants to choose from; those of an experiment are of real faces, named by --data"
+        expected = f"expected some of {', '.join(variants)}" if variants else none
         raise UserError(f"only {unknown[0]!r}: {expected}")
     chosen = comparison.only or variants
     return {name: changes for name, changes in variants.items() if name in chosen and comparison.variants}

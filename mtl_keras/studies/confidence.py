@@ -1,6 +1,8 @@
 """How far answers can be relied on, in a results folder: calibration, and accuracy of the surest answers."""
 
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -23,8 +25,9 @@ from mtl_keras.studies.results import MISSING
 from mtl_keras.studies.runs import Run
 from mtl_keras.studies.settings import Experiment
 from mtl_keras.studies.study import Study
-from mtl_keras.studies.temperatures import kept_outputs, load_uncalibrated, temperatures_noted
+from mtl_keras.studies.temperatures import kept_outputs, temperatures_noted, uncalibrated
 from mtl_keras.tasks import Task
+from mtl_keras.training import model_folder
 
 CALIBRATION, SELECTIVE = "calibration.csv", "selective.csv"
 # In percent of all answers: how many are kept, of which `selective.csv` and `table.md` have the scores.
@@ -41,42 +44,61 @@ def report_confidence(study: Study, best: Run, experiment: Experiment) -> None:
     _selective(best, tasks, study.out)
     _, validation, test = study.parts
 
-    def computed(part: pd.DataFrame):
-        return (lambda: outputs_of(load_uncalibrated(best.model, best.folder), part)) if best.model else None
+    def computed(part: pd.DataFrame, outputs: dict | None = None) -> Callable[[], dict] | None:
+        def compute() -> dict:
+            answered = outputs or outputs_of(model_folder.load(best.model), part)
+            return uncalibrated(tasks, answered, best.folder)
 
-    outputs = kept_outputs(best.folder, "test", test, tasks, computed(test))
+        return compute if outputs or best.model else None
+
+    outputs = kept_outputs(best.folder, "test", test, tasks, computed(test, best.outputs))
     seen = {} if refit else kept_outputs(best.folder, "validation", validation, tasks, computed(validation))
     if outputs is None or seen is None:
         return
     noted = temperatures_noted(best.folder)
     temperatures = noted or (temperatures_of(tasks, validation, seen) if seen else {})
-    rows, diagrams = [], {}
-    for task in tasks:
-        labels, mask = encode(test, task)
-        if task.name not in outputs or not mask.any():
-            continue
-        row = {"task": task.name, "run": best.row["run"], "images": int(mask.sum())}
-        labels, given = labels[mask > 0], outputs[task.name][mask > 0]
-        if kind_of(task).names:
-            found, diagrams[task] = _calibration(task, labels, given, temperatures.get(task.name))
-            rows.append({**row, **found, "saved": "after" if task.name in noted else "before"})
-        else:
-            within = (given[:, 0] <= labels) & (labels <= given[:, 1])
-            rows.append({**row, "coverage_90": within.mean(), "width_90": np.diff(given).mean()})
+    rows, diagrams = calibration_rows(tasks, test, outputs, temperatures)
     if rows:
-        write_table(pd.DataFrame(rows), study.out / CALIBRATION)
+        table = pd.DataFrame(rows)
+        table.insert(1, "run", best.row["run"])
+        # Which of both the saved model gives.
+        table["saved"] = table["task"].map(
+            {task.name: "after" if task.name in noted else "before" for task in diagrams}
+        )
+        write_table(table, study.out / CALIBRATION)
     plots.reliability_diagrams(diagrams, study.out / "calibration.png")
 
 
-def _calibration(task: Task, labels: np.ndarray, outputs: np.ndarray, temperature: float | None) -> tuple:
-    """Return the figures of a row of `calibration.csv`, and the bins of the reliability diagrams."""
-    given = {"before": outputs}
-    if temperature is not None:
-        given["after"] = kind_of(task).tempered(outputs, temperature)
-    bins = {name: reliability(task, labels, each) for name, each in given.items()}
-    errors = {f"ece_{name}": expected_calibration_error(each) for name, each in bins.items()}
-    losses = {f"nll_{name}": negative_log_likelihood(labels, each) for name, each in given.items()}
-    return {"temperature": temperature, **errors, **losses}, bins
+def calibration_rows(
+    tasks: Iterable[Task],
+    table: pd.DataFrame,
+    outputs: Mapping[str, np.ndarray],
+    temperatures: Mapping[str, float] = MappingProxyType({}),
+) -> tuple[list[dict], dict[Task, dict[str, pd.DataFrame]]]:
+    """Return the figures of each task that rows label, and for diagrams {task: {"before" or "after": bins}}.
+
+    `outputs` are what `told` gives; those of classes are measured before and, with one, after a temperature.
+    """
+    rows, diagrams = [], {}
+    for task in tasks:
+        labels, mask = encode(table, task)
+        if task.name not in outputs or not mask.any():
+            continue
+        row = {"task": task.name, "images": int(mask.sum())}
+        labels, given = labels[mask > 0], {"before": outputs[task.name][mask > 0]}
+        if not kind_of(task).names:
+            low, high = given["before"].T
+            within = (low <= labels) & (labels <= high)
+            rows.append({**row, "coverage_90": within.mean(), "width_90": (high - low).mean()})
+            continue
+        temperature = temperatures.get(task.name)
+        if temperature is not None:
+            given["after"] = kind_of(task).tempered(given["before"], temperature)
+        diagrams[task] = {name: reliability(task, labels, each) for name, each in given.items()}
+        errors = {f"ece_{name}": expected_calibration_error(each) for name, each in diagrams[task].items()}
+        losses = {f"nll_{name}": negative_log_likelihood(labels, each) for name, each in given.items()}
+        rows.append({**row, "temperature": temperature, **errors, **losses})
+    return rows, diagrams
 
 
 def _selective(best: Run, tasks: list[Task], out: Path) -> None:
@@ -108,14 +130,8 @@ def confidence_lines(out: Path) -> list[str]:
             factors = (100, 100, 1, 1, 1, 100, 1)
             cells = [_shown(row[column], factor) for column, factor in zip(columns, factors, strict=True)]
             rows.append((row["task"], *cells))
-        fitted = "temperature fitted on the validation images, one a task"
-        if table["temperature"].isna().all():
-            fitted = "no temperature fitted, since no image was left that the network had not seen"
-        elif (table.get("saved") == "after").any():
-            fitted += "; the saved model gives the probabilities after it"
-        else:
-            fitted += "; the saved model gives the probabilities before it (--calibrate for those after)"
-        lines += ["", f"How true probabilities are, {table['run'].iloc[0]}, test images ({fitted}):", ""]
+        title = f"How true probabilities are, {table['run'].iloc[0]}, test images{_fitted(table)}:"
+        lines += ["", title, ""]
         headings = ("ECE %", "ECE %, after", "NLL", "NLL, after", "temperature", "within its 90 % interval, %", "width")
         lines += [*table_lines(("task", *headings), rows), "", f"ECE: expected calibration error of {BINS} equal bins."]
     if (out / SELECTIVE).exists():
@@ -129,6 +145,20 @@ def confidence_lines(out: Path) -> list[str]:
         lines += ["", f"How right the surest answers are, {table['run'].iloc[0]}, test images:", ""]
         lines += table_lines(headings, rows)
     return lines
+
+
+def _fitted(table: pd.DataFrame) -> str:
+    """Return what the title of the table says of temperatures, which only tasks of classes have."""
+    if table["ece_before"].isna().all():
+        return ""
+    fitted = "temperature fitted on the validation images, one a task"
+    if table["temperature"].isna().all():
+        fitted = "no temperature fitted, since no image was left that the network had not seen"
+    elif (table["saved"] == "after").any():
+        fitted += "; the saved model gives the probabilities after it"
+    else:
+        fitted += "; the saved model gives the probabilities before it (--calibrate for those after)"
+    return f" ({fitted})"
 
 
 def _shown(value: float, factor: float) -> str:

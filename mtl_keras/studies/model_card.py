@@ -3,8 +3,10 @@
 The form is that of Mitchell et al., Model cards for model reporting, 2019 (arXiv:1810.03993).
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
+import numpy as np
 import pandas as pd
 
 from mtl_keras.datasets.terms import TERMS
@@ -13,7 +15,7 @@ from mtl_keras.evaluation.metrics import RESAMPLES, metrics_with_intervals
 from mtl_keras.kinds import kind_of, metric_of
 from mtl_keras.studies import card_words as words
 from mtl_keras.studies.markdown import table_lines
-from mtl_keras.studies.results import MISSING, figure_columns, heading
+from mtl_keras.studies.results import MISSING, figure, heading, shown_columns
 from mtl_keras.tasks import Task
 
 DRAWN = "rendered"
@@ -26,7 +28,8 @@ class Card:
     `about` is the sidecar of the exported network, and `run` the `run.json` of the results folder that it comes from.
     `trained` is {source: images}; `answers` are the rows of the test images with the answers of the exported network.
     `milliseconds` a face on `processor` are {"alone": ..., "batch": ...}, and `weights` say how its trunk began.
-    `calibration` is a table, or None where none was made.
+    `calibration` are rows as `calibration_rows` gives them of its outputs for these images, and `temperatures` {task:
+    temperature} those by which it was calibrated.
     """
 
     tasks: tuple[Task, ...]
@@ -38,7 +41,8 @@ class Card:
     milliseconds: dict[str, float]
     processor: str
     weights: str
-    calibration: pd.DataFrame | None = None
+    calibration: Sequence[dict] = ()
+    temperatures: Mapping[str, float] = field(default_factory=dict)
 
 
 def model_card(card: Card) -> str:
@@ -121,8 +125,9 @@ def _by_set(card: Card) -> str:
     rows = []
     for name, part in card.answers.groupby("source", sort=False):
         found = metrics_with_intervals(part, card.tasks, RESAMPLES)
-        for column in figure_columns(card.tasks):
-            if count := found[f"{column.partition('.')[0]}.n"]:
+        for column in shown_columns(card.tasks, found):
+            # Of answers within intervals there is a number of their own.
+            if count := found.get(f"{column}.n", found[f"{column.partition('.')[0]}.n"]):
                 rows.append((_set(name)[0], heading(column), f"{count:,.0f}", _cell(found, column)))
     return "\n".join(table_lines(("set", "figure", "images", "value [95 % interval]"), rows, (0, 1)))
 
@@ -142,13 +147,16 @@ def _by_group(card: Card) -> str:
 
 
 def _calibration(card: Card) -> str:
-    if card.calibration is None:
+    if not card.calibration:
         return words.UNCALIBRATED
-    table = card.calibration.round(4).astype(object).where(card.calibration.notna(), MISSING)
-    names = [name.replace("_", " ") for name in table]
-    return "\n".join(
-        ["Of the trained network, on its test images:", "", *table_lines(names, table.to_numpy().tolist())]
-    )
+    headings = ("task", "images", "ECE %", "NLL", "temperature", "within its 90 % interval, %", "width")
+    columns = (("ece_before", 100), ("nll_before", 1), ("temperature", 1), ("coverage_90", 100), ("width_90", 1))
+    rows = []
+    for row in card.calibration:
+        row = {**row, "temperature": card.temperatures.get(row["task"])}
+        cells = [figure([row.get(column, np.nan)] * 3, factor)[0] for column, factor in columns]
+        rows.append((row["task"], f"{row['images']:,}", *cells))
+    return "\n".join([*table_lines(headings, rows), words.CALIBRATED.rstrip()])
 
 
 # === Cells ===

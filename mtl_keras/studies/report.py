@@ -69,7 +69,7 @@ class Report:
     def add(self, runs: list[Run], elsewhere: pd.DataFrame | None = None, drawn: bool = True) -> list[Run]:
         """Add finished runs, and how their models do on the rows of another set, and return them."""
         self.runs |= {run.row["run"]: run for run in runs if drawn}
-        if rows := [row for run in runs if drawn for row in set_rows(run, self.tasks)]:
+        if rows := [row for run in runs for row in set_rows(run, self.tasks)]:
             results.write_sets(rows, self.out)
         self.write(run.row for run in runs)
         for run in runs if elsewhere is not None else []:

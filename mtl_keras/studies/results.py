@@ -1,7 +1,7 @@
 """Figures of runs on disk: `runs.csv`, the Markdown table made from it, and `run.json` on how they came about."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -80,9 +80,13 @@ def figure_columns(tasks: Iterable[Task]) -> list[str]:
     return [f"{task.name}.{metric.name}" for task in tasks for metric in kind_of(task).shown]
 
 
-def within_column(task: Task, runs: pd.DataFrame) -> list[str]:
-    """Return the column of a task's answers within intervals, where runs have such figures."""
-    return [column] if (column := f"{task.name}.{WITHIN_INTERVAL.name}") in runs else []
+def shown_columns(tasks: Iterable[Task], known: Container[str]) -> list[str]:
+    """Return the columns of figures that are shown, and those of answers within intervals that are `known`."""
+    columns = []
+    for task in tasks:
+        within = f"{task.name}.{WITHIN_INTERVAL.name}"
+        columns += [*figure_columns([task]), *([within] if within in known else [])]
+    return columns
 
 
 def heading(column: str) -> str:
@@ -97,7 +101,7 @@ def write_markdown(folder: Path | str, tasks: list[Task], notes: Iterable[str] =
     `more` are lines that come before the `notes`.
     """
     runs = read_runs(folder)
-    columns = [column for task in tasks for column in (*figure_columns([task]), *within_column(task, runs))]
+    columns = shown_columns(tasks, runs)
     bounds = [f"{column}.{bound}" for column in columns for bound in ("low", "high")]
     runs = runs.reindex(columns=dict.fromkeys([*runs, *RUN_COLUMNS, *columns, *bounds]))
     own = runs[runs["stage"] != Stage.REPORTED].agg(

@@ -31,13 +31,17 @@ HASH_LENGTH = 8
 
 @dataclass
 class Run:
-    """A finished run: its row for runs.csv, its answers on the test split, its learning curve, its folders."""
+    """A finished run: its row for runs.csv, its answers on the test split, its learning curve, its folders.
+
+    `outputs` {task: (N, K)} are what its heads gave for all test rows, of a run that has just been trained.
+    """
 
     row: dict
     predictions: pd.DataFrame
     history: pd.DataFrame
     model: Path | None = None
     folder: Path | None = None
+    outputs: dict[str, np.ndarray] | None = None
 
 
 # === Where a run lies ===

@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from mtl_keras.data.table import encode
+from mtl_keras.data.table import encode_intervals
 from mtl_keras.evaluation.metrics import metrics_with_intervals
 from mtl_keras.files import read_csv
 from mtl_keras.kinds import metric_of
 from mtl_keras.studies.markdown import table_lines
-from mtl_keras.studies.results import SET_COLUMNS, SETS, figure, figure_columns, heading
+from mtl_keras.studies.results import SET_COLUMNS, SETS, figure, heading, shown_columns
 from mtl_keras.studies.runs import Run
 from mtl_keras.tasks import Task
 
@@ -21,18 +21,18 @@ def set_rows(run: Run, tasks: Iterable[Task]) -> list[dict]:
         return []
     rows = []
     for source, members in by_set:
-        known = [task for task in tasks if task.name in learned and encode(members, task)[1].any()]
+        known = [task for task in tasks if task.name in learned and encode_intervals(members, task)[1].any()]
         found = metrics_with_intervals(members, known)
         rows.append({"run": run.row["run"], "source": source, "images": len(members), **found})
     return rows
 
 
 def set_lines(folder: Path, tasks: list[Task]) -> list[str]:
-    """Return the lines of a Markdown table of `sets.csv` in this folder; none where there is no such file."""
+    """Return the lines of a Markdown table of `sets.csv` in this folder, set by set; none without that file."""
     if not (folder / SETS).exists():
         return []
-    table = read_csv(folder / SETS, SET_COLUMNS[:2])
-    columns = [column for column in figure_columns(tasks) if column in table and table[column].notna().any()]
+    table = read_csv(folder / SETS, SET_COLUMNS[:2]).sort_values("source", kind="stable")
+    columns = [column for column in shown_columns(tasks, table) if column in table and table[column].notna().any()]
     rows = [
         [row["run"], row["source"], f"{row['images']:.0f}"]
         + ["".join(figure([row[c], row[f"{c}.low"], row[f"{c}.high"]], metric_of(c).factor)) for c in columns]

@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import keras
+import numpy as np
 import pandas as pd
 
 from mtl_keras.data.audit import tell
@@ -17,7 +18,7 @@ from mtl_keras.data.sampling import length, times_of
 from mtl_keras.data.split import split
 from mtl_keras.errors import UserError
 from mtl_keras.evaluation.metrics import metrics_with_intervals
-from mtl_keras.evaluation.predictions import predictions, with_predictions
+from mtl_keras.evaluation.predictions import outputs_of, with_predictions
 from mtl_keras.faces.geometry import CROPS
 from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.models.weights import sha256
@@ -231,8 +232,7 @@ class Study:
         exact = model_folder.in_float32(model)  # with what its heads have learned
         exact = calibrated(settings, exact, self.parts[1], folder, features.validation)
         outputs = exact.heads_network().predict(features.test, batch_size=FROZEN_BATCH, verbose=0)
-        answers = with_predictions(self.parts[2], exact.tasks, outputs)
-        return self.save_and_measure(settings, exact, answers, folder, started)
+        return self.save_and_measure(settings, exact, outputs, folder, started)
 
     def _fine_tune(self, settings: Experiment, folder: Path) -> Run:
         """Train the whole network, and once more on the validation rows as well where the settings say so."""
@@ -249,19 +249,22 @@ class Study:
             everything = pd.concat([train, validation], ignore_index=True)
             model, _ = train_network(settings, (everything, None), start, refit, best)
         exact = calibrated(settings, model_folder.in_float32(model), validation, folder)
-        return self.save_and_measure(settings, exact, predictions(exact, test), folder, started, seen)
+        return self.save_and_measure(settings, exact, outputs_of(exact, test), folder, started, seen)
 
     def save_and_measure(
         self,
         settings: Experiment,
         model: MultiTaskModel,
-        answers: pd.DataFrame,
+        outputs: dict[str, np.ndarray],
         folder: Path,
         started: float,
         seen: int = 0,
     ) -> Run:
-        """Save a trained model, measure its answers, and note both; `seen` is the number of images of an epoch."""
-        stage = last_stage(settings)
+        """Save a trained model, measure what its heads gave for the test images {task: (N, K)}, and note both.
+
+        `seen` is the number of images of an epoch.
+        """
+        stage, answers = last_stage(settings), with_predictions(self.parts[2], model.tasks, outputs)
         saved = model_folder.save(model, runs.place_for_model(folder), CROPS[settings.crop], folder.name)
         row = {
             "run": label_of(settings, stage),
@@ -276,7 +279,7 @@ class Study:
             "megabytes": round(model_folder.megabytes(saved), 1),
             **metrics_with_intervals(answers, model.tasks),
         }
-        return runs.write_run(folder, row, labelled_rows(answers, model.tasks))
+        return replace(runs.write_run(folder, row, labelled_rows(answers, model.tasks)), outputs=outputs)
 
 
 @contextmanager

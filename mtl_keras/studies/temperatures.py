@@ -1,7 +1,7 @@
 """The temperatures by which a run's probabilities were calibrated, and the outputs that they were fitted to."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -61,13 +61,31 @@ def load_uncalibrated(model: Path, folder: Path) -> MultiTaskModel:
     return loaded
 
 
+def uncalibrated(tasks: list[Task], outputs: Mapping[str, np.ndarray], folder: Path) -> dict[str, np.ndarray]:
+    """Return outputs {task: (N, K)} of the run in this folder as training left it, from those of its saved model."""
+    noted = temperatures_noted(folder)
+    divided = [task for task in tasks if task.name in noted]
+    undone = {task.name: kind_of(task).tempered(outputs[task.name], 1 / noted[task.name]) for task in divided}
+    return {**outputs, **undone}
+
+
+def told(tasks: Iterable[Task], outputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return of outputs {task: (N, K)} those of tasks of classes, and the central 90 % (N, 2) of tasks of bins."""
+    found = {}
+    for task in tasks:
+        interval = kind_of(task).interval(outputs[task.name], 0.9)
+        if kind_of(task).names or interval is not None:
+            found[task.name] = outputs[task.name] if interval is None else interval
+    return found
+
+
 def kept_outputs(
     folder: Path, part: str, table: pd.DataFrame, tasks: list[Task], compute: Callable[[], dict] | None
 ) -> dict[str, np.ndarray] | None:
-    """Return the outputs {task: (N, K)} of tasks of classes, and the central 90 % (N, 2) of tasks of bins.
+    """Return what `told` gives of the run in this folder, as training left it, for the rows of a part of the split.
 
-    They are those of the run in this folder for the rows of a part of the split, as training left it; `compute` gives
-    what its heads answer where they are not kept yet, and None stands for a model that is not there any more.
+    `compute` gives what its heads answer where that is not kept yet; None stands for a model that is not there any
+    more.
     """
     path, rows = folder / OUTPUTS[part], fingerprint(*table["source"], *(Path(p).name for p in table["path"]))
     if path.is_file():
@@ -76,11 +94,7 @@ def kept_outputs(
                 return {name: file[name] for name in file if name != ROWS}
     if compute is None:
         return None
-    outputs, found = compute(), {}
-    for task in tasks:
-        interval = kind_of(task).interval(outputs[task.name], 0.9)
-        if kind_of(task).names or interval is not None:
-            found[task.name] = outputs[task.name] if interval is None else interval
+    found = told(tasks, compute())
     with replacing(path) as temporary, open(temporary, "wb") as file:
         np.savez_compressed(file, **{ROWS: rows}, **found)
     return found

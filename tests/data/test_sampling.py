@@ -43,7 +43,9 @@ def test_sources_are_seen_equally_often_and_the_epoch_stays_as_long():
     assert counts[:8].sum() == pytest.approx(5, abs=0.05) and counts.sum() == 10
 
 
-@pytest.mark.parametrize(("temperature", "powers"), [(0.5, [4, 3, 2]), (1, [16, 9, 4]), (0, [1, 1, 1])])
+@pytest.mark.parametrize(
+    ("temperature", "powers"), [(0.5, [4, 3, 2]), (1, [16, 9, 4]), (0, [1, 1, 1]), (1000, [1, 0, 0])]
+)
 def test_by_temperature_sources_are_seen_in_proportion_to_a_power_of_their_rows(temperature, powers):
     table = pd.DataFrame({"source": ["a"] * 16 + ["b"] * 9 + ["c"] * 4})
     times = pd.Series(times_of(balanced(table, f"temperature={temperature}")))

@@ -325,3 +325,15 @@ def test_an_unlabelled_class_changes_nothing():
     table = table_of(20).assign(expression="happy")
     found = with_predictions(table, [EXPRESSION], {"expression": np.eye(7)[np.full(20, 3)]})
     assert metrics_with_intervals(found, [EXPRESSION], resamples=20)["expression.macro_f1.low"] == 1.0
+
+
+def test_an_age_that_is_known_up_to_an_interval_is_in_the_band_that_holds_all_of_it():
+    ages = {"age": [25.0, None, None, None, None], "age.low": [None, 20.0, 25.0, 60.0, None]}
+    table = pd.DataFrame({"gender": "male", **ages, "age.high": [None, 29.0, 34.0, None, None]})
+    table["gender.class"] = ["male", "male", "male", "female", "female"]
+    found = by_group(table, [GENDER])
+    rows = found[["gender", "age_band", "n", "gender.accuracy"]].to_numpy().tolist()
+    assert rows == [["male", "20-29", 2, 1.0], ["male", "60-116", 1, 0.0]]
+    assert by_group(table, [GENDER], at_least=2)["n"].tolist() == [3]
+    unknown = table.drop(columns=["age"])[2:3]
+    assert by_group(unknown, [GENDER])["n"].tolist() == [1] and "age_band" not in by_group(unknown, [GENDER])

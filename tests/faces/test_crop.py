@@ -193,7 +193,7 @@ def test_given_faces_are_cut_out_each_with_its_own_labels(boxed, tmp_path, faces
     # That which was not found is cut out by its box, in which are parts of both.
     assert crops["confidence"].tolist() == [0.99, 0.99, 0, 0.99] and crops["faces"].tolist() == [2, 2, 2, 1]
     reasons = [(os.path.basename(entry["path"]), entry["reason"]) for entry in crops.attrs["skipped"]]
-    assert reasons[0] == ("two.png", "less than 8 pixels a side of its box 70 2 16 20 lie in the photo")
+    assert reasons[0] == ("two.png", "less than 10% or 8 pixels a side of its box 70 2 16 20 lie in the photo")
     assert len(reasons) == 2 and reasons[1][0] == "damaged.png" and "damaged" in reasons[1][1]
     pd.testing.assert_frame_equal(read_crops(tmp_path / "crops"), crops)
 

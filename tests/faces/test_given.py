@@ -46,3 +46,10 @@ def test_boxes_reach_beyond_the_photo_and_may_lie_outside():
     inside, outside, thin = chosen([[-20, -10, 60, 80], [300, 10, 60, 80], [10, 193, 60, 80]], [])
     assert inside.box == (0, 0, 40, 70) and outside is None and thin is None
     np.testing.assert_allclose(inside.points, (-20, -10) + IN_BOX * (60, 80))
+
+
+def test_a_box_that_is_far_larger_than_the_photo_is_none():
+    # Its crop would hold a million million pixels.
+    assert chosen([[0, 0, 1e6, 1e6], [0, 0, 4000, 30], [-500, -500, 1000, 1000]], []) == [None] * 3
+    loose, half = chosen([[-10, -10, 600, 400], [150, -100, 200, 200]], [])
+    assert loose and half

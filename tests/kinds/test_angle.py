@@ -77,6 +77,9 @@ def test_a_mirror_turns_yaw_and_roll_to_the_other_side():
     gaze = kind_of(Task("gaze", "angle", outputs=("pitch", "yaw"), oriented=True))
     np.testing.assert_array_equal(gaze.mirrored(np.array([[5.0, 6.0]])), [[5.0, -6.0]])
     assert kind.mirrors and gaze.mirrors
+    # Labels that hold for the mirrored image hold for what is answered about it.
+    unturned = kind_of(Task("gaze", "angle", outputs=("pitch", "yaw")))
+    np.testing.assert_array_equal(unturned.mirrored(np.array([[5.0, 6.0]])), [[5.0, 6.0]])
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import scipy.special
 
 from mtl_keras.errors import UserError
 from mtl_keras.kinds import KINDS, METRICS, kind_of, metric_of
+from mtl_keras.kinds.angle import GEODESIC
 from mtl_keras.kinds.kind import WITHIN_INTERVAL
 from mtl_keras.tasks import (
     AGE,
@@ -176,7 +177,7 @@ def test_every_metric_is_measured_and_found_by_the_name_of_its_column(task):
 
 
 def test_a_name_stands_for_one_metric_in_all_kinds():
-    metrics = {metric for kind in KINDS.values() for metric in kind.METRICS} | {WITHIN_INTERVAL}
+    metrics = {metric for kind in KINDS.values() for metric in kind.METRICS} | {GEODESIC, WITHIN_INTERVAL}
     assert len(metrics) == len(METRICS)
 
 

@@ -123,6 +123,9 @@ def test_features_stay_in_the_picture_at_extreme_pose(turn, nod, tilt):
         portrait = Portrait(age=age, yaw=yaw, pitch=pitch, roll=roll)
         pixels = Head(Look(portrait), 200).face(features, 0.1)
         assert pixels.min() > 6 and pixels.max() < 194
+        # Of heads that tilt last, roll is the slope of the eyes, as in photos.
+        across, down = pixels[1] - pixels[0]
+        assert np.degrees(np.arctan2(down, across)) == pytest.approx(tilt, abs=0.1)
         assert render(portrait, 32).std() > 15
 
 

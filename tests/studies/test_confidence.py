@@ -83,6 +83,26 @@ def test_a_run_that_was_calibrated_is_shown_before_and_after_what_it_was_divided
     assert "the saved model gives the probabilities after it" in "\n".join(confidence_lines(study.out))
 
 
+def test_outputs_of_a_run_that_was_just_trained_are_not_computed_again(study, undrawn):
+    study, best = study
+    (best.folder / "temperatures.json").write_text('{"gender": 2.0}')
+    (best.folder / "outputs-test.npz").unlink()
+    raw = part("t", 7)[1]
+    # What the saved model gives: the odds of 9 are 3.
+    best.outputs = {**raw, "gender": np.tile([0.75, 0.25], (10, 1))}
+    report_confidence(study, best, EXPERIMENT)
+    gender = pd.read_csv(study.out / "calibration.csv").iloc[1]
+    assert [gender["ece_before"], gender["ece_after"]] == pytest.approx([0.2, 0.05], abs=1e-3)
+
+
+def test_a_network_without_classes_has_no_word_of_temperatures(study, undrawn):
+    study, best = study
+    report_confidence(study, best, replace(EXPERIMENT, tasks=("age",)))
+    text = "\n".join(confidence_lines(study.out))
+    assert "| age | – | – | – | – | – | 66.67 | 17.00 |" in text
+    assert "both, test images:" in text and "temperature fitted" not in text
+
+
 def test_without_rows_that_the_network_has_not_seen_there_is_no_temperature(study, undrawn):
     study, best = study
     report_confidence(study, best, replace(EXPERIMENT, refit=True))

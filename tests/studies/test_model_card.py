@@ -1,11 +1,13 @@
 """A model card tells of each set and each group what was measured, of the data their terms, and what to leave alone."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
 from mtl_keras.studies import model_card
 from mtl_keras.studies.model_card import Card
-from mtl_keras.tasks import GENDER, SMILE
+from mtl_keras.tasks import AGE, GENDER, SMILE
 
 ANSWERS = pd.DataFrame(
     {
@@ -70,4 +72,23 @@ def test_terms_uses_and_requests_are_told(card):
     ]
     assert "use it for non-commercial research only" in text and "gender 1 other answers" in text
     assert "to identify people" in text and "It must not be used" in text and "drawn faces only" not in text
-    assert "Not measured" in text and "which have terms of their own" not in text
+    assert "Not measured: no test image" in text and "which have terms of their own" not in text
+
+
+def test_answers_within_intervals_are_told_of_the_set_that_has_such_labels(card):
+    ages = {"age.low": 20.0, "age.high": 29.0, "age.value": [22.0, 29.4, 40.0, 25.0], "age.std": 5.0}
+    given = ANSWERS[:4].assign(source="fairface", **ages)
+    found = rows(model_card.model_card(replace(card, tasks=(AGE,), answers=given)), "Results on each set")[1:]
+    assert [row[:3] + row[3].split()[:1] for row in found] == [["FairFace", "age within the interval, %", "4", "75.00"]]
+
+
+def test_calibration_has_the_figures_of_each_kind_of_task(card):
+    measured = [
+        {"task": "age", "images": 1200, "coverage_90": 0.85, "width_90": 21.0},
+        {"task": "gender", "images": 6, "ece_before": 0.0123, "nll_before": 0.25, "temperature": None},
+    ]
+    text = model_card.model_card(replace(card, calibration=measured, temperatures={"gender": 1.5}))
+    assert rows(text, "Calibration")[1:] == [
+        ["age", "1,200", "–", "–", "–", "85.00", "21.00"],
+        ["gender", "6", "1.23", "0.25", "1.50", "–", "–"],
+    ]

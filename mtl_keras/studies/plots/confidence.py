@@ -53,8 +53,8 @@ def selective_curves(curves: Mapping[str, np.ndarray], path: Path | str) -> None
     note = "the surest answers are kept; dashed: all answers"
     with canvas(path, width, height, note) as figure:
         for axis, (column, scores) in zip(panels(figure, len(curves), columns), curves.items(), strict=True):
-            # The score of a few answers says little.
-            first, scores = min(FEW, len(scores)) - 1, metric_of(column).factor * scores
+            # The score of a few answers says little, where there are more.
+            first, scores = (FEW - 1 if len(scores) > FEW else 0), metric_of(column).factor * scores
             shares = 100 * np.arange(1, len(scores) + 1) / len(scores)
             axis.axhline(scores[-1], color=GRAY, linewidth=1, linestyle="--")
             axis.plot(shares[first:], scores[first:], color=BLUE, linewidth=2)

@@ -10,8 +10,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from mtl_keras.colors import BLUE, COLORS, GRAY, INK, VERMILION
-from mtl_keras.kinds import SCORES, SHOWN, metric_of
+from mtl_keras.kinds import SCORES, metric_of
 from mtl_keras.studies.plots.style import LETTER, canvas, columns_for, figure_name, note_at, panels, possible, wrapped
+from mtl_keras.studies.results import figure_columns
 from mtl_keras.studies.stages import Group, group_of
 from mtl_keras.tasks import TASKS
 
@@ -86,8 +87,7 @@ def compare_runs(runs: pd.DataFrame, path: Path | str) -> None:
 
     The panels zoom in on the trained and reported runs; an arrow stands for a baseline outside of them.
     """
-    columns = [name for name in runs if name.rpartition(".")[2] in SHOWN and runs[name].notna().any()]
-    columns = sorted(columns, key=lambda name: [*TASKS, name.partition(".")[0]].index(name.partition(".")[0]))
+    columns = [name for name in figure_columns(TASKS.values()) if name in runs and runs[name].notna().any()]
     runs = runs.assign(group=pd.Categorical([group_of(run) for _, run in runs.iterrows()], list(Group)))
     runs = runs.sort_values("group", kind="stable", ignore_index=True)
     across = columns_for(len(columns), 2)

@@ -32,6 +32,8 @@ def test_curves_go_from_the_surest_ten_to_all(tmp_path, drawn):
     gender, age = drawn[0].axes
     found = gender.lines[1].get_xydata()
     assert found[0].tolist() == pytest.approx([25, 100 * scores[9]]) and found[-1].tolist() == pytest.approx([100, 90])
+    plots.selective_curves({"gender.accuracy": scores[:5]}, tmp_path / "few.png")
+    assert drawn[1].axes[0].lines[1].get_xydata()[:, 0].tolist() == pytest.approx([20, 40, 60, 80, 100])
     assert gender.get_title(loc="left") == "Gender accuracy (%): area 95.00"
     assert age.get_title(loc="left") == "Age MAE (years): area 47.50"
 
