@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mtl_keras.files import EXTENSIONS
 from mtl_keras.serving.bundled import CARD, bundled_model
-from mtl_keras.training.model_folder import NETWORK, SIDECAR
+from mtl_keras.training.model_folder import NETWORK, SIDECAR, models_in
 
 
 def model_or_bundled(model: Path | None) -> Path:
@@ -21,13 +21,14 @@ def model_or_bundled(model: Path | None) -> Path:
 def model_and_images(words: tuple[Path, ...]) -> tuple[Path | None, tuple[Path, ...]]:
     """Return the model that the first of a command line's words names, None where it names an image, and the others.
 
-    It names a model where the folder of one lies there, or nothing that could be an image.
+    It names a model where the folder of one lies there, or a results folder, which holds several, or nothing that could
+    be an image.
     """
     return (words[0], words[1:]) if words and _names_a_model(words[0]) else (None, words)
 
 
 def _names_a_model(path: Path) -> bool:
     if path.is_dir():
-        return any((path / name).is_file() for name in (NETWORK, SIDECAR))
+        return any((path / name).is_file() for name in (NETWORK, SIDECAR)) or bool(models_in(path))
     could_be_images = path.exists() or has_magic(str(path)) or path.suffix.lower() in EXTENSIONS
     return path.suffix == Path(NETWORK).suffix or not could_be_images

@@ -21,6 +21,8 @@ from mtl_keras.serving.predictor import MANY, Predictor
 def predict(options: Predict) -> None:
     """Predict, write the JSON file, the table and the drawings, and print a line a person."""
     model, paths = model_and_images((options.first, *options.paths))
+    if not paths and not model.exists():
+        raise UserError(f"{model}: no such file or folder; expected an image or a folder of images, or a model before")
     if not paths:
         # Every word behind --tasks is the name of one.
         before = ", and before --tasks" if options.tasks else ""

@@ -15,6 +15,8 @@ from mtl_keras.tasks import PERSON_KEYS, TASKS, name_before_class
 
 # A picture whose longer side is shorter than this is enlarged before labels are drawn on it.
 SMALLEST_DRAWING = 480
+# Where there are more people, their answers are not written into the picture.
+MOST_ANSWERS = 8
 AXIS = 0.5  # length of a head's axes, in widths of its box
 # An image of another kind is drawn as PNG.
 DRAWN = (".jpg", ".jpeg", ".png", ".bmp")
@@ -49,7 +51,18 @@ def draw(path: Path | str, people: list[dict]) -> Image.Image:
 
     Lines and letters grow with the image, and a small image is enlarged so that they can be read.
     """
-    return draw_on(read_picture(path), people, ["\n".join(describe(person)) for person in people])
+    return draw_on(read_picture(path), people, labels_of(people))
+
+
+def labels_of(people: list[dict]) -> list[str]:
+    """Return what is written beside each person of a picture: the answers, and of several people the number before.
+
+    The number is that of tables. Of more than `MOST_ANSWERS` it stands alone: answers would cover their faces.
+    """
+    if len(people) == 1:
+        return ["\n".join(describe(people[0]))]
+    answers = [describe(person) if len(people) <= MOST_ANSWERS else [] for person in people]
+    return ["\n".join([f"{number}", *lines]) for number, lines in enumerate(answers, 1)]
 
 
 def draw_on(picture: Picture, people: list[dict], labels: list[str]) -> Image.Image:

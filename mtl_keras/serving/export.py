@@ -15,6 +15,7 @@ from mtl_keras.errors import UserError, printable
 from mtl_keras.files import check_writable, image_files, replacing_folder
 from mtl_keras.portraits.drawer import render
 from mtl_keras.portraits.look import Portrait
+from mtl_keras.quiet import without_notes
 from mtl_keras.serving.compared import answered, compared
 from mtl_keras.serving.exported import sums
 from mtl_keras.serving.formats import FORMATS, PRECISIONS
@@ -65,7 +66,7 @@ def export(
             with redirect_stdout(sys.stderr), _converting(format):
                 form.write(Order(network, precision, crops, tuple(float_layers)), temporary)
             _next(bar, f"{format} {precision}: comparing with Keras")
-            with _converting(format):
+            with _converting(format), without_notes():  # LiteRT's first run says which kernels it takes
                 found = answered(form.read(temporary, precision, network.image_size), crops)
             differs = compared(network.tasks, answered(in_keras(network), crops), found)
             of = "drawn faces" if calibrate is None else "images"
@@ -95,7 +96,7 @@ def _converting(format: str) -> Iterator[None]:
     """Say in one line what a converter or a runtime cannot do: each has exceptions of its own."""
     try:
         yield
-    except (UserError, KeyboardInterrupt):
+    except (UserError, OSError, KeyboardInterrupt):
         raise
     except Exception as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__

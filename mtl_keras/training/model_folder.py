@@ -139,12 +139,18 @@ def read_sidecar(folder: Path | str) -> dict:
     if "export" in about:
         what = f"holds a network that was exported as {about['export'].get('format')}, for prediction only"
         raise UserError(f"{folder}: {what}; give the folder of the model that it was made of")
+    if not path.parent.exists():
+        raise UserError(f"{folder}: no such folder; expected the folder of a trained model")
     for name in (NETWORK, SIDECAR):
         if not (path.parent / name).is_file():
-            raise UserError(
-                f"{folder}: no {name} in it; expected the folder of a trained model, as an experiment writes it"
-            )
+            such = f"such as {found[0]}" if (found := models_in(path.parent)) else "as an experiment writes it"
+            raise UserError(f"{folder}: no {name} in it; expected the folder of a trained model, {such}")
     return about
+
+
+def models_in(folder: Path) -> list[Path]:
+    """Return the folders of the models that a results folder holds; none of any other folder."""
+    return sorted(path.parent for path in folder.glob(f"models/*/{SIDECAR}"))
 
 
 def read_json(path: Path) -> dict:

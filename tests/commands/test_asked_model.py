@@ -17,6 +17,7 @@ from mtl_keras.training.model_folder import save
         ("trained/model.keras", True),
         ("gone", True),
         ("gone.keras", True),
+        ("results", True),
         ("photos", False),
         ("photos/face", False),
         ("gone.JPG", False),
@@ -24,8 +25,8 @@ from mtl_keras.training.model_folder import save
     ],
 )
 def test_a_model_is_told_from_images(tmp_path, word, is_model):
-    for name in ("trained/model.keras", "trained/model.json", "photos/face"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+    for name in ("trained/model.keras", "trained/model.json", "results/models/one/model.json", "photos/face"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     words = (tmp_path / word, Path("other.jpg"))
     assert model_and_images(words) == ((words[0], words[1:]) if is_model else (None, words))

@@ -189,7 +189,7 @@ def test_evaluate_tells_mistakes(run, tiny_folder, tiny_backbone, faces_folder, 
     data = ("--data", faces_folder)
     unknown = run("evaluate", tiny_folder, "--dataset", "cats", *data)
     assert_mistake(unknown, "unknown dataset 'cats'; expected one of adience, ")
-    assert_mistake(run("evaluate", tmp_path / "gone", "--dataset", "rendered", *data), "gone", "no model.keras in it")
+    assert_mistake(run("evaluate", tmp_path / "gone", "--dataset", "rendered", *data), "gone: no such folder")
     missing = run("evaluate", tiny_folder, "--dataset", "rendered", "--data", tmp_path / "gone")
     assert_mistake(missing, "gone: no such folder")
     (tmp_path / "empty").mkdir()
@@ -469,7 +469,8 @@ def test_predict_tells_mistakes(run, tiny_folder, faces_folder, tmp_path):
     assert_mistake(run("predict", tiny_folder), "no images given")
     assert_mistake(run("predict", tiny_folder, tmp_path / "empty"), "empty: holds no images")
     assert_mistake(run("predict", tiny_folder, tmp_path / "gone.jpg"), "gone.jpg: no such file or folder")
-    assert_mistake(run("predict", tmp_path / "gone", faces_folder), "gone: no model.keras in it")
+    assert_mistake(run("predict", tmp_path / "gone", faces_folder), "gone: no such folder")
+    assert_mistake(run("predict", tmp_path / "gone"), "gone: no such file or folder; expected an image")
     assert run("predict", tiny_folder, faces_folder, "--faces", "whole")[0] == 2
     file = tmp_path / "people.json"
     alone = run("predict", tiny_folder, broken, "--json", file, "--faces", "crop")

@@ -1,5 +1,9 @@
 """The model in the package answers where none is named; without one, a line says what to do."""
 
+import shutil
+import subprocess
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -23,3 +27,11 @@ def test_without_one_it_says_what_to_name(monkeypatch, tmp_path, one_line, opens
     assert not bundled.has_bundled_model()
     with one_line("mtl-keras train", "no model given"):
         opens()
+
+
+def test_its_files_are_the_same_bytes_on_every_system():
+    root = Path(mtl.__file__).parents[1]
+    command = ["git", "-C", root, "check-attr", "text", "--", bundled.FOLDER / bundled.CARD]
+    if not (root / ".git").exists() or shutil.which("git") is None:
+        pytest.skip("the package does not lie in a git repository")
+    assert subprocess.run(command, capture_output=True, text=True).stdout.strip().endswith(": text: unset")

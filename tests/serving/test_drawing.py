@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 from PIL import Image, ImageDraw
 
-from mtl_keras.serving.drawing import describe, draw, drawings
+from mtl_keras.serving.drawing import describe, draw, drawings, labels_of
 from mtl_keras.serving.found_images import find_images
 
 PERSON = {
@@ -35,6 +35,12 @@ def test_words_for_a_person():
         "yaw 0, pitch 3, roll 12",
     ]
     assert describe({**PERSON, "age": {"value": 31.4, "std": None}})[0] == "age 31"
+
+
+def test_several_people_have_numbers_and_many_nothing_else():
+    assert labels_of([]) == [] and labels_of([UNPOSED])[0].startswith("age 31")
+    assert [label.splitlines()[:2] for label in labels_of([UNPOSED] * 2)] == [["1", "age 31 ± 6"], ["2", "age 31 ± 6"]]
+    assert labels_of([PERSON] * 9) == list("123456789")
 
 
 def test_a_drawing_has_boxes_and_labels_that_can_be_read(tmp_path):

@@ -1,6 +1,7 @@
 """Every format answers as the model does, for images of any size, and says so in its sidecar."""
 
 import json
+import resource
 
 import keras
 import numpy as np
@@ -89,7 +90,7 @@ def test_every_kind_of_trunk_can_be_exported(name, tmp_path):
 
 def test_images_to_calibrate_on_may_be_files_or_arrays(small_model, faces, tmp_path):
     for given in (faces["path"][:2], images_of(2, 40, 30)):
-        folder = mtl.export(small_model, "keras", calibrate=given, out=tmp_path / "out")
+        folder = mtl.mtl.export(small_model, "keras", calibrate=given, out=tmp_path / "out")
         compared = json.loads((folder / "model.json").read_text())["export"]["compared"]
         assert (compared["images"], compared["of"]) == (2, "images")
 
@@ -164,3 +165,18 @@ def test_an_image_to_calibrate_on_that_cannot_be_read_is_left_out(small_model, f
     assert "skipped" in capsys.readouterr().err
     with one_line("several, .N, H, W, 3. or a list"):
         mtl.export(small_model, "keras", calibrate=images_of(1, 32, 32)[0], out=tmp_path / "out")
+
+
+def test_a_place_without_room_is_no_fault_of_the_format(small_model, tmp_path, one_line):
+    usual, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, most))
+    try:
+        with one_line("cannot be written", tmp_path / "full"):
+            mtl.export(small_model, "keras", out=tmp_path / "full")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (usual, most))
+
+
+def test_what_kernels_litert_takes_is_not_told(small_model, tmp_path, capfd):
+    mtl.export(small_model, "litert", "int8", out=tmp_path / "exported")
+    assert "INFO" not in capfd.readouterr().err

@@ -182,8 +182,14 @@ def test_a_folder_of_other_files_is_left_alone(tiny_model, tmp_path, one_line):
 
 
 def test_a_missing_folder_is_named(tmp_path):
-    with pytest.raises(UserError, match=r"nowhere: no model.keras in it"):
+    with pytest.raises(UserError, match="nowhere: no such folder"):
         model_folder.load(tmp_path / "nowhere")
+
+
+def test_a_results_folder_names_a_model_in_it(tiny_model, tmp_path):
+    folder = model_folder.save(tiny_model, tmp_path / "models" / "small")
+    with pytest.raises(UserError, match=f"no model.keras in it; .*, such as {folder}$"):
+        model_folder.load(tmp_path)
 
 
 @pytest.mark.parametrize(

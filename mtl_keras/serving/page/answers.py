@@ -12,7 +12,7 @@ from PIL import Image
 
 from mtl_keras.colors import COLORS
 from mtl_keras.data.images import decode
-from mtl_keras.serving.drawing import describe, draw_on
+from mtl_keras.serving.drawing import describe, draw_on, labels_of
 from mtl_keras.serving.page.distribution import distribution
 from mtl_keras.serving.people_table import rows_of
 from mtl_keras.serving.person import Person
@@ -29,11 +29,8 @@ def shown(contents: bytes, people: list[Person], tasks: list[Task]) -> str:
     count = "No face found" if not people else "1 person" if len(people) == 1 else f"{len(people)} people"
     # Decoded again, and as small as it is shown, rather than kept while it waits.
     picture = decode(contents, SHOWN_SIDE // 2)
-    labels = [
-        "\n".join([f"{number}", *describe(person.as_json())] if len(people) > 1 else describe(person.as_json()))
-        for number, person in enumerate(people, 1)
-    ]
-    image = draw_on(picture, [person.as_json() for person in people], labels)
+    found = [person.as_json() for person in people]
+    image = draw_on(picture, found, labels_of(found))
     image.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
     alt = f"The photo, with a box around each face: {count}" if people else "The photo"
     parts = [f"<h2>{count}</h2>", f'<img class="photo" alt="{alt}" src="{_as_url(image)}">']
@@ -44,7 +41,6 @@ def shown(contents: bytes, people: list[Person], tasks: list[Task]) -> str:
         )
         return "".join(parts)
     cards = [_card(*pair, tasks, color) for pair, color in zip(enumerate(people, 1), cycle(COLORS), strict=False)]
-    found = [person.as_json() for person in people]
     table = pd.DataFrame(rows_of([{"path": "", "people": found}])).drop(columns="path")
     files = {
         "people.csv": ("text/csv", table.to_csv(index=False), "Download table (CSV)"),

@@ -4,11 +4,31 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
+
+from starlette.datastructures import Headers
 
 from mtl_keras.errors import UserError
 from mtl_keras.extras import needed
 
 FileData = needed("gradio", "page").FileData
+uploading = needed("gradio.route_utils", "page")
+
+
+class OwnFile(uploading.GradioUploadFile):
+    """A file as gradio takes it in, which keeps it by this sum: here in a folder of its own, whatever it holds.
+
+    By what it holds alone, two that send the same photo would share one file, which the first answer deletes.
+    """
+
+    def __init__(
+        self, file: BinaryIO, *, size: int | None = None, filename: str | None = None, headers: Headers | None = None
+    ):
+        super().__init__(file, size=size, filename=filename, headers=headers)
+        self.sha.update(os.urandom(32))
+
+
+uploading.GradioUploadFile = OwnFile
 
 
 def path_of(file: FileData | None) -> str | None:
@@ -40,11 +60,10 @@ def move(path: str, place: str) -> None:
 
 @contextmanager
 def _there(path: str) -> Iterator[None]:
-    """Around the use of a file: its folder, which gradio names by what the file holds, is removed with it."""
+    """Around the use of a file: its folder, in which nothing else lies, is removed with it."""
     try:
         yield
     except FileNotFoundError:
-        # Of two that send the same file at once, the first takes it.
-        raise UserError("the same file came from somebody else and is gone with their answer; send it again") from None
+        raise UserError("the file is gone with an earlier answer about it; send it again") from None
     with suppress(OSError):
         Path(path).parent.rmdir()

@@ -107,5 +107,6 @@ def draw_classes(people: Path, tasks: list[Task], path: Path) -> None:
 
 def _answered(people: Path, task: str, columns: list[str]) -> pd.DataFrame:
     """Return the rows of `people.csv` in which a task is answered; none where it is not among its columns."""
-    table = pd.read_csv(people, dtype={f"{task}.class": str, f"{GENDER.name}.class": str})
+    dtype = {f"{task}.class": str, f"{GENDER.name}.class": str}
+    table = pd.read_csv(people, dtype=dtype, keep_default_na=False, na_values=[""])  # a class may well be named "None"
     return table.dropna(subset=columns) if {*columns} <= {*table} else table.iloc[:0]

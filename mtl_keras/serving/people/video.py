@@ -100,9 +100,9 @@ class Video:
                 self.broken += failed
                 number += failed
             number, failed = number + 1, 0
+            seconds = time.monotonic() - start if self.live else self._time_of(number, last)
+            last = max(seconds, last + 1e-3)  # time goes forward
             if number % self.every == 0 and len(pixels):
-                seconds = time.monotonic() - start if self.live else self._time_of(number, last)
-                last = max(seconds, last + 1e-3)  # time goes forward
                 yield Frame(number, last, self._cv2.cvtColor(pixels, self._cv2.COLOR_BGR2RGB))
 
     def _read(self, wanted: bool) -> np.ndarray | None:

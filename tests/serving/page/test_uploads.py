@@ -1,4 +1,9 @@
+import asyncio
+from types import SimpleNamespace
+
 import pytest
+from gradio.route_utils import upload_fn
+from starlette.datastructures import Headers
 
 from mtl_keras.errors import UserError
 from mtl_keras.serving.page.uploads import FileData, move, path_of, taken
@@ -22,7 +27,18 @@ def test_a_file_that_was_moved_leaves_no_folder(upload, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["video"]
 
 
-def test_who_sends_the_same_at_once_is_told_to_send_it_again(upload):
+def test_two_that_send_the_same_at_once_have_a_file_each(tmp_path):
+    async def body():
+        yield b"--x\r\nContent-Disposition: form-data; name=files; filename=a.jpg\r\n\r\npixels\r\n--x--\r\n"
+
+    places = []
+    for _ in range(2):
+        request = SimpleNamespace(headers=Headers({"content-type": "multipart/form-data; boundary=x"}), stream=body)
+        places += asyncio.run(upload_fn(request, tmp_path, 1000, None))[0]
+    assert [taken(str(place)) for place in places] == [b"pixels"] * 2 and list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_gone_is_no_path(upload):
     taken(str(upload))
     with pytest.raises(UserError, match="send it again") as caught:
         taken(str(upload))

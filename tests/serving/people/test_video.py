@@ -29,6 +29,7 @@ def test_one_of_several_frames(walking_by):
     with Video(walking_by, every=5) as video:
         numbers = [(frame.number, round(frame.seconds * 12)) for frame in video]
     assert numbers == [(number, number) for number in range(0, 132, 5)]
+    assert video.broken == 0
 
 
 def test_a_file_that_is_cut_off_or_damaged_is_read_as_far_as_it_goes(walking_by, tmp_path):
