@@ -16,6 +16,8 @@ PERSON_KEYS = ("box", "confidence", "landmarks", "reliable", "reason")
 LOGGED = ("loss", "val", "l2", "epoch", "seconds")
 # What TensorFlow takes as the beginning of a layer's name.
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+# Of classes, bins or numbers of one task, which a head has as many outputs of.
+MOST_OUTPUTS = 10_000
 TAKEN = {*TABLE_COLUMNS, *CROP_COLUMNS, *PERSON_KEYS, *LOGGED}
 
 
@@ -67,6 +69,8 @@ class Task:
             if isinstance(value, str):
                 raise UserError(f"task {self.name!r}: {name} {value!r}: expected several, in a list or tuple")
             object.__setattr__(self, name, tuple(value))
+            if len(value) > MOST_OUTPUTS:
+                raise UserError(f"task {self.name!r}: has {len(value)} {name}; expected at most {MOST_OUTPUTS}")
         object.__setattr__(self, "range", self.range and tuple(self.range))
         object.__setattr__(self, "class_weights", tuple(self.class_weights))
         weights = self.class_weights
@@ -76,8 +80,10 @@ class Task:
         for name, entries in (("classes", self.classes), ("outputs", self.outputs)):
             if not all(isinstance(entry, str) and entry.strip() for entry in entries):
                 raise UserError(f"task {self.name!r}: {name} {list(entries)}: expected texts, none of them blank")
-            if repeated := [entry for place, entry in enumerate(entries) if entry in entries[:place]]:
+            if repeated := [entry for entry, times in Counter(entries).items() if times > 1]:
                 raise UserError(f"task {self.name!r}: {name} has {repeated[0]!r} twice; expected each only once")
+            if wrong := [entry for entry in entries if any("\ud800" <= sign <= "\udfff" for sign in entry)]:
+                raise UserError(f"task {self.name!r}: {name} has {wrong[0]!r}; expected texts of valid Unicode")
         if wrong := [output for output in self.outputs if "." in output]:
             raise UserError(f"task {self.name!r}: output {wrong[0]!r}: expected a name without a dot")
         if self.range and not (len(self.range) == 2 and self.range[0] < self.range[1]):

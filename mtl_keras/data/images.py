@@ -5,8 +5,6 @@ trained on, and a file's answers are the same on every way.
 """
 
 import io
-import os
-import stat
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -16,6 +14,7 @@ from PIL.ImageFile import ImageFile
 
 from mtl_keras.data.image_formats import START, format_of
 from mtl_keras.errors import UserError
+from mtl_keras.files import open_regular
 
 # Raised when the pixels that are read of a file change: features and trained networks of before are others then.
 READING = 2
@@ -56,8 +55,7 @@ class Picture(NamedTuple):
 def probe(path: str | Path) -> tuple[int, int]:
     """Return the upright (width, height) of an image file from its header; what may not be decoded is an error."""
     try:
-        _check_regular(path)
-        with open(path, "rb") as file, _opened(file) as image:
+        with open_regular(path) as file, _opened(file) as image:
             return _upright_size(image)
     except (OSError, UserError) as error:
         raise UserError(f"{path}: {reason_of(error)}") from None
@@ -84,8 +82,7 @@ def read_image(path: str | Path) -> np.ndarray:
 
 def contents_of(path: str | Path) -> bytes:
     """Return the bytes of a file that starts as an image does; what is no image is not read further."""
-    _check_regular(path)
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         start = file.read(START)
         format_of(start)
         return start + file.read()
@@ -158,12 +155,6 @@ def resize(pixels: np.ndarray, size: int, method: str = "bilinear") -> np.ndarra
 def reason_of(error: Exception) -> str:
     """Say in one line why a file could not be read."""
     return error.strerror or _one_line(error) if isinstance(error, OSError) else _one_line(error)
-
-
-def _check_regular(path: str | Path) -> None:
-    # Opening a pipe would wait forever.
-    if not stat.S_ISREG(os.stat(path).st_mode):
-        raise UserError("not a regular file")
 
 
 def _opened(file: BinaryIO) -> ImageFile:

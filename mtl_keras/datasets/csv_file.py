@@ -18,7 +18,7 @@ from mtl_keras.datasets.files import label_table
 from mtl_keras.datasets.lists import header_notes, notes, read_columns, refuse, with_endings
 from mtl_keras.datasets.task_file import add_tasks_of, overruled, task_file_beside
 from mtl_keras.errors import UserError
-from mtl_keras.files import TEXT, image_files
+from mtl_keras.files import TEXT, image_files, unescaped
 from mtl_keras.intervals import end_columns
 from mtl_keras.tasks import CROP_COLUMNS, TABLE_COLUMNS, TASKS
 
@@ -38,6 +38,7 @@ def csv_file(folder: str | Path, strict: bool = False) -> pd.DataFrame:
     ends = [column for task in TASKS.values() for column in end_columns(task)]
     optional, unused = ["box", "source", "split", "group", "photo", *tasks, *ends], [*TABLE_COLUMNS, *CROP_COLUMNS]
     read, header = read_columns(path, ["path"], optional=optional, unused=unused)
+    read = unescaped(read)
     columns, deviations = [name for name in tasks if name in read], header_notes(path, header, LEFT_OUT)
     ends = [name for name in ends if name in read]
     if not columns and not ends:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from mtl_keras.data.table import encode
 from mtl_keras.evaluation.metrics import metrics_with_intervals
-from mtl_keras.files import read_csv
 from mtl_keras.kinds import metric_of
+from mtl_keras.state_files import read_csv
 from mtl_keras.studies.markdown import table_lines
 from mtl_keras.studies.results import SET_COLUMNS, SETS, figure, figure_columns, heading
 from mtl_keras.studies.runs import Run
@@ -31,7 +31,7 @@ def set_lines(folder: Path, tasks: list[Task]) -> list[str]:
     """Return the lines of a Markdown table of `sets.csv` in this folder; none where there is no such file."""
     if not (folder / SETS).exists():
         return []
-    table = read_csv(folder / SETS, SET_COLUMNS[:2])
+    table = read_csv(folder / SETS, SET_COLUMNS[:2], SET_COLUMNS[2:])
     columns = [column for column in figure_columns(tasks) if column in table and table[column].notna().any()]
     rows = [
         [row["run"], row["source"], f"{row['images']:.0f}"]
