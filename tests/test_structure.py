@@ -59,6 +59,7 @@ FREE_TESTS = {
     "test_readme.py",
     "test_structure.py",
     "test_quickstart.py",
+    "test_fuzz.py",
     "test_wheel.py",
     "datasets/test_laws.py",
     "studies/test_plots.py",

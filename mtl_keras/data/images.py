@@ -13,6 +13,7 @@ from PIL import ExifTags, Image, ImageOps
 from PIL.ImageFile import ImageFile
 
 from mtl_keras.data.image_formats import START, format_of
+from mtl_keras.data.jpeg import check_filled, check_length
 from mtl_keras.errors import UserError
 from mtl_keras.files import open_regular
 
@@ -24,6 +25,7 @@ MOST_KEPT = 50_000_000
 MOST_IN_JPEG, MOST_DECODED = 2**28, 2**26
 # No face can be told on fewer pixels a side.
 SMALLEST_SIDE = 8
+STRIP = 1024  # rows
 PNG_END = b"IEND\xaeB\x60\x82"
 
 
@@ -97,11 +99,15 @@ def decode(contents: bytes, smallest: int | None = None) -> Picture:
     with _opened(io.BytesIO(contents)) as image:
         if image.format == "PNG" and PNG_END not in contents:
             raise UserError("truncated or damaged (the end of the PNG image is missing)")
+        if image.format == "JPEG":
+            check_length(contents, *image.size)
         size, factor = _upright_size(image), _factor(image, smallest)
         try:
             if image.format == "JPEG":
                 image.draft(None, (image.width // factor, image.height // factor))
             image.load()
+            if image.format == "JPEG":
+                check_filled(image, contents)
             upright = _upright(image, in_place=True)
             reduced = upright if image.format == "JPEG" or factor == 1 else upright.reduce(factor)
             return Picture(_as_rgb(reduced), size if image.format == "JPEG" else upright.size, factor)
@@ -212,7 +218,12 @@ def _as_rgb(image: Image.Image) -> np.ndarray:
         return np.repeat(grey[:, :, None], 3, axis=2)
     if image.mode in ("I", "F"):
         raise UserError("its pixels are numbers of 32 bits; expected 8 or 16 bits")
-    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+    pixels = np.empty((image.height, image.width, 3), np.uint8)
+    # A strip at a time: Pillow's own way from an image to an array holds three copies of it.
+    for top in range(0, image.height, STRIP):
+        strip = image.crop((0, top, image.width, min(top + STRIP, image.height)))
+        pixels[top : top + STRIP] = strip if strip.mode == "RGB" else strip.convert("RGB")
+    return pixels
 
 
 def _one_line(error: Exception) -> str:
