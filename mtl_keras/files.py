@@ -133,7 +133,7 @@ def free_name(name: str, ending: str, taken: set[str]) -> str:
     Its last part is cut to what file systems allow. `taken` holds names in small letters, and gets this one too: two
     names that differ only in case are one file on many a computer.
     """
-    own = PurePosixPath(name)
+    own = PurePosixPath(name) if PurePosixPath(name).name else PurePosixPath("image")
     # 255 bytes, of which a number and an ending need some.
     short = os.fsencode(own.name)[:200].decode(errors="ignore") or "image"
     free = own = str(own.with_name(short))
@@ -191,6 +191,23 @@ def _take_place(new: Path, folder: Path) -> None:
             raise
     finally:
         shutil.rmtree(old, ignore_errors=True)
+
+
+def as_numbers(cells: pd.Series) -> pd.Series:
+    """Return cells as float64, NaN where one is no number, and infinity where it is too large for one."""
+    try:
+        return pd.to_numeric(cells, errors="coerce").astype(np.float64)
+    except OverflowError:
+        return cells.map(_as_number).astype(np.float64)
+
+
+def _as_number(cell: object) -> float:
+    try:
+        return float(cell)
+    except OverflowError:
+        return math.inf
+    except (TypeError, ValueError):
+        return math.nan
 
 
 def write_rows(rows: list[dict], columns: list[str], path: Path) -> None:

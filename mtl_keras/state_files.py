@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from mtl_keras.errors import UserError
-from mtl_keras.files import open_regular, unescaped
+from mtl_keras.files import as_numbers, open_regular, unescaped
 
 # What a cell of a table of ours may hold.
 CELL = (str, int, float, bool, None)
@@ -89,7 +89,7 @@ def _numbers(cells: pd.Series) -> pd.Series:
     """Return the cells of a column as numbers; Keras writes NA where an epoch has no such figure."""
     if pd.api.types.is_numeric_dtype(cells):
         return cells
-    found = pd.to_numeric(cells, errors="coerce").astype(np.float64)
+    found = as_numbers(cells)
     if (wrong := cells[found.isna() & cells.notna() & ~cells.isin(["NA", "nan"])]).size:
         raise ValueError(f"column {cells.name!r} holds {str(wrong.iloc[0])[:40]!r}; expected numbers")
     return found
@@ -141,7 +141,7 @@ def misfit(value: Any, schema: Any, place: str = "it") -> str:
             named = {name.removesuffix("?"): each for name, each in schema.items()}
             pairs = [(name, value[name], each) for name, each in named.items() if name in value]
         return next(filter(None, (misfit(each, wanted, str(name)[:40]) for name, each, wanted in pairs)), "")
-    if isinstance(schema, list) and isinstance(value, list):
+    if isinstance(schema, list) and isinstance(value, list | tuple):
         return next(filter(None, (misfit(each, schema[0], f"an entry of {place}") for each in value)), "")
     if isinstance(schema, tuple):
         wrong = [misfit(value, each, place) for each in schema]
@@ -175,9 +175,14 @@ def positive_number(value: Any) -> bool:
     return _is(value, float) and 0 < value < float("inf")
 
 
+def finite_number(value: Any) -> bool:
+    """Tell whether a value is a number that is not infinite."""
+    return _is(value, float) and abs(value) < float("inf")
+
+
 def name_inside(value: Any) -> bool:
     """Tell whether a value is the name of a file that cannot lie outside its folder, on this system or another."""
-    if not isinstance(value, str) or not value or "\0" in value:
+    if not isinstance(value, str) or not value or "\0" in value or any("\ud800" <= sign < "\udc80" for sign in value):
         return False
     windows = PureWindowsPath(value)
     return not (".." in windows.parts or windows.anchor or PurePosixPath(value).is_absolute())

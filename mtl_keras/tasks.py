@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from mtl_keras.errors import UserError
+from mtl_keras.state_files import finite_number, misfit
 
 # Columns of a label table that are no labels, and those that tables of cut out faces have besides.
 TABLE_COLUMNS = ("path", "box", "source", "split", "group", "image", "times")
@@ -175,11 +176,36 @@ def add_task(task: Task) -> Task:
     return task
 
 
+# What the fields of a task hold.
+FIELDS = {
+    "name": str,
+    "kind": str,
+    "classes": [str],
+    "values": [finite_number],
+    "outputs": [str],
+    "unit": str,
+    "label_std": finite_number,
+    "error_weight": finite_number,
+    "readout": str,
+    "center": finite_number,
+    "scale": finite_number,
+    "within": (finite_number, None),
+    "range": ([finite_number], None),
+    "oriented": bool,
+    "class_weights": [finite_number],
+}
+
+
 def task_from(fields: dict) -> Task:
     """Return the task that `dataclasses.asdict` gave these fields of, also after JSON.
 
     A field that an older version did not note is taken from the task of that name in TASKS.
     """
+    if unknown := {*fields}.difference(FIELDS):
+        raise UserError(f"a task has no field {min(unknown)[:40]!r}; expected some of {', '.join(FIELDS)}")
+    schema = {name: each for name, each in FIELDS.items() if name in fields or name in ("name", "kind")}
+    if wrong := misfit(fields, schema):
+        raise UserError(f"a task: {wrong}")
     known = TASKS.get(fields["name"])
     return Task(**{**(asdict(known) if known else {}), **fields})
 

@@ -7,6 +7,7 @@ stands for it, so that packing can go on after an interruption.
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,13 +16,20 @@ import tensorflow as tf
 from mtl_keras.data.table import SPLITS
 from mtl_keras.errors import UserError
 from mtl_keras.files import replacing
-from mtl_keras.state_files import CELL, DamagedFileError, count, name_inside, parse_json
+from mtl_keras.state_files import CELL, DamagedFileError, count, parse_json
 from mtl_keras.tasks import Task, task_from
 
 FORMAT = 1
 MANIFEST, PROGRESS = "manifest.json", "progress.json"
 # Rows are packed in this order of their splits; those without one come last.
 ORDER = (*SPLITS, "")
+
+
+def shard_name(value: object) -> bool:
+    """Tell whether a value is the name of a shard's file."""
+    return isinstance(value, str) and re.fullmatch(r"shard-[0-9]+-of-[0-9]+\.tfrecord", value) is not None
+
+
 SCHEMA = {
     "format": int,
     "tasks": [{"name": str, "kind": str}],
@@ -30,7 +38,7 @@ SCHEMA = {
     "labels": {str: {str: count}},
     "table": str,
     "cut_out?": [str],
-    "shards": [{"file": name_inside, "rows": count, "splits": {str: count}, "bytes": count, "sha256": str}],
+    "shards": [{"file": shard_name, "rows": count, "splits": {str: count}, "bytes": count, "sha256": str}],
 }
 MEND = "copy it anew, or pack the table into an empty folder"
 

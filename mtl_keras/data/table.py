@@ -23,7 +23,7 @@ from mtl_keras.data.agreement import agree
 from mtl_keras.data.copies import connected
 from mtl_keras.data.sampling import balanced
 from mtl_keras.errors import UserError
-from mtl_keras.files import TEXT, escaped, open_regular, replacing, unescaped
+from mtl_keras.files import TEXT, as_numbers, escaped, open_regular, replacing, unescaped
 from mtl_keras.intervals import end_columns, with_intervals
 from mtl_keras.kinds import kind_of
 from mtl_keras.tasks import CROP_COLUMNS, TABLE_COLUMNS, TASKS, Task
@@ -101,7 +101,7 @@ def complete(table: pd.DataFrame) -> pd.DataFrame:
         raise UserError(f"column 'split': got {unknown.iloc[0]!r}, expected {', '.join(SPLITS)} or an empty cell")
     for column in {"group", "image"} & {*table.columns, "group"}:
         cells = table.get(column, pd.Series(np.nan, table.index))
-        numbers, own = pd.to_numeric(cells, errors="coerce").astype(np.float64), cells.isna()
+        numbers, own = as_numbers(cells), cells.isna()
         # Beyond that, whole numbers next to each other are one as float64.
         wrong = cells[~own & ~((numbers.abs() < 2**53) & (numbers % 1 == 0))]
         if len(wrong):
@@ -122,7 +122,7 @@ def complete(table: pd.DataFrame) -> pd.DataFrame:
             else:
                 table[column] = table[column].astype(np.float64)
         if bounds(table, task) is not None:
-            ends = list(end_columns(task))
+            ends = [column for column in end_columns(task) if column in table]
             table[ends] = table[ends].astype(np.float64)
     labels = label_columns(table)
     first = [name for name in ("path", "box", "source", "split", "group", "image") if name in table]

@@ -18,7 +18,7 @@ from mtl_keras.datasets.files import label_table
 from mtl_keras.datasets.lists import header_notes, notes, read_columns, refuse, with_endings
 from mtl_keras.datasets.task_file import add_tasks_of, overruled, task_file_beside
 from mtl_keras.errors import UserError
-from mtl_keras.files import TEXT, image_files, unescaped
+from mtl_keras.files import TEXT, as_numbers, image_files, unescaped
 from mtl_keras.intervals import end_columns
 from mtl_keras.tasks import CROP_COLUMNS, TABLE_COLUMNS, TASKS
 
@@ -77,7 +77,7 @@ def csv_file(folder: str | Path, strict: bool = False) -> pd.DataFrame:
 
 def _numbers(cells: pd.Series) -> pd.Series:
     """Return a column of text as numbers, or as it is where a cell is none: that is named with its image later."""
-    numbers = pd.to_numeric(cells, errors="coerce")
+    numbers = as_numbers(cells)
     return numbers if (numbers.notna() == cells.notna()).all() else cells
 
 

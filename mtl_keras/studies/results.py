@@ -115,7 +115,7 @@ def write_markdown(folder: Path | str, tasks: list[Task], notes: Iterable[str] =
     lines += ["", "".join(units)]
     if (path := Path(folder) / "differences.csv").exists():
         lines += ["", "Paired differences on the same images, multi-task minus single-task [95 % interval]:", ""]
-        differences = read_csv(path, DIFFERENCE_COLUMNS[:3], DIFFERENCE_COLUMNS[3:])
+        differences = read_csv(path, DIFFERENCE_COLUMNS[:3], DIFFERENCE_COLUMNS[3:]).dropna(subset=["metric"])
         found = [_difference_cells(row) for _, row in differences.iterrows()]
         lines += table_lines(("run", "against", "figure", "difference", "multi-task is"), found, text=(0, 1, 2, 4))
     lines += [*more, ""] + [f"- {' '.join(note.split())}" for note in notes]

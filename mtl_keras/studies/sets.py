@@ -33,10 +33,11 @@ def set_lines(folder: Path, tasks: list[Task]) -> list[str]:
         return []
     table = read_csv(folder / SETS, SET_COLUMNS[:2], SET_COLUMNS[2:])
     columns = [column for column in figure_columns(tasks) if column in table and table[column].notna().any()]
+    bounds = [f"{column}.{bound}" for column in columns for bound in ("low", "high")]
     rows = [
         [row["run"], row["source"], f"{row['images']:.0f}"]
         + ["".join(figure([row[c], row[f"{c}.low"], row[f"{c}.high"]], metric_of(c).factor)) for c in columns]
-        for _, row in table.iterrows()
+        for _, row in table.reindex(columns=dict.fromkeys([*table, *bounds])).iterrows()
     ]
     title = "The same figures on the test images of each data set:"
     return ["", title, "", *table_lines(["run", "set", "images", *map(heading, columns)], rows, text=(0, 1))]
