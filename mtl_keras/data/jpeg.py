@@ -16,9 +16,9 @@ SEQUENTIAL, FRAMES, SCAN = {0xC0, 0xC1}, {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xC
 ARITHMETIC = {*range(0xC9, 0xD0)}
 # What follows FF in the data of a scan: nothing of its own, or a restart.
 WITHIN = {0x00, *range(0xD0, 0xD8)}
-MISSING = "truncated or damaged (most of the JPEG image is missing)"
-# Data that decode to anything but one flat area.
-NOISE = bytes(range(7, 240, 13)) * 8
+MISSING = "truncated or damaged (much of the JPEG image is missing)"
+# Data that decode to anything but one flat area, also where they begin with a restart.
+NOISE = b"".join(bytes(range(7, 240, 13)) * 8 + b"\xff" + bytes([restart]) for restart in range(0xD0, 0xD8))
 
 
 def check_length(contents: bytes, width: int, height: int) -> None:
@@ -31,8 +31,8 @@ def check_length(contents: bytes, width: int, height: int) -> None:
 
 
 def check_filled(image: Image, contents: bytes) -> None:
-    """Refuse a decoded image whose lower half was filled in; one that is flat there indeed is let be."""
-    lower = image.crop((0, image.height // 2, image.width, image.height))
+    """Refuse a decoded image whose lower third was filled in; one that is flat there indeed is let be."""
+    lower = image.crop((0, 2 * image.height // 3, image.width, image.height))
     if any(low != high for low, high in (lower.getchannel(band).getextrema() for band in lower.getbands())):
         return
     frame, end = _frame_and_data(contents)

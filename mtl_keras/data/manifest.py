@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from mtl_keras.data.table import SPLITS
 from mtl_keras.errors import UserError
-from mtl_keras.files import replacing
+from mtl_keras.files import open_regular, replacing
 from mtl_keras.state_files import CELL, DamagedFileError, count, parse_json
 from mtl_keras.tasks import Task, task_from
 
@@ -97,10 +97,13 @@ def read_manifest(folder: str, name: str = MANIFEST) -> dict:
             unfinished = tf.io.gfile.exists(f"{folder}/{PROGRESS}")
             mend = "repeat the interrupted packing" if unfinished else "expected a folder that pack_shards wrote"
             raise UserError(f"{folder}: holds no {name}; {mend}")
-        with tf.io.gfile.GFile(path, "rb") as file:
+        # TensorFlow would wait for a pipe, but what lies in a cloud only it reaches.
+        with tf.io.gfile.GFile(path, "rb") if "://" in path else open_regular(path) as file:
             text = file.read()
     except tf.errors.OpError as error:
         raise UserError(f"{path}: cannot be read ({reason(error)})") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
     found = parse_json(text, {"format?": CELL}, path, MEND)
     if found.get("format", FORMAT) != FORMAT:
         raise UserError(f"{path}: is of format {found['format']!r}, expected {FORMAT}; pack the table anew")

@@ -97,4 +97,6 @@ def _only_csv(path: Path) -> Path:
     found = sorted(path.glob("*.csv")) if path.is_dir() else [path]
     if len(found) != 1:
         raise UserError(f"{path}: holds {len(found)} CSV files; expected exactly one, or name the file itself")
+    if not found[0].is_file():
+        raise UserError(f"{found[0]}: is not a regular file; expected a CSV file, which is read twice")
     return found[0]
