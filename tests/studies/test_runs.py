@@ -215,10 +215,7 @@ def test_a_damaged_note_of_settings_starts_anew_and_keeps_what_was_there(tmp_pat
     ("name", "text"),
     [
         *(("row.json", text) for text in ("", "{", "[]", "3", "null", '{"run": {}}')),
-        *(
-            ("predictions.csv", text)
-            for text in ("", "\0", "image,age.value\nab,1\n", "image,number,age.value\n", "x,y\n")
-        ),
+        *(("predictions.csv", text) for text in ("", "\0", "image,age.value\nab,1\n", "image,number,age.value\n")),
         *(
             ("history.csv", text)
             for text in ("", "\0", 'a,"', "epoch,loss\n", "epoch,loss\n1,x\n", "epoch,loss\n4,1\n")
