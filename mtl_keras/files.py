@@ -234,10 +234,12 @@ def _changed_texts(table: pd.DataFrame, changed: Callable[[str], str]) -> pd.Dat
     """Return a table with its column names and texts changed; what does not begin as a formula is left as it is."""
     new = {}
     for name in table.columns[~table.columns.duplicated()]:
-        if isinstance(column := table[name], pd.Series) and not pd.api.types.is_numeric_dtype(column):
-            found = [changed(cell) if isinstance(cell, str) else cell for cell in column]
-            if found != column.tolist():
-                new[name] = pd.Series(found, column.index, column.dtype)
+        column = table[name]
+        # Most columns begin with nothing of the kind, which is soon known.
+        begin = {cell[:1] for cell in column if isinstance(cell, str)} if isinstance(column, pd.Series) else set()
+        if begin.intersection("'=@+-\t\r"):
+            cells = [changed(cell) if isinstance(cell, str) else cell for cell in column]
+            new[name] = pd.Series(cells, column.index, column.dtype)
     return table.assign(**new).rename(columns=lambda name: changed(name) if isinstance(name, str) else name)
 
 

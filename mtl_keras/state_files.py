@@ -66,8 +66,8 @@ def read_csv(
 ) -> pd.DataFrame:
     """Read a CSV file of ours with the columns `keys` of text and `numbers`; an empty cell is NaN.
 
-    Any other column is of numbers too, but for those of `texts`, which may be missing. With `as_text` every cell is
-    text, and an empty one "".
+    The first of the keys must be in every row. Any other column is of numbers too, but for those of `texts`, which may
+    be missing. With `as_text` every cell is text, and an empty one "".
     """
     try:
         # Only an empty cell is missing: a run may well be named "none" or "nan".
@@ -77,6 +77,8 @@ def read_csv(
         # Where rows are longer than the header, pandas takes their first cells for an index.
         if not {*keys, *numbers} <= {*table} or not isinstance(table.index, pd.RangeIndex):
             raise ValueError(f"it is no table with the columns {', '.join((*keys, *numbers))}")
+        if keys and table[keys[0]].isna().any():
+            raise ValueError(f"a row of it has no {keys[0]}")
         others = [] if as_text else table.columns.difference([*keys, *texts], sort=False)
         table = table.assign(**{name: _numbers(table[name]) for name in others})
         return unescaped(table)

@@ -17,7 +17,7 @@ from mtl_keras.state_files import DamagedFileError, read_arrays, read_or_none
 
 SIDE = 32
 # Raised when files are read differently, so that what older caches say of them is not believed.
-_CACHE_FORMAT = "2"
+_CACHE_FORMAT = "3"
 # The arrays of a cache: texts, joined by bytes of 0, and others.
 TEXTS = ("format", "paths", "sha256", "reasons")
 ARRAYS = {"numbers": ("i", 2), "readable": ("b", 1), "signatures": ("u", 2)}
