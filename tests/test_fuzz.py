@@ -212,7 +212,7 @@ def manifests(folder):
             text = json_text(whole, draw)
         (place / "manifest.json").write_bytes(text)
         found = manifest.Shards(str(place), manifest.read_manifest(str(place)), draw.choice((None, "train")))
-        assert found.rows in (1, 2) and found.labelled("age") >= 0 and found.tasks
+        assert found.rows <= 2 and found.labelled("age") >= 0 and len(found.tasks) <= 3
         [manifest.damage(found.folder, shard, True) for shard, _, _ in found.parts]
 
     return read

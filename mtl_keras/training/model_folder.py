@@ -14,7 +14,7 @@ from mtl_keras.faces.geometry import UTKFACE_CROP, CropGeometry
 from mtl_keras.files import replacing_folder
 from mtl_keras.models.backbones.backbone import unknown_class
 from mtl_keras.models.weights import set_weights
-from mtl_keras.state_files import CELL, DamagedFileError, count
+from mtl_keras.state_files import CELL, DamagedFileError, count, name_inside
 from mtl_keras.tasks import task_from
 from mtl_keras.training.model import MultiTaskModel
 
@@ -25,7 +25,7 @@ SCHEMA = {
     "tasks": [{"name": str, "kind": str}],
     "image_size?": count,
     "crop": {"kind": str, "landmarks": {str: [float]}, "height?": float},
-    "run?": str,
+    "run?": name_inside,
     "on_request?": [str],
     "export?": {"format?": CELL, "files?": {str: str}},
 }
