@@ -24,7 +24,7 @@ from mtl_keras.errors import UserError, guarded, kept_if_interrupted
 from mtl_keras.evaluation.metrics import differences, metrics_with_intervals
 from mtl_keras.evaluation.predictions import with_predictions
 from mtl_keras.extras import needed
-from mtl_keras.files import check_writable, read_csv, replacing, write_rows
+from mtl_keras.files import check_writable, replacing, write_rows
 from mtl_keras.kinds import kind_of
 from mtl_keras.portraits import LAYOUTS
 from mtl_keras.portraits.writer import write_faces
@@ -33,6 +33,7 @@ from mtl_keras.serving.exported import read_exported
 from mtl_keras.serving.formats import FORMATS
 from mtl_keras.serving.formats.openvino import FILE, settings
 from mtl_keras.serving.runtime import Runtime, open_runtime
+from mtl_keras.state_files import read_csv
 from mtl_keras.studies.markdown import table_lines
 from mtl_keras.studies.provenance import data_fingerprint, write_run_json
 from mtl_keras.studies.timing import milliseconds_in_turns

@@ -5,10 +5,12 @@ import math
 import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -17,6 +19,23 @@ from mtl_keras.errors import UserError
 
 # The type of columns of text, in which what is missing is NaN.
 TEXT = pd.StringDtype(na_value=np.nan)
+# How a cell begins that a spreadsheet runs, behind the "'" that were put before it; numbers do no harm.
+_FORMULA, _NUMBER = re.compile(r"'*[=@+\-\t\r]"), re.compile(r"[+-]?[\d.]+(?:[eE][+-]?\d+)?")
+
+
+def open_regular(path: str | Path) -> BinaryIO:
+    """Open a file for reading its bytes; what is no regular file, such as a pipe, is an error and never waited for.
+
+    The error is the reason alone: whoever calls names the file.
+    """
+    handle = os.open(path, os.O_RDONLY | (os.O_BINARY if os.name == "nt" else os.O_NONBLOCK))
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise UserError("not a regular file")
+        return os.fdopen(handle, "rb")
+    except BaseException:
+        os.close(handle)
+        raise
 
 
 def check_writable(path: str | Path, folder: bool = False) -> None:
@@ -114,7 +133,7 @@ def free_name(name: str, ending: str, taken: set[str]) -> str:
     Its last part is cut to what file systems allow. `taken` holds names in small letters, and gets this one too: two
     names that differ only in case are one file on many a computer.
     """
-    own = PurePosixPath(name)
+    own = PurePosixPath(name) if PurePosixPath(name).name else PurePosixPath("image")
     # 255 bytes, of which a number and an ending need some.
     short = os.fsencode(own.name)[:200].decode(errors="ignore") or "image"
     free = own = str(own.with_name(short))
@@ -174,27 +193,54 @@ def _take_place(new: Path, folder: Path) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
+def as_numbers(cells: pd.Series) -> pd.Series:
+    """Return cells as float64, NaN where one is no number, and infinity where it is too large for one."""
+    try:
+        return pd.to_numeric(cells, errors="coerce").astype(np.float64)
+    except OverflowError:
+        return cells.map(_as_number).astype(np.float64)
+
+
+def _as_number(cell: object) -> float:
+    try:
+        return float(cell)
+    except OverflowError:
+        return math.inf
+    except (TypeError, ValueError):
+        return math.nan
+
+
 def write_rows(rows: list[dict], columns: list[str], path: Path) -> None:
     """Write rows as CSV; an old file stays whole until the new one is complete."""
     # File names on disk need not be valid Unicode: such bytes go out as they came in.
     with replacing(path) as temporary:
         table = pd.DataFrame(rows, columns=columns, dtype=object)
-        table.to_csv(temporary, index=False, errors="surrogateescape", lineterminator="\n")
+        escaped(table).to_csv(temporary, index=False, errors="surrogateescape", lineterminator="\n")
 
 
-def read_csv(path: Path, keys: tuple[str, ...], as_text: bool = False) -> pd.DataFrame:
-    """Read a CSV file of ours, with every cell or only the key columns as text; an empty cell is NaN, or "" as text."""
-    try:
-        # Only an empty cell is missing: a run may well be named "none" or "nan".
-        dtype = str if as_text else dict.fromkeys(keys, str)
-        table = pd.read_csv(path, dtype=dtype, na_filter=not as_text, keep_default_na=False, na_values=[""])
-        # Where rows are longer than the header, pandas takes their first cells for an index.
-        if not {*keys} <= {*table} or not isinstance(table.index, pd.RangeIndex):
-            raise ValueError(f"it is no table with the columns {', '.join(keys)}")
-        return table
-    except (OSError, ValueError) as error:
-        mend = "expected figures of earlier runs: run the experiment first, or mend or remove the file"
-        raise UserError(f"cannot read {path}: {' '.join(str(error).split())}; {mend}") from error
+def escaped(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table in which a spreadsheet runs no cell: texts that begin as formulas do begin with "'" instead."""
+    return _changed_texts(
+        table, lambda text: "'" + text if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+    )
+
+
+def unescaped(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table that was written `escaped` as it was before."""
+    return _changed_texts(table, lambda text: text[1:] if text.startswith("'") and _FORMULA.match(text) else text)
+
+
+def _changed_texts(table: pd.DataFrame, changed: Callable[[str], str]) -> pd.DataFrame:
+    """Return a table with its column names and texts changed; what does not begin as a formula is left as it is."""
+    new = {}
+    for name in table.columns[~table.columns.duplicated()]:
+        column = table[name]
+        # Most columns begin with nothing of the kind, which is soon known.
+        begin = {cell[:1] for cell in column if isinstance(cell, str)} if isinstance(column, pd.Series) else set()
+        if begin.intersection("'=@+-\t\r"):
+            cells = [changed(cell) if isinstance(cell, str) else cell for cell in column]
+            new[name] = pd.Series(cells, column.index, column.dtype)
+    return table.assign(**new).rename(columns=lambda name: changed(name) if isinstance(name, str) else name)
 
 
 def without_folders(text: str) -> str:

@@ -10,6 +10,7 @@ import re
 import numpy as np
 import pandas as pd
 
+from mtl_keras.files import as_numbers
 from mtl_keras.tasks import TASKS, Task
 
 _INTERVAL = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(?:[-\u2013]\s*(\d+(?:\.\d+)?)|\+)\s*$")
@@ -44,9 +45,9 @@ def with_intervals(table: pd.DataFrame) -> pd.DataFrame:
             known = table.get(column, pd.Series(np.nan, table.index))
             ends[column] = end.fillna(known)
         rest = cells.where(~given)
-        numbers = pd.to_numeric(rest, errors="coerce")
+        numbers = as_numbers(rest)
         whole = (numbers.notna() == rest.notna()).all()
-        numbers = {task.name: numbers.astype(np.float64) if whole else rest}
+        numbers = {task.name: numbers if whole else rest}
         # A column of nothing but blanks would say that the set should have such labels.
         table = table.assign(**numbers, **ends) if rest.notna().any() else table.drop(columns=task.name).assign(**ends)
     return table

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from mtl_keras.errors import UserError
+from mtl_keras.state_files import finite_number, misfit
 
 # Columns of a label table that are no labels, and those that tables of cut out faces have besides.
 TABLE_COLUMNS = ("path", "box", "source", "split", "group", "image", "times")
@@ -16,6 +17,8 @@ PERSON_KEYS = ("box", "confidence", "landmarks", "reliable", "reason")
 LOGGED = ("loss", "val", "l2", "epoch", "seconds")
 # What TensorFlow takes as the beginning of a layer's name.
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+# Of classes, bins or numbers of one task, which a head has as many outputs of.
+MOST_OUTPUTS = 10_000
 TAKEN = {*TABLE_COLUMNS, *CROP_COLUMNS, *PERSON_KEYS, *LOGGED}
 
 
@@ -67,6 +70,8 @@ class Task:
             if isinstance(value, str):
                 raise UserError(f"task {self.name!r}: {name} {value!r}: expected several, in a list or tuple")
             object.__setattr__(self, name, tuple(value))
+            if len(value) > MOST_OUTPUTS:
+                raise UserError(f"task {self.name!r}: has {len(value)} {name}; expected at most {MOST_OUTPUTS}")
         object.__setattr__(self, "range", self.range and tuple(self.range))
         object.__setattr__(self, "class_weights", tuple(self.class_weights))
         weights = self.class_weights
@@ -76,8 +81,10 @@ class Task:
         for name, entries in (("classes", self.classes), ("outputs", self.outputs)):
             if not all(isinstance(entry, str) and entry.strip() for entry in entries):
                 raise UserError(f"task {self.name!r}: {name} {list(entries)}: expected texts, none of them blank")
-            if repeated := [entry for place, entry in enumerate(entries) if entry in entries[:place]]:
+            if repeated := [entry for entry, times in Counter(entries).items() if times > 1]:
                 raise UserError(f"task {self.name!r}: {name} has {repeated[0]!r} twice; expected each only once")
+            if wrong := [entry for entry in entries if any("\ud800" <= sign <= "\udfff" for sign in entry)]:
+                raise UserError(f"task {self.name!r}: {name} has {wrong[0]!r}; expected texts of valid Unicode")
         if wrong := [output for output in self.outputs if "." in output]:
             raise UserError(f"task {self.name!r}: output {wrong[0]!r}: expected a name without a dot")
         if self.range and not (len(self.range) == 2 and self.range[0] < self.range[1]):
@@ -169,11 +176,36 @@ def add_task(task: Task) -> Task:
     return task
 
 
+# What the fields of a task hold.
+FIELDS = {
+    "name": str,
+    "kind": str,
+    "classes": [str],
+    "values": [finite_number],
+    "outputs": [str],
+    "unit": str,
+    "label_std": finite_number,
+    "error_weight": finite_number,
+    "readout": str,
+    "center": finite_number,
+    "scale": finite_number,
+    "within": (finite_number, None),
+    "range": ([finite_number], None),
+    "oriented": bool,
+    "class_weights": [finite_number],
+}
+
+
 def task_from(fields: dict) -> Task:
     """Return the task that `dataclasses.asdict` gave these fields of, also after JSON.
 
     A field that an older version did not note is taken from the task of that name in TASKS.
     """
+    if unknown := {*fields}.difference(FIELDS):
+        raise UserError(f"a task has no field {min(unknown)[:40]!r}; expected some of {', '.join(FIELDS)}")
+    schema = {name: each for name, each in FIELDS.items() if name in fields or name in ("name", "kind")}
+    if wrong := misfit(fields, schema):
+        raise UserError(f"a task: {wrong}")
     known = TASKS.get(fields["name"])
     return Task(**{**(asdict(known) if known else {}), **fields})
 

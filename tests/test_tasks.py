@@ -222,6 +222,9 @@ def test_find_refuses_unknown_repeated_and_no_names(names):
     ("fields", "said"),
     [
         ({"kind": "categorical", "classes": ("a", "b", "a")}, "classes has 'a' twice; expected each only once"),
+        ({"kind": "categorical", "classes": range(10**6)}, "has 1000000 classes; expected at most 10000"),
+        ({"kind": "expectation", "values": range(10**6)}, "has 1000000 values; expected at most 10000"),
+        ({"kind": "categorical", "classes": ("a", "\ud800")}, "expected texts of valid Unicode"),
         ({"kind": "categorical", "classes": (0, 1)}, "expected texts, none of them blank"),
         ({"kind": "categorical", "classes": "ab"}, "expected several, in a list or tuple"),
         ({"kind": "regression", "outputs": ("x", "x")}, "outputs has 'x' twice"),

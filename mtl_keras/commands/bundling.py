@@ -25,6 +25,7 @@ from mtl_keras.serving.bundled import CARD, FOLDER, MOST_MEGABYTES
 from mtl_keras.serving.export import export
 from mtl_keras.serving.exported import read_exported, sums
 from mtl_keras.serving.runtime import ALL, Runtime, open_runtime
+from mtl_keras.state_files import read_json
 from mtl_keras.studies.confidence import calibration_rows
 from mtl_keras.studies.model_card import DRAWN, Card, model_card
 from mtl_keras.studies.provenance import machine
@@ -37,6 +38,8 @@ from mtl_keras.training import model_folder
 from mtl_keras.training.model import known_tasks
 
 # In the base install TensorFlow's own interpreter runs it, and weights of eight bits make it a quarter as large.
+# What is read of a note on how runs came about.
+NOTE = {"settings": {"seed": int, "tasks": [str]}, "command?": str}
 FORMAT, PRECISION = "litert", "int8"
 BATCH, REPEATS = 32, 20
 
@@ -70,9 +73,10 @@ def bundle(options: Bundle) -> None:
     """Export, measure, write the card, and replace what was there before; print where it is and how large."""
     check_writable(options.out, folder=True)
     folder = chosen(options.results, options.model)
-    about, run = model_folder.read_sidecar(folder), read_note(options.results / "run.json")
+    about = model_folder.read_sidecar(folder)
+    run = read_json(options.results / "run.json", NOTE, "expected that of a finished experiment")
     train, test, trained = parts_of(options, about, run)
-    settings = read_note(trained.folder / SETTINGS)
+    settings = read_json(trained.folder / SETTINGS, {})
     with tempfile.TemporaryDirectory() as temporary:
         place = export(folder, FORMAT, PRECISION, list(test["path"]), Path(temporary) / "network")
         write_about(place, on_request=[each["name"] for each in about["tasks"] if each["name"] in options.on_request])
@@ -118,23 +122,13 @@ def chosen(results: Path, name: str | None) -> Path:
     return found[name]
 
 
-def read_note(path: Path) -> dict:
-    """Return what a JSON file of a finished experiment says of how its runs came about."""
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        raise UserError(f"{path}: missing or damaged; expected that of a finished experiment") from None
-
-
 def parts_of(options: Bundle, about: dict, run: dict) -> tuple[pd.DataFrame, pd.DataFrame, Run]:
     """Return the rows that a model was trained on, its test rows, and its run, read anew from the data.
 
     A test image that was none of the run's is an error: the network may have seen it. The `source` of drawn faces is
     "rendered", whatever set's layout they are in.
     """
-    noted = run.get("settings", {})
-    if not {"seed", "tasks"} <= {*noted}:
-        raise UserError(f"{options.results / 'run.json'}: notes no seed and tasks; expected that of an experiment")
+    noted = run["settings"]
     tasks = known_tasks(about["tasks"])
     # All that the experiment learned, since it says how faces are cut out.
     settings = Experiment(tasks=tuple(noted["tasks"]), crop=about["crop"].kind)
@@ -165,7 +159,7 @@ def _is_drawn(place: Path) -> bool:
 def write_about(folder: Path, **changes: object) -> None:
     """Write the sidecar of an exported network anew, with these changes and the sums that its files have now."""
     path = folder / model_folder.SIDECAR
-    about = {**json.loads(path.read_text(encoding="utf-8")), **changes}
+    about = {**read_json(path, {"export": {}}), **changes}
     about["export"]["files"] = sums(folder)
     path.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
 

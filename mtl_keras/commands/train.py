@@ -89,9 +89,9 @@ def infer(files: Iterable[Path], arguments: Arguments) -> None:
         raise UserError(f"column {column!r}: {reason}; to learn it all the same, define it in a {NAME}")
     if tasks:
         target = arguments.out / NAME
-        known = target.read_text(encoding="utf-8") if target.is_file() else ""
+        known = target.read_bytes() if target.is_file() else b""
         added = [add_task(task) for task in tasks.values()]
-        if known and known != task_file_text(added):
+        if known and known != task_file_text(added).encode():
             changed = "it was edited, or the data have changed"
             raise UserError(f"{target}: holds other tasks ({changed}); name it with --task-file {target}, or remove it")
         write_task_file(added, target)

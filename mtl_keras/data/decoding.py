@@ -26,27 +26,51 @@ def with_images(rows: tf.data.Dataset, size: int, method: str) -> tf.data.Datase
     A file that cannot be read ends the pass with an error that names it.
     """
 
-    def read(paths: np.ndarray, files: np.ndarray) -> np.ndarray:
-        pixels = np.empty((len(files), size, size, 3), np.uint8)
+    def load(paths, contents, *others):
+        return _pixels([paths, contents], size, method), *others
+
+    return rows.batch(FILES_AT_ONCE).map(load, num_parallel_calls=tf.data.AUTOTUNE).unbatch()
+
+
+def with_images_of_files(rows: tf.data.Dataset, size: int, method: str) -> tf.data.Dataset:
+    """Return rows (path, *others) as `with_images` does, with what the files hold now."""
+
+    def load(paths, *others):
+        return _pixels([paths], size, method), *others
+
+    return rows.batch(FILES_AT_ONCE).map(load, num_parallel_calls=tf.data.AUTOTUNE).unbatch()
+
+
+def _pixels(columns: list[tf.Tensor], size: int, method: str) -> tf.Tensor:
+    """Return images (N, size, size, 3) uint8 of paths (N,) and, if there, of the contents of the files (N,)."""
+
+    def read(paths: np.ndarray, files: np.ndarray | None = None) -> np.ndarray:
+        pixels = np.empty((len(paths), size, size, 3), np.uint8)
         _calling.add(threading.get_ident())
         try:
-            for number, contents in enumerate(files):
+            for number, path in enumerate(paths):
                 if _ending.is_set():
                     raise RuntimeError("Python ends")
+                contents = _contents(os.fsdecode(path)) if files is None else files[number]
                 pixels[number] = images.resize(images.decode(contents).pixels, size, method)
-        except UserError as error:
-            name = printable(os.fsdecode(paths[number]))
-            raise UserError(f"{name}: {error}; check_images, or leaving out --no-check, drops it") from None
+        except (OSError, UserError, tf.errors.OpError) as error:
+            name, reason = printable(os.fsdecode(paths[number])), images.reason_of(error)
+            raise UserError(f"{name}: {reason}; check_images, or leaving out --no-check, drops it") from None
         finally:
             _calling.discard(threading.get_ident())
         return pixels
 
-    def load(paths, contents, *others):
-        pixels = tf.numpy_function(read, [paths, contents], tf.uint8, stateful=False)
-        return tf.ensure_shape(pixels, (None, size, size, 3)), *others
-
     _stop_calls_at_exit()
-    return rows.batch(FILES_AT_ONCE).map(load, num_parallel_calls=tf.data.AUTOTUNE).unbatch()
+    pixels = tf.numpy_function(read, columns, tf.uint8, stateful=False)
+    return tf.ensure_shape(pixels, (None, size, size, 3))
+
+
+def _contents(path: str) -> bytes:
+    # In a cloud, which Python does not reach.
+    if "://" in path:
+        with tf.io.gfile.GFile(path, "rb") as file:
+            return file.read()
+    return images.contents_of(path)
 
 
 @contextmanager

@@ -5,8 +5,6 @@ trained on, and a file's answers are the same on every way.
 """
 
 import io
-import os
-import stat
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -15,7 +13,9 @@ from PIL import ExifTags, Image, ImageOps
 from PIL.ImageFile import ImageFile
 
 from mtl_keras.data.image_formats import START, format_of
+from mtl_keras.data.jpeg import check_filled, check_length
 from mtl_keras.errors import UserError
+from mtl_keras.files import open_regular
 
 # Raised when the pixels that are read of a file change: features and trained networks of before are others then.
 READING = 2
@@ -25,6 +25,7 @@ MOST_KEPT = 50_000_000
 MOST_IN_JPEG, MOST_DECODED = 2**28, 2**26
 # No face can be told on fewer pixels a side.
 SMALLEST_SIDE = 8
+STRIP = 1024  # rows
 PNG_END = b"IEND\xaeB\x60\x82"
 
 
@@ -56,8 +57,7 @@ class Picture(NamedTuple):
 def probe(path: str | Path) -> tuple[int, int]:
     """Return the upright (width, height) of an image file from its header; what may not be decoded is an error."""
     try:
-        _check_regular(path)
-        with open(path, "rb") as file, _opened(file) as image:
+        with open_regular(path) as file, _opened(file) as image:
             return _upright_size(image)
     except (OSError, UserError) as error:
         raise UserError(f"{path}: {reason_of(error)}") from None
@@ -84,8 +84,7 @@ def read_image(path: str | Path) -> np.ndarray:
 
 def contents_of(path: str | Path) -> bytes:
     """Return the bytes of a file that starts as an image does; what is no image is not read further."""
-    _check_regular(path)
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         start = file.read(START)
         format_of(start)
         return start + file.read()
@@ -100,11 +99,15 @@ def decode(contents: bytes, smallest: int | None = None) -> Picture:
     with _opened(io.BytesIO(contents)) as image:
         if image.format == "PNG" and PNG_END not in contents:
             raise UserError("truncated or damaged (the end of the PNG image is missing)")
+        if image.format == "JPEG":
+            check_length(contents, *image.size)
         size, factor = _upright_size(image), _factor(image, smallest)
         try:
             if image.format == "JPEG":
                 image.draft(None, (image.width // factor, image.height // factor))
             image.load()
+            if image.format == "JPEG":
+                check_filled(image, contents)
             upright = _upright(image, in_place=True)
             reduced = upright if image.format == "JPEG" or factor == 1 else upright.reduce(factor)
             return Picture(_as_rgb(reduced), size if image.format == "JPEG" else upright.size, factor)
@@ -158,12 +161,6 @@ def resize(pixels: np.ndarray, size: int, method: str = "bilinear") -> np.ndarra
 def reason_of(error: Exception) -> str:
     """Say in one line why a file could not be read."""
     return error.strerror or _one_line(error) if isinstance(error, OSError) else _one_line(error)
-
-
-def _check_regular(path: str | Path) -> None:
-    # Opening a pipe would wait forever.
-    if not stat.S_ISREG(os.stat(path).st_mode):
-        raise UserError("not a regular file")
 
 
 def _opened(file: BinaryIO) -> ImageFile:
@@ -221,7 +218,12 @@ def _as_rgb(image: Image.Image) -> np.ndarray:
         return np.repeat(grey[:, :, None], 3, axis=2)
     if image.mode in ("I", "F"):
         raise UserError("its pixels are numbers of 32 bits; expected 8 or 16 bits")
-    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+    pixels = np.empty((image.height, image.width, 3), np.uint8)
+    # A strip at a time: Pillow's own way from an image to an array holds three copies of it.
+    for top in range(0, image.height, STRIP):
+        strip = image.crop((0, top, image.width, min(top + STRIP, image.height)))
+        pixels[top : top + STRIP] = strip if strip.mode == "RGB" else strip.convert("RGB")
+    return pixels
 
 
 def _one_line(error: Exception) -> str:

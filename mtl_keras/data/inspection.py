@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,10 +13,14 @@ from tqdm import tqdm
 from mtl_keras.data.images import contents_of, decode, reason_of
 from mtl_keras.errors import UserError
 from mtl_keras.files import replacing
+from mtl_keras.state_files import DamagedFileError, read_arrays, read_or_none
 
 SIDE = 32
 # Raised when files are read differently, so that what older caches say of them is not believed.
-_CACHE_FORMAT = "2"
+_CACHE_FORMAT = "3"
+# The arrays of a cache: texts, joined by bytes of 0, and others.
+TEXTS = ("format", "paths", "sha256", "reasons")
+ARRAYS = {"numbers": ("i", 2), "readable": ("b", 1), "signatures": ("u", 2)}
 
 
 def inspect_images(paths: list[str], cache: Path | None = None) -> pd.DataFrame:
@@ -28,7 +31,7 @@ def inspect_images(paths: list[str], cache: Path | None = None) -> pd.DataFrame:
     not changed are taken from it.
     """
     keys = [_key(path) for path in paths]
-    known = _read_cache(cache) if cache is not None else {}
+    known = read_or_none(_read_cache, cache) or {} if cache is not None else {}
     # Of one photo there may be several rows.
     missing = list({key: number for number, key in enumerate(keys) if key not in known}.values())
     chunks = [missing[start : start + 64] for start in range(0, len(missing), 64)]
@@ -90,12 +93,11 @@ def _write_cache(cache: Path, known: dict[tuple[str, int, int], tuple[str, int, 
 
 
 def _read_cache(cache: Path) -> dict[tuple[str, int, int], tuple[str, int, int, bytes, str]]:
-    """Return what the cache file holds; a missing, damaged or older one holds nothing."""
+    """Return what the cache file holds; one of an older version holds nothing."""
+    columns = read_arrays(cache, {**dict.fromkeys(TEXTS, ("u", 1)), **ARRAYS})
     try:
-        with np.load(cache, allow_pickle=False) as file:
-            columns = {name: file[name] for name in file.files}
         texts = {name: [os.fsdecode(text) for text in columns[name].tobytes().split(b"\0")]
-                 for name in ("format", "paths", "sha256", "reasons")}  # fmt: skip
+                 for name in TEXTS}  # fmt: skip
         if texts["format"] != [_CACHE_FORMAT]:
             return {}
         signatures = iter(columns["signatures"])
@@ -105,5 +107,5 @@ def _read_cache(cache: Path) -> dict[tuple[str, int, int], tuple[str, int, int, 
             row = (texts["sha256"][number], width, height, signature, texts["reasons"][number])
             rows[texts["paths"][number], size, time] = row
         return rows
-    except (OSError, ValueError, KeyError, EOFError, IndexError, StopIteration, zipfile.BadZipFile):
-        return {}
+    except (ValueError, IndexError, StopIteration):
+        raise DamagedFileError(cache, "its columns do not fit together") from None

@@ -7,6 +7,7 @@ stands for it, so that packing can go on after an interruption.
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,13 +15,32 @@ import tensorflow as tf
 
 from mtl_keras.data.table import SPLITS
 from mtl_keras.errors import UserError
-from mtl_keras.files import replacing
+from mtl_keras.files import open_regular, replacing
+from mtl_keras.state_files import CELL, DamagedFileError, count, parse_json
 from mtl_keras.tasks import Task, task_from
 
 FORMAT = 1
 MANIFEST, PROGRESS = "manifest.json", "progress.json"
 # Rows are packed in this order of their splits; those without one come last.
 ORDER = (*SPLITS, "")
+
+
+def shard_name(value: object) -> bool:
+    """Tell whether a value is the name of a shard's file."""
+    return isinstance(value, str) and re.fullmatch(r"shard-[0-9]+-of-[0-9]+\.tfrecord", value) is not None
+
+
+SCHEMA = {
+    "format": int,
+    "tasks": [{"name": str, "kind": str}],
+    "intervals?": [str],
+    "rows": count,
+    "labels": {str: {str: count}},
+    "table": str,
+    "cut_out?": [str],
+    "shards": [{"file": shard_name, "rows": count, "splits": {str: count}, "bytes": count, "sha256": str}],
+}
+MEND = "copy it anew, or pack the table into an empty folder"
 
 
 @dataclass(frozen=True)
@@ -77,18 +97,30 @@ def read_manifest(folder: str, name: str = MANIFEST) -> dict:
             unfinished = tf.io.gfile.exists(f"{folder}/{PROGRESS}")
             mend = "repeat the interrupted packing" if unfinished else "expected a folder that pack_shards wrote"
             raise UserError(f"{folder}: holds no {name}; {mend}")
-        with tf.io.gfile.GFile(path, "rb") as file:
+        # TensorFlow would wait for a pipe, but what lies in a cloud only it reaches.
+        with tf.io.gfile.GFile(path, "rb") if "://" in path else open_regular(path) as file:
             text = file.read()
     except tf.errors.OpError as error:
         raise UserError(f"{path}: cannot be read ({reason(error)})") from None
-    try:
-        manifest = json.loads(text)
-    except (ValueError, RecursionError):
-        manifest = None
-    if isinstance(manifest, dict) and manifest.get("format", FORMAT) != FORMAT:
-        raise UserError(f"{path}: is of format {manifest['format']!r}, expected {FORMAT}; pack the table anew")
-    if not isinstance(manifest, dict) or manifest.get("sha256") != _seal(manifest):
-        raise UserError(f"{path}: is damaged or was changed; copy it anew, or pack the table into an empty folder")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+    found = parse_json(text, {"format?": CELL}, path, MEND)
+    if found.get("format", FORMAT) != FORMAT:
+        raise UserError(f"{path}: is of format {found['format']!r}, expected {FORMAT}; pack the table anew")
+    # The seal tells of damage, the schema of a manifest that was not written here.
+    if found.get("sha256") != _seal(found):
+        raise DamagedFileError(path, "its sha256 is another", MEND)
+    manifest = parse_json(text, SCHEMA, path, MEND)
+    shards = manifest["shards"]
+    if any(sum(shard["splits"].values()) != shard["rows"] or {*shard["splits"]} - {*ORDER} for shard in shards):
+        raise DamagedFileError(path, "the splits of a shard are not those of its rows", MEND)
+    if name == MANIFEST and sum(shard["rows"] for shard in shards) != manifest["rows"]:
+        raise DamagedFileError(path, f"its shards have not {manifest['rows']} rows", MEND)
+    for fields in manifest["tasks"]:
+        try:
+            task_from(fields)
+        except UserError as error:
+            raise DamagedFileError(path, error, MEND) from None
     return manifest
 
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 from mtl_keras.boxes import refuse_boxes
 from mtl_keras.data import sampling
 from mtl_keras.data.augment import Augmentation, augment_labelled, augmentation
-from mtl_keras.data.decoding import naming_images, with_images
+from mtl_keras.data.decoding import naming_images, with_images_of_files
 from mtl_keras.data.table import encode_intervals
 from mtl_keras.errors import UserError
 from mtl_keras.tasks import Task
@@ -65,8 +65,7 @@ def batches(
 
     def load(index, epoch):
         image, label, mask = tf.nest.map_structure(lambda column: tf.gather(column, index), columns)
-        file = (image,) if kept else (image, tf.io.read_file(image))
-        return (*file, label, mask, index, epoch) if how else (*file, label, mask)
+        return (image, label, mask, index, epoch) if how else (image, label, mask)
 
     def changed(image, label, mask, index, epoch):
         return *augment_labelled(image, label, mask, model.tasks, stamp(seed, epoch, index), how), mask
@@ -84,7 +83,7 @@ def batches(
         dataset = order.batch(rows_at_once).map(load)
     else:
         rows = order.map(load, num_parallel_calls=tf.data.AUTOTUNE)
-        rows = rows if kept else with_images(rows, *form)
+        rows = rows if kept else with_images_of_files(rows, *form)
         rows = rows.map(changed, num_parallel_calls=tf.data.AUTOTUNE) if how else rows
         dataset = rows.batch(rows_at_once)
     return finished(dataset.prefetch(2), count, rows_at_once)
@@ -101,9 +100,8 @@ def kept_in_memory(dataset: tf.data.Dataset, count: int, size: int) -> tf.data.D
 @lru_cache(maxsize=1)
 def decoded(paths: tuple[str, ...], modified_at: tuple[int, ...], size: int, method: str) -> tf.Tensor:
     """Return all images of these files as (N, size, size, 3) uint8, which are kept until others are asked for."""
-    files = tf.data.Dataset.from_tensor_slices([*paths])
-    files = files.map(lambda path: (path, tf.io.read_file(path)), num_parallel_calls=tf.data.AUTOTUNE)
-    pixels = with_images(files, size, method).batch(256)
+    files = tf.data.Dataset.from_tensor_slices(([*paths],))
+    pixels = with_images_of_files(files, size, method).batch(256)
     # An accelerator's memory is for the network.
     with tf.device("CPU"), naming_images():
         return tf.concat([batch for (batch,) in pixels], axis=0)

@@ -71,6 +71,8 @@ def shard_table(shards: Shards) -> pd.DataFrame:
             read = [tf.nest.map_structure(lambda cells: cells.numpy(), tf.io.parse_example(r, spec)) for r in records]
         except tf.errors.OpError as error:
             raise UserError(f"{path}: cannot be read ({reason(error)}); {MEND}") from None
+        except UnicodeDecodeError:  # of TensorFlow's own message
+            raise UserError(f"{path}: cannot be read (its records are damaged); {MEND}") from None
         if sum(len(chunk["path"]) for chunk in read) != rows:
             raise UserError(f"{path}: ends before its {rows} rows; {MEND}")
         chunks += read
@@ -80,6 +82,8 @@ def shard_table(shards: Shards) -> pd.DataFrame:
     table["group"] = cells["group"]
     for task in tasks.values():
         for column in (*task.columns, *_ends(task, shards)):
+            if kind_of(task).names and not ((cells[column] >= -1) & (cells[column] < task.size)).all():
+                raise UserError(f"{shards.folder}: a label of {column!r} is none of its {task.size} classes; {MEND}")
             table[column] = kind_of(task).cells(cells[column])
     return complete(table)
 

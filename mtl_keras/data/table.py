@@ -23,7 +23,7 @@ from mtl_keras.data.agreement import agree
 from mtl_keras.data.copies import connected
 from mtl_keras.data.sampling import balanced
 from mtl_keras.errors import UserError
-from mtl_keras.files import TEXT, replacing
+from mtl_keras.files import TEXT, as_numbers, escaped, open_regular, replacing, unescaped
 from mtl_keras.intervals import end_columns, with_intervals
 from mtl_keras.kinds import kind_of
 from mtl_keras.tasks import CROP_COLUMNS, TABLE_COLUMNS, TASKS, Task
@@ -101,10 +101,12 @@ def complete(table: pd.DataFrame) -> pd.DataFrame:
         raise UserError(f"column 'split': got {unknown.iloc[0]!r}, expected {', '.join(SPLITS)} or an empty cell")
     for column in {"group", "image"} & {*table.columns, "group"}:
         cells = table.get(column, pd.Series(np.nan, table.index))
-        numbers, own = pd.to_numeric(cells, errors="coerce").astype(np.float64), cells.isna()
-        wrong = cells[~own & ~(np.isfinite(numbers) & (numbers % 1 == 0))]
+        numbers, own = as_numbers(cells), cells.isna()
+        # Beyond that, whole numbers next to each other are one as float64.
+        wrong = cells[~own & ~((numbers.abs() < 2**53) & (numbers % 1 == 0))]
         if len(wrong):
-            raise UserError(f"column {column!r}: got {wrong.iloc[0]!r}, expected a whole number or an empty cell")
+            got, expected = wrong.iloc[0], "a whole number below 2^53 or an empty cell"
+            raise UserError(f"column {column!r}: got {got!r}, expected {expected}")
         free = 0 if own.all() else int(numbers.max()) + 1
         table[column] = numbers.mask(own, np.arange(free, free + len(table))).astype(np.int64)
     if "box" in table:
@@ -233,11 +235,13 @@ def read_table(path: str | Path) -> pd.DataFrame:
     texts = {column for task in TASKS.values() if kind_of(task).names for column in task.columns}
     texts |= {"path", "box", "source", "split"}
     try:
-        names = pd.read_csv(path, nrows=0).columns.tolist()
+        with open_regular(path) as file:
+            names = pd.read_csv(file, nrows=0).columns.tolist()
         near = (header := match_header(names, [*columns, *TABLE_COLUMNS, *CROP_COLUMNS])).near
         types = {name: TEXT for name in names if near.get(name, name) in texts}
-        table = pd.read_csv(path, dtype=types, keep_default_na=False, na_values=[""]).rename(columns=near)
-        table = complete(table)
+        with open_regular(path) as file:
+            table = pd.read_csv(file, dtype=types, keep_default_na=False, na_values=[""])
+        table = complete(unescaped(table).rename(columns=near))
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     except (OSError, ValueError) as error:
@@ -250,4 +254,4 @@ def read_table(path: str | Path) -> pd.DataFrame:
 def write_table(table: pd.DataFrame, path: str | Path) -> None:
     """Write a label table, or any other, as CSV; an old file stays whole until the new one is complete."""
     with replacing(path) as temporary:
-        table.to_csv(temporary, index=False)
+        escaped(table).to_csv(temporary, index=False)

@@ -1,7 +1,7 @@
 """TFRecord shards -> image files and their label table, for what takes files, such as an experiment."""
 
 import os
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pandas as pd
 import tensorflow as tf
@@ -11,6 +11,7 @@ from mtl_keras.data.manifest import Shards, reason
 from mtl_keras.data.shards import MEND, shard_table
 from mtl_keras.errors import UserError
 from mtl_keras.files import TEXT, replacing_folder
+from mtl_keras.state_files import name_inside
 
 
 def unpack_shards(shards: Shards, folder: str | Path) -> pd.DataFrame:
@@ -22,7 +23,7 @@ def unpack_shards(shards: Shards, folder: str | Path) -> pd.DataFrame:
     contents = "-".join(["unpacked", shards.manifest["sha256"][:16], *([shards.split] if shards.split else [])])
     place = Path(folder) / contents
     table = shard_table(shards)
-    if outside := [name for name in table["path"] if ".." in PurePosixPath(name).parts or os.path.isabs(name)]:
+    if outside := [name for name in table["path"] if not name_inside(name)]:
         raise UserError(f"{shards.folder}: names an image {outside[0]!r}, which lies outside its folder; {MEND}")
     if not place.is_dir():
         # Nothing half-written is ever taken for the whole.

@@ -22,7 +22,7 @@ from mtl_keras.columns import match_header
 from mtl_keras.datasets.files import label_table
 from mtl_keras.datasets.lists import decode, header_notes, notes, present, read_columns, refuse
 from mtl_keras.errors import UserError
-from mtl_keras.files import TEXT, folder_of, image_files
+from mtl_keras.files import TEXT, as_numbers, folder_of, image_files
 from mtl_keras.tasks import EXPRESSION
 
 SETS = {"train_set": "train", "val_set": "validation"}
@@ -118,7 +118,7 @@ def _read_lists(folder: Path) -> tuple[pd.DataFrame, list[dict], list[dict]]:
         files = cells[PATH].str.replace("/", os.sep)
         rows = pd.DataFrame({"path": os.path.join(images, "") + files, "split": split, "code": cells["expression"]})
         # Where no face was found the numbers are negative or text.
-        box = cells[list(BOX)].apply(pd.to_numeric, errors="coerce").astype(np.float64)
+        box = cells[list(BOX)].apply(as_numbers)
         read.append(rows.assign(face=box_texts(box.to_numpy())))
         names.append(name)
     rows, skipped, deviations = present(

@@ -18,7 +18,7 @@ from mtl_keras.datasets.files import label_table
 from mtl_keras.datasets.lists import header_notes, notes, read_columns, refuse, with_endings
 from mtl_keras.datasets.task_file import add_tasks_of, overruled, task_file_beside
 from mtl_keras.errors import UserError
-from mtl_keras.files import TEXT, image_files
+from mtl_keras.files import TEXT, as_numbers, image_files, unescaped
 from mtl_keras.intervals import end_columns
 from mtl_keras.tasks import CROP_COLUMNS, TABLE_COLUMNS, TASKS
 
@@ -38,6 +38,7 @@ def csv_file(folder: str | Path, strict: bool = False) -> pd.DataFrame:
     ends = [column for task in TASKS.values() for column in end_columns(task)]
     optional, unused = ["box", "source", "split", "group", "photo", *tasks, *ends], [*TABLE_COLUMNS, *CROP_COLUMNS]
     read, header = read_columns(path, ["path"], optional=optional, unused=unused)
+    read = unescaped(read)
     columns, deviations = [name for name in tasks if name in read], header_notes(path, header, LEFT_OUT)
     ends = [name for name in ends if name in read]
     if not columns and not ends:
@@ -76,7 +77,7 @@ def csv_file(folder: str | Path, strict: bool = False) -> pd.DataFrame:
 
 def _numbers(cells: pd.Series) -> pd.Series:
     """Return a column of text as numbers, or as it is where a cell is none: that is named with its image later."""
-    numbers = pd.to_numeric(cells, errors="coerce")
+    numbers = as_numbers(cells)
     return numbers if (numbers.notna() == cells.notna()).all() else cells
 
 
@@ -96,4 +97,6 @@ def _only_csv(path: Path) -> Path:
     found = sorted(path.glob("*.csv")) if path.is_dir() else [path]
     if len(found) != 1:
         raise UserError(f"{path}: holds {len(found)} CSV files; expected exactly one, or name the file itself")
+    if not found[0].is_file():
+        raise UserError(f"{found[0]}: is not a regular file; expected a CSV file, which is read twice")
     return found[0]

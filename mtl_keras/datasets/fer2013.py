@@ -23,12 +23,15 @@ from mtl_keras.datasets.class_folders import SPLITS, read_class_folders
 from mtl_keras.datasets.lists import header_notes, refuse
 from mtl_keras.errors import UserError
 from mtl_keras.files import folder_of, image_files, replacing_folder
+from mtl_keras.state_files import count, read_json, read_or_none
 from mtl_keras.tasks import EXPRESSION, TABLE_COLUMNS
 
 LISTS, IMAGES, SIDE = ("fer2013.csv", "icml_face_data.csv"), "fer2013_images", 48
 COLUMNS = ("emotion", "pixels", "Usage")
 # A hidden file in the folder of images: which list they were written from, and what was odd in it.
 WRITTEN_FROM = ".written_from.json"
+NOTES = [{"path": str, "reason": str}]
+NOTED = {"sha256": str, "images": count, "skipped": NOTES, "deviations": NOTES}
 ROWS_AT_ONCE = 2000
 
 
@@ -83,12 +86,10 @@ def _noted(source: Path, images: Path) -> dict | None:
     """Return what was noted of the images if they are all there and were written from this file as it is now."""
     if not images.is_dir():
         return None
-    try:
-        noted = json.loads((images / WRITTEN_FROM).read_text(encoding="utf-8"))
-        if noted["sha256"] == _sha256(source) and noted["images"] == sum(1 for _ in image_files(images)):
-            return noted
-    except (OSError, ValueError, KeyError, TypeError):
-        pass  # An older version noted nothing.
+    # An older version noted nothing.
+    noted = read_or_none(read_json, images / WRITTEN_FROM, NOTED)
+    if noted and noted["sha256"] == _sha256(source) and noted["images"] == sum(1 for _ in image_files(images)):
+        return noted
     print(f"{images}: not what {source.name} holds now; written anew", file=sys.stderr)
     return None
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from mtl_keras.columns import Header, match_header
 from mtl_keras.errors import UserError, printable
-from mtl_keras.files import TEXT
+from mtl_keras.files import TEXT, as_numbers
 
 MARKS_OF_UTF16 = (BOM_UTF16_LE, BOM_UTF16_BE)
 NO_UTF8 = "is not in UTF-8; save it anew so"
@@ -87,7 +87,7 @@ def decode(cells: pd.Series, meaning: Mapping[str, str | None], path: str | Path
 
 def numbers(cells: pd.Series, path: str | Path, expected: str = "years") -> pd.Series:
     """Turn the text of cells into numbers, "" into a blank; other text, NaN and infinity among it, is an error."""
-    found = pd.to_numeric(cells, errors="coerce").astype(np.float64)
+    found = as_numbers(cells)
     wrong = cells[~np.isfinite(found) & (cells != "")]
     if len(wrong):
         mend = f"expected {expected}, or an empty cell"

@@ -9,14 +9,17 @@ import io
 import math
 import struct
 import warnings
+import zlib
 from pathlib import Path
 from typing import Any
 
 from mtl_keras.errors import UserError
+from mtl_keras.files import open_regular
 
 HEADER = 128
 # Type codes of elements: those of numbers, of numbers or characters, and of an array.
-INT8, INT32, UINT32, ARRAY = 1, 5, 6, 14
+INT8, INT32, UINT32, ARRAY, COMPRESSED = 1, 5, 6, 14, 15
+LARGEST = 2**30  # bytes of a variable
 NUMBERS = {1, 2, 3, 4, 5, 6, 7, 9, 12, 13}
 CHARACTERS = {*NUMBERS, 16, 17, 18}
 # Classes of arrays.
@@ -33,7 +36,8 @@ def read_mat(path: str | Path, name: str) -> Any:
     from scipy.io import loadmat
 
     try:
-        contents = Path(path).read_bytes()
+        with open_regular(path) as file:
+            contents = file.read()
         _check(contents, name)
         with warnings.catch_warnings():
             # A variable that cannot be read is only a warning there, and its value the text of the error.
@@ -55,9 +59,9 @@ def read_mat(path: str | Path, name: str) -> Any:
 
 
 def _check(contents: bytes, name: str) -> None:
-    """Raise a `ValueError` if the variable is not compressed and its elements do not fit together.
+    """Raise a `ValueError` if the variable's elements do not fit together, or a compressed one is damaged.
 
-    SciPy trusts type codes: a wrong one ends the whole process. Damage to a compressed variable fails its checksum.
+    SciPy trusts type codes, also those of what was decompressed so far: a wrong one ends the whole process.
     """
     if 0 in contents[:4]:
         return  # format 4
@@ -65,10 +69,28 @@ def _check(contents: bytes, name: str) -> None:
     while at + 8 <= len(contents):
         code, size = struct.unpack_from(order + "2I", contents, at)
         if code == ARRAY:
-            head = _elements(contents, at + 8, at + 8 + size, order)[:3]
-            if len(head) == 3 and contents[slice(*head[2][1:])] == name.encode():
-                _check_array(contents, at + 8, at + 8 + size, order)
+            _check_variable(contents, at, name, order)
+        if code == COMPRESSED:
+            _check_variable(_decompressed(contents[at + 8 : at + 8 + size]), 0, name, order)
         at += 8 + size
+
+
+def _decompressed(contents: bytes) -> bytes:
+    """Return contents that zlib compressed; what is damaged, cut short or larger than any list is an error."""
+    unpacking = zlib.decompressobj()
+    found = unpacking.decompress(contents, LARGEST)
+    if not unpacking.eof:
+        raise ValueError("a compressed variable is cut short or too large")
+    return found
+
+
+def _check_variable(contents: bytes, at: int, name: str, order: str) -> None:
+    code, size = struct.unpack_from(order + "2I", contents, at)
+    if code != ARRAY:
+        raise ValueError("a variable is no array")
+    head = _elements(contents, at + 8, at + 8 + size, order)[:3]
+    if len(head) == 3 and contents[slice(*head[2][1:])] == name.encode():
+        _check_array(contents, at + 8, at + 8 + size, order)
 
 
 def _check_array(contents: bytes, start: int, stop: int, order: str) -> None:

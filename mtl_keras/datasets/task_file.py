@@ -12,7 +12,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 
 from mtl_keras.errors import UserError
-from mtl_keras.files import replacing
+from mtl_keras.files import open_regular, replacing
 from mtl_keras.tasks import TASKS, Task
 
 NAME = "tasks.json"
@@ -92,9 +92,11 @@ def task_file_text(tasks: Iterable[Task]) -> str:
 def _entries(path: Path) -> list:
     """Return the objects that a file lists."""
     try:
-        read = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); expected a JSON file of tasks") from None
+        with open_regular(path) as file:
+            read = json.loads(file.read().decode("utf-8-sig"))
+    except (OSError, UserError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UserError(f"{path}: cannot be read ({reason}); expected a JSON file of tasks") from None
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: is no JSON ({error}); expected a list of tasks") from None
     entries = read.get("tasks") if isinstance(read, dict) else read

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import keras
@@ -15,8 +16,10 @@ from mtl_keras.data.augment import view
 from mtl_keras.data.decoding import naming_images
 from mtl_keras.data.images import READING
 from mtl_keras.data.pipeline import InputSpec, batches
+from mtl_keras.errors import UserError, printable
 from mtl_keras.files import replacing
 from mtl_keras.models.backbones import BACKBONES
+from mtl_keras.state_files import DamagedFileError, read_arrays, read_or_none
 from mtl_keras.training.model import MultiTaskModel
 
 
@@ -35,7 +38,7 @@ def features_path(model: MultiTaskModel, table: pd.DataFrame, cache: Path, weigh
     The file's name hashes that, the backbone, its precision, the crop, every file's path, size and time of change, and
     the versions of what computes features and reads images.
     """
-    files = [(path, Path(path).stat()) for path in table["path"]]
+    files = [(path, _stat(path)) for path in table["path"]]
     settings = model.get_config()
     key = {
         # By its name where it has one: that of the user's own holds names of layers, which differ from call to call.
@@ -50,7 +53,16 @@ def features_path(model: MultiTaskModel, table: pd.DataFrame, cache: Path, weigh
         "versions": [__version__, keras.__version__, tf.__version__, PIL.__version__],
         "files": [(str(Path(path).resolve()), stat.st_size, stat.st_mtime_ns) for path, stat in files],
     }
-    return cache / f"features-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:24]}.npy"
+    return cache / f"features-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:24]}.npz"
+
+
+def _stat(path: str) -> os.stat_result:
+    try:
+        return os.stat(path)
+    except OSError as error:
+        raise UserError(
+            f"{printable(path)}: {error.strerror}; it was deleted or moved since the images were checked"
+        ) from None
 
 
 def trunk_features(
@@ -61,11 +73,18 @@ def trunk_features(
     `features_path` says what they depend on.
     """
     path = features_path(model, table, cache, weights, flip)
-    if path.exists():
-        return np.load(path, allow_pickle=False)
+    if (kept := read_or_none(_read_features, path, (len(table), model.feature_network().output_shape[-1]))) is not None:
+        return kept
     features = features_of(model, table, flip)
     with replacing(path) as temporary, open(temporary, "wb") as file:
-        np.save(file, features, allow_pickle=False)
+        np.savez(file, features=features)
+    return features
+
+
+def _read_features(path: Path, shape: tuple[int, int]) -> np.ndarray:
+    features = read_arrays(path, {"features": ("f", 2)})["features"]
+    if features.shape != shape or features.dtype != np.float32 or not np.isfinite(features).all():
+        raise DamagedFileError(path, f"it holds features {features.shape} of {features.dtype}; expected {shape}")
     return features
 
 

@@ -9,8 +9,9 @@ import json
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from itertools import chain
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,10 +21,14 @@ from mtl_keras.data.table import read_table, write_table
 from mtl_keras.errors import UserError
 from mtl_keras.faces.given import LEAST_INSIDE
 from mtl_keras.files import TEXT, folder_of, free_name, replacing
+from mtl_keras.state_files import DamagedFileError, count, name_inside, parse_json, read_csv, read_json, read_or_none
 
 TABLE, SKIPPED, SETTINGS, JOURNAL = "table.csv", "skipped.csv", "crops.json", "crops.jsonl"
 # What of a photo's row is also true of each of several faces in it.
 SHARED = ("path", "source", "split", "group")
+# A line of the journal. Files are removed by it, so none of them may lie elsewhere.
+CROP = {"file": name_inside, "confidence": float, "given?": (str, None)}
+LINE = {"photo": str, "name": name_inside, "faces": count, "stamp": [int], "boxes?": ([str], None), "crops": [CROP]}
 NO_FACE = "no face found"
 OUTSIDE = f"less than {LEAST_INSIDE:.0%} or {SMALLEST_SIDE} pixels a side of its box {{}} lie in the photo"
 
@@ -34,15 +39,13 @@ def read_crops(folder: str | Path) -> pd.DataFrame:
     if not (folder / TABLE).is_file():
         raise UserError(f"{folder}: holds no {TABLE}; expected a folder that faces were cropped into, to the end")
     table = read_table(folder / TABLE)
+    if outside := [path for path in table["path"] if not name_inside(path)]:
+        raise UserError(f"{folder / TABLE}: names {outside[0]!r}, which lies outside its folder; crop the photos again")
     table["path"] = pd.array([os.path.join(folder, path) for path in table["path"]], dtype=TEXT)
     for column in table.columns.intersection(["photo"]):
         table[column] = table[column].astype(TEXT)
-    try:
-        skipped = pd.read_csv(folder / SKIPPED, dtype=TEXT, keep_default_na=False)[["path", "reason"]]
-    except (OSError, ValueError, KeyError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{folder / SKIPPED}: cannot be read ({reason}); crop the photos again") from None
-    table.attrs["skipped"] = skipped.to_dict("records")
+    skipped = read_csv(folder / SKIPPED, ("path", "reason"), as_text=True, mend="crop the photos again")
+    table.attrs["skipped"] = skipped[["path", "reason"]].to_dict("records")
     return table
 
 
@@ -102,11 +105,8 @@ def _opened(folder: Path, settings: dict) -> dict[str, dict]:
     if others and SETTINGS not in others:
         raise UserError(f"{folder}: holds other files than crops (such as {others[0]}); name a new or empty folder")
     done = _read_journal(folder / JOURNAL)
-    try:
-        if json.loads((folder / SETTINGS).read_text(encoding="utf-8")) == settings:
-            return done
-    except (OSError, ValueError):
-        pass  # A new folder; or damaged settings, which are not these.
+    if read_or_none(read_json, folder / SETTINGS, {}, lost="not taken for these settings") == settings:
+        return done
     if others:
         print(f"{folder}: cropped with other settings before; these crops are removed, and made anew", file=sys.stderr)
     remove_crops(done.values(), folder)
@@ -126,23 +126,10 @@ def _read_journal(path: Path) -> dict[str, dict]:
         os.truncate(path, len(whole))
     done = {}
     for text in whole.split(b"\n"):
-        try:
-            line = json.loads(text)
-            if _is_line(line):
-                done[line["photo"]] = {**line, "reason": ""}
-        except (ValueError, TypeError, KeyError, RecursionError, AttributeError):
-            continue  # The photo is cropped again.
+        with suppress(DamagedFileError):  # The photo is cropped again.
+            line = parse_json(text, LINE, path)
+            done[line["photo"]] = {**line, "reason": ""}
     return done
-
-
-def _is_line(line: dict) -> bool:
-    names = [line["name"], *(crop["file"] for crop in line["crops"])]
-    numbers = [line["faces"], *line["stamp"], *(crop["confidence"] for crop in line["crops"])]
-    # Files are removed by this list, so none of them may lie elsewhere.
-    inside = not any(
-        os.path.isabs(name) or ".." in PurePosixPath(name).parts or b"\0" in name.encode() for name in names
-    )
-    return inside and isinstance(line["photo"], str) and all(isinstance(number, int | float) for number in numbers)
 
 
 def append(lines: list[dict], folder: Path) -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 from keras import ops
 
 from mtl_keras.errors import UserError
+from mtl_keras.files import as_numbers
 from mtl_keras.tasks import Task
 
 
@@ -109,7 +110,7 @@ class Kind:
 
     def numbers(self, cells: pd.Series) -> pd.Series:
         """Return a column's cells as float64 (N,): NaN where a cell is blank or not what is expected."""
-        numbers = pd.to_numeric(cells, errors="coerce").astype(np.float64)
+        numbers = as_numbers(cells)
         return numbers.where(np.isfinite(numbers) & numbers.between(*self.range))
 
     def cells(self, numbers: np.ndarray) -> np.ndarray:

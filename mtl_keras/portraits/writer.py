@@ -19,6 +19,7 @@ from mtl_keras.files import replacing_folder
 from mtl_keras.portraits.drawer import render
 from mtl_keras.portraits.look import LIMITS, Portrait
 from mtl_keras.portraits.scene import Frame
+from mtl_keras.state_files import read_json, read_or_none
 from mtl_keras.tasks import ETHNICITY, EXPRESSION, EYEGLASSES, GENDER, HEAD_POSE, SMILE
 from mtl_keras.workers import starting_workers
 
@@ -203,8 +204,5 @@ def _is_complete(folder: Path, files: set[str], manifest: dict) -> bool:
         missing.remove(name)
     if missing:
         return False
-    try:
-        written = json.loads((folder / MANIFEST).read_text())
-    except (OSError, ValueError):
-        return False
+    written = read_or_none(read_json, folder / MANIFEST, {}, lost="drawn anew")
     return written == manifest and all((folder / file).stat().st_size > 0 for file in files)

@@ -2,11 +2,12 @@
 
 import os
 import stat
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 
 from mtl_keras.errors import UserError
 from mtl_keras.models.weights import sha256
 from mtl_keras.serving.formats import FORMATS
+from mtl_keras.state_files import name_inside
 from mtl_keras.training.model_folder import SIDECAR, folder_of_model, read_json
 
 # Pixels; larger images are for no network that there is.
@@ -30,7 +31,7 @@ def read_exported(folder: Path | str) -> dict | None:
         return None
     files = _listed(about, path)
     for name in files:
-        if _leads_out(name):
+        if not name_inside(name):
             raise UserError(f"{path}: names the file {name!r}; expected files inside the folder only")
     present = {name for name in _names(folder) if name != SIDECAR}
     if missing := sorted(set(files) - present):
@@ -59,12 +60,6 @@ def _listed(about: dict, path: Path) -> dict[str, str]:
         what = f"format {export['format']!r} with precision {precision!r}"
         raise UserError(f"{path}: {what} is unknown; update mtl_keras")
     return files
-
-
-def _leads_out(name: str) -> bool:
-    """Return whether a file's name could mean one outside its folder, on this system or another."""
-    parts = PureWindowsPath(name).parts
-    return ".." in parts or PurePosixPath(name).is_absolute() or bool(PureWindowsPath(name).anchor)
 
 
 def _names(folder: Path) -> list[str]:

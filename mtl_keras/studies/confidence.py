@@ -17,8 +17,8 @@ from mtl_keras.evaluation.calibration import (
 )
 from mtl_keras.evaluation.predictions import outputs_of
 from mtl_keras.evaluation.selective import area, selective_scores
-from mtl_keras.files import read_csv
 from mtl_keras.kinds import kind_of, metric_of
+from mtl_keras.state_files import read_csv
 from mtl_keras.studies import plots
 from mtl_keras.studies.markdown import table_lines
 from mtl_keras.studies.results import MISSING
@@ -122,7 +122,7 @@ def confidence_lines(out: Path) -> list[str]:
     """Return the lines of Markdown tables of both files in this folder; none of one that is not there."""
     lines = []
     if (out / CALIBRATION).exists():
-        table = read_csv(out / CALIBRATION, ("task", "run"))
+        table = read_csv(out / CALIBRATION, ("task", "run"), texts=("saved",))
         columns = ("ece_before", "ece_after", "nll_before", "nll_after", "temperature", "coverage_90", "width_90")
         table = table.reindex(columns=[*table, *(column for column in columns if column not in table)])
         rows = []
@@ -135,7 +135,7 @@ def confidence_lines(out: Path) -> list[str]:
         headings = ("ECE %", "ECE %, after", "NLL", "NLL, after", "temperature", "within its 90 % interval, %", "width")
         lines += [*table_lines(("task", *headings), rows), "", f"ECE: expected calibration error of {BINS} equal bins."]
     if (out / SELECTIVE).exists():
-        table = read_csv(out / SELECTIVE, ("task", "run", "figure"))
+        table = read_csv(out / SELECTIVE, ("task", "run", "figure"), (*(f"kept_{share}" for share in SHOWN), "area"))
         rows = []
         for row in table.to_dict("records"):
             metric = metric_of(row["figure"])

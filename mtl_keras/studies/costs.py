@@ -8,7 +8,7 @@ import pandas as pd
 import tensorflow as tf
 
 from mtl_keras.data.table import write_table
-from mtl_keras.files import read_csv
+from mtl_keras.state_files import read_csv
 from mtl_keras.studies.markdown import table_lines
 from mtl_keras.training.model import MultiTaskModel
 
@@ -58,7 +58,7 @@ def cost_lines(out: Path) -> list[str]:
     """Return the lines of a Markdown table of `costs.csv` in this folder; none where there is no such file."""
     if not (out / "costs.csv").exists():
         return []
-    table = read_csv(out / "costs.csv", COLUMNS[:1])
+    table = read_csv(out / "costs.csv", COLUMNS[:1], COLUMNS[1:])[[*COLUMNS]]
     rows = [
         (name, f"{count / 1e6:.2f}", f"{alone:.2f}", f"{batched:.2f}") for name, count, alone, batched in table.values
     ]

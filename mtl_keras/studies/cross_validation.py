@@ -25,6 +25,8 @@ from mtl_keras.studies.study import Study
 
 # Of each row of folds.csv: means over the measured tasks, at the epoch of the lowest validation loss.
 FIGURES = ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy")
+# The columns of texts and of numbers that it has at least.
+FOLD_COLUMNS = ("networks",), ("repeat", "fold", *FIGURES, "parameters", "seconds")
 ONE, SEVERAL = "one network of all tasks", "one network a task"
 
 

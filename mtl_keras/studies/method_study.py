@@ -22,7 +22,7 @@ from mtl_keras.studies.settings import Experiment, with_tasks
 from mtl_keras.studies.study import Study
 from mtl_keras.studies.timing import peak_memory
 from mtl_keras.studies.tuning import Trial, tune
-from mtl_keras.training.conflict import CONFLICT, measuring_conflict
+from mtl_keras.training.conflict import CONFLICT, measuring_conflict, read_conflict
 from mtl_keras.training.model import MultiTaskModel
 
 # On so many batches the tasks' gradients are compared.
@@ -138,7 +138,7 @@ class MethodStudy:
         except DivergedRun:
             return
         if (folder / CONFLICT).is_file():
-            self.conflict = pd.read_csv(folder / CONFLICT)
+            self.conflict = read_conflict(folder / CONFLICT)
 
     def compared(self) -> list[Method]:
         """Return all methods in the order of the table, single tasks and the baseline included."""

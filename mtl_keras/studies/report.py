@@ -7,10 +7,11 @@ import pandas as pd
 from mtl_keras.data.leaks import leaks
 from mtl_keras.evaluation.metrics import metrics_with_intervals
 from mtl_keras.evaluation.predictions import predictions
+from mtl_keras.state_files import read_csv
 from mtl_keras.studies import results
 from mtl_keras.studies.confidence import CALIBRATION, SELECTIVE, confidence_lines
 from mtl_keras.studies.costs import cost_lines
-from mtl_keras.studies.cross_validation import fold_lines
+from mtl_keras.studies.cross_validation import FOLD_COLUMNS, fold_lines
 from mtl_keras.studies.diverged import DivergedRun
 from mtl_keras.studies.plan import CrossValidation
 from mtl_keras.studies.rows import labelled_rows
@@ -50,7 +51,7 @@ class Report:
             *seed_statistics(self.seeds, results.figure_columns(self.tasks)),
             *cost_lines(self.out),
             *confidence_lines(self.out),
-            *(fold_lines(pd.read_csv(folds), self.how) if folds.exists() else []),
+            *(fold_lines(read_csv(folds, *FOLD_COLUMNS), self.how) if folds.exists() else []),
         ]
         diverged = [f"diverged: {error}" for error in self.study.diverged.values()]
         notes = [*self.notes, *diverged, *sources_note(self.out), *seconds_note(self.out, [*self.study.frozen_trunks])]

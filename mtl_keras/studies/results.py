@@ -7,9 +7,10 @@ from pathlib import Path
 import pandas as pd
 
 from mtl_keras.errors import UserError
-from mtl_keras.files import read_csv, replacing, write_rows
+from mtl_keras.files import replacing, write_rows
 from mtl_keras.kinds import kind_of, metric_of
 from mtl_keras.kinds.kind import WITHIN_INTERVAL
+from mtl_keras.state_files import read_csv
 from mtl_keras.studies.markdown import table_lines
 from mtl_keras.studies.stages import Group, Stage, group_of
 from mtl_keras.tasks import Task
@@ -122,7 +123,8 @@ def write_markdown(folder: Path | str, tasks: list[Task], notes: Iterable[str] =
     lines += ["", "".join(units)]
     if (path := Path(folder) / "differences.csv").exists():
         lines += ["", "Paired differences on the same images, multi-task minus single-task [95 % interval]:", ""]
-        found = [_difference_cells(row) for _, row in read_csv(path, DIFFERENCE_COLUMNS[:3]).iterrows()]
+        differences = read_csv(path, DIFFERENCE_COLUMNS[:3], DIFFERENCE_COLUMNS[3:]).dropna(subset=["metric"])
+        found = [_difference_cells(row) for _, row in differences.iterrows()]
         lines += table_lines(("run", "against", "figure", "difference", "multi-task is"), found, text=(0, 1, 2, 4))
     lines += [*more, ""] + [f"- {' '.join(note.split())}" for note in notes]
     text = "\n".join(lines).rstrip() + "\n"

@@ -19,14 +19,20 @@ import pandas as pd
 
 from mtl_keras.data.table import write_table
 from mtl_keras.errors import UserError
-from mtl_keras.files import read_csv, replacing
+from mtl_keras.files import replacing
 from mtl_keras.kinds import ANSWERS, CLASSES
+from mtl_keras.models.weights import sha256
+from mtl_keras.state_files import CELL, DamagedFileError, read_csv, read_json, read_or_none
 from mtl_keras.training import model_folder
 
 SETTINGS, ROW, PREDICTIONS, HISTORY = "settings.json", "row.json", "predictions.csv", "history.csv"
 # What is asked of a finished run's model only afterwards: its outputs for two parts of the split, and of its features.
 OUTPUTS, SOURCES = {"validation": "outputs-validation.npz", "test": "outputs-test.npz"}, "sources.csv"
 HASH_LENGTH = 8
+# A row's cells, and beside them the checksum of the answers that its figures are of.
+CHECKSUM = "predictions_sha256"
+ROW_SCHEMA = {str: (*CELL, [CELL])}
+MEND = "remove its folder to train this run anew, or copy it again"
 
 
 @dataclass
@@ -123,10 +129,7 @@ def _text(settings: dict) -> str:
 
 def _noted(path: Path) -> dict:
     """Return the settings that a run noted; none where there is no such file, or a damaged one."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
+    return read_or_none(read_json, path, {}, lost="not taken for a run") or {}
 
 
 # === What came of it ===
@@ -140,16 +143,15 @@ def read_run(folder: Path, table: pd.DataFrame) -> Run | None:
     noted, answers = folder / ROW, folder / PREDICTIONS
     if not (noted.is_file() and answers.is_file()):
         return None
-    try:
-        row = json.loads(noted.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise UserError(f"{noted}: damaged; remove its folder to train this run anew, or copy it again") from None
+    row = read_json(noted, ROW_SCHEMA, MEND)
+    # An older version noted no checksum.
+    if row.pop(CHECKSUM, None) not in (None, sha256(answers)):
+        raise DamagedFileError(answers, f"its sha256 is not the one in {ROW}", MEND)
     labels = table[[column for column in table if not column.endswith(ANSWERS)]]
     # A class may be called 1 or NA.
-    names = [name for name in pd.read_csv(answers, nrows=0) if name == "image" or name.endswith(CLASSES)]
-    kept = read_csv(answers, tuple(names)).set_index(["image", "number"])
-    history = folder / HISTORY
-    curve = pd.read_csv(history) if history.is_file() else pd.DataFrame()
+    names = [name for name in read_csv(answers, ("image",), as_text=True, mend=MEND) if name.endswith(CLASSES)]
+    kept = read_csv(answers, ("image", *names), ("number",), mend=MEND).set_index(["image", "number"])
+    curve = read_history(folder) if (folder / HISTORY).is_file() else pd.DataFrame()
     return Run(
         row,
         labels.assign(**_keys(labels)).join(kept, on=list(kept.index.names), how="inner")[[*labels, *kept]],
@@ -157,6 +159,14 @@ def read_run(folder: Path, table: pd.DataFrame) -> Run | None:
         find_model(folder),
         folder,
     )
+
+
+def read_history(folder: Path) -> pd.DataFrame:
+    """Read the learning curve of the run in this folder, a row an epoch."""
+    curve = read_csv(folder / HISTORY, (), ("epoch", "loss"), mend=MEND)
+    if not len(curve) or curve["epoch"].tolist() != [*range(len(curve))]:
+        raise DamagedFileError(folder / HISTORY, "its epochs do not follow each other", MEND)
+    return curve
 
 
 def write_run(folder: Path, row: dict, predictions: pd.DataFrame) -> Run:
@@ -168,7 +178,8 @@ def write_run(folder: Path, row: dict, predictions: pd.DataFrame) -> Run:
     answers = pd.DataFrame(_keys(predictions)).join(answers.reset_index(drop=True).round(6))
     write_table(answers, folder / PREDICTIONS)
     with replacing(folder / ROW) as temporary:
-        temporary.write_text(json.dumps(row, indent=2) + "\n", encoding="utf-8")
+        noted = {**row, CHECKSUM: sha256(folder / PREDICTIONS)}
+        temporary.write_text(json.dumps(noted, indent=2) + "\n", encoding="utf-8")
     for name in ("backup", "refit"):
         shutil.rmtree(folder / name, ignore_errors=True)
     (folder / "best.weights.h5").unlink(missing_ok=True)

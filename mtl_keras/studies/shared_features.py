@@ -10,6 +10,7 @@ import pandas as pd
 
 from mtl_keras.evaluation.features import features_path, trunk_features
 from mtl_keras.files import replacing
+from mtl_keras.state_files import positive_number, read_json, read_or_none
 from mtl_keras.studies.settings import Network
 from mtl_keras.training import model_folder
 from mtl_keras.training.model import MultiTaskModel
@@ -50,10 +51,8 @@ def shared_features(
 
 def seconds_noted(out: Path) -> dict[str, float]:
     """Return the seconds that features took, by the name of their network."""
-    try:
-        return json.loads((out / "checkpoints" / SECONDS).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
+    path = out / "checkpoints" / SECONDS
+    return read_or_none(read_json, path, {str: positive_number}, lost="these seconds are not told") or {}
 
 
 def network_name(network: Network) -> str:

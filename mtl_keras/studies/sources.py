@@ -7,7 +7,7 @@ import pandas as pd
 from mtl_keras.data.table import write_table
 from mtl_keras.evaluation.features import features_of, trunk_features
 from mtl_keras.evaluation.sources import rows_to_tell, tell_sources
-from mtl_keras.files import read_csv
+from mtl_keras.state_files import read_csv, read_or_none
 from mtl_keras.studies.network import build
 from mtl_keras.studies.runs import SOURCES, Run
 from mtl_keras.studies.settings import Experiment
@@ -24,7 +24,7 @@ def report_sources(study: Study, best: Run, experiment: Experiment) -> None:
     features, several sources or a model there is no file. It is computed once and kept with the run.
     """
     kept, rows = best.folder / SOURCES, rows_to_tell(study.parts[1])
-    if not kept.is_file():
+    if read_or_none(read_csv, kept, COLUMNS[:2], COLUMNS[2:]) is None:
         trained = model_folder.load(best.model) if best.model and len(rows) else None
         if trained is None or trained.feature_network() is None:
             return
@@ -38,14 +38,14 @@ def report_sources(study: Study, best: Run, experiment: Experiment) -> None:
             {"features": name, "run": best.row["run"], **tell_sources(each, rows)} for name, each in features.items()
         ]
         write_table(pd.DataFrame(found)[[*COLUMNS]], kept)
-    write_table(pd.read_csv(kept), study.out / SOURCES)
+    write_table(read_csv(kept, COLUMNS[:2], COLUMNS[2:]), study.out / SOURCES)
 
 
 def sources_note(out: Path) -> list[str]:
     """Return the note on `sources.csv` of this folder below a table; none where there is no such file."""
     if not (out / SOURCES).exists():
         return []
-    before, after = read_csv(out / SOURCES, COLUMNS[:2]).to_dict("records")
+    before, after = read_csv(out / SOURCES, COLUMNS[:2], COLUMNS[2:]).to_dict("records")
     first, last, largest = before["balanced_accuracy"], after["balanced_accuracy"], after["most_frequent"]
     return [
         f"from the features of {after['images']} validation images, a logistic regression guesses which of "

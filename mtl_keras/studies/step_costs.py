@@ -9,7 +9,8 @@ import numpy as np
 
 from mtl_keras.choices import name_of
 from mtl_keras.errors import UserError
-from mtl_keras.files import read_csv, write_rows
+from mtl_keras.files import write_rows
+from mtl_keras.state_files import read_csv
 from mtl_keras.studies.markdown import table_lines
 from mtl_keras.studies.timing import check_memory, costs_beside, in_fresh_process
 
@@ -108,7 +109,7 @@ def cost_lines(folder: Path) -> list[str]:
     """Return the lines of a Markdown table of `step_costs.csv` in this folder; none where there is no such file."""
     if not (folder / FILE).exists():
         return []
-    table = read_csv(folder / FILE, COLUMNS[:4])
+    table = read_csv(folder / FILE, COLUMNS[:4], COLUMNS[4:])
     rows = [
         (*names, f"{ms:.0f}", f"{ratio:.2f}", f"{peak:.0f}")
         for *names, ms, ratio, peak in table[list(COLUMNS)].fillna("").values

@@ -28,7 +28,7 @@ from mtl_keras.studies.network import FROZEN_BATCH, build, changes_of, precision
 from mtl_keras.studies.progress import Progress
 from mtl_keras.studies.provenance import data_fingerprint
 from mtl_keras.studies.rows import label_part, labelled_rows, unlabelled, with_balance
-from mtl_keras.studies.runs import HISTORY, Run
+from mtl_keras.studies.runs import HISTORY, Run, read_history
 from mtl_keras.studies.settings import Experiment, check, label_of, last_stage, name_of, with_tasks
 from mtl_keras.studies.shared_features import SharedFeatures, network_name, shared_features
 from mtl_keras.studies.temperatures import calibrated, load_uncalibrated
@@ -245,7 +245,7 @@ class Study:
             start = load_uncalibrated(runs.find_model(before), before)
         model, seen = train_network(settings, (train, validation), start, folder, settings.epochs)
         if settings.refit:
-            best = 1 + int(pd.read_csv(folder / HISTORY)["val_loss"].argmin())
+            best = 1 + int(read_history(folder)["val_loss"].argmin())
             everything = pd.concat([train, validation], ignore_index=True)
             model, _ = train_network(settings, (everything, None), start, refit, best)
         exact = calibrated(settings, model_folder.in_float32(model), validation, folder)
@@ -273,7 +273,7 @@ class Study:
             "stage": stage,
             "seed": settings.seed,
             "seconds": round(time.time() - started, 1),
-            "images_per_second": images_per_second(folder / HISTORY, seen),
+            "images_per_second": images_per_second(folder, seen),
             "device": distribute.device(),
             "parameters": model.count_params(),
             "megabytes": round(model_folder.megabytes(saved), 1),
@@ -293,7 +293,7 @@ def computing_in(policy: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def images_per_second(history: Path, seen: int) -> float | None:
+def images_per_second(folder: Path, seen: int) -> float | None:
     """Return the number of images a second of training, by the median epoch; None where that is not known."""
-    seconds = pd.read_csv(history).get("seconds") if seen and history.is_file() else None
+    seconds = read_history(folder).get("seconds") if seen and (folder / HISTORY).is_file() else None
     return None if seconds is None else round(seen / seconds.median(), 1)

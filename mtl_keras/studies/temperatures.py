@@ -11,7 +11,8 @@ from mtl_keras.evaluation.calibration import divide_scores, temperatures_of
 from mtl_keras.evaluation.predictions import outputs_of
 from mtl_keras.files import replacing
 from mtl_keras.kinds import kind_of
-from mtl_keras.studies.runs import OUTPUTS, fingerprint
+from mtl_keras.state_files import DamagedFileError, positive_number, read_arrays, read_json, read_or_none
+from mtl_keras.studies.runs import MEND, OUTPUTS, fingerprint
 from mtl_keras.studies.settings import Training
 from mtl_keras.tasks import Task
 from mtl_keras.training import model_folder
@@ -51,7 +52,7 @@ def calibrated(
 def temperatures_noted(folder: Path) -> dict[str, float]:
     """Return the temperatures {task: temperature} by which the run in this folder was calibrated; {} if it was not."""
     path = folder / NAME
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return read_json(path, {str: positive_number}, MEND) if path.is_file() else {}
 
 
 def load_uncalibrated(model: Path, folder: Path) -> MultiTaskModel:
@@ -88,13 +89,23 @@ def kept_outputs(
     more.
     """
     path, rows = folder / OUTPUTS[part], fingerprint(*table["source"], *(Path(p).name for p in table["path"]))
-    if path.is_file():
-        with np.load(path, allow_pickle=False) as file:
-            if str(file[ROWS]) == rows:
-                return {name: file[name] for name in file if name != ROWS}
+    if kept := read_or_none(_read_outputs, path, rows, len(table), tasks):
+        return kept
     if compute is None:
         return None
     found = told(tasks, compute())
     with replacing(path) as temporary, open(temporary, "wb") as file:
         np.savez_compressed(file, **{ROWS: rows}, **found)
     return found
+
+
+def _read_outputs(path: Path, rows: str, count: int, tasks: list[Task]) -> dict[str, np.ndarray]:
+    """Return the outputs that a file holds of these rows; {} where it is of others."""
+    arrays = read_arrays(path, {ROWS: ("U", 0)})
+    if str(arrays.pop(ROWS)) != rows:
+        return {}
+    sizes = {task.name: task.size if kind_of(task).names else 2 for task in tasks}
+    for name, array in arrays.items():
+        if array.shape != (count, sizes.get(name)) or array.dtype.kind != "f":
+            raise DamagedFileError(path, f"it holds {array.shape} of {name!r}; expected ({count}, {sizes.get(name)})")
+    return arrays

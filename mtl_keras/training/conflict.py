@@ -12,6 +12,7 @@ import pandas as pd
 import tensorflow as tf
 
 from mtl_keras.data.table import write_table
+from mtl_keras.state_files import read_csv
 from mtl_keras.training.labels import labels_and_masks
 from mtl_keras.training.parts import Examples
 from mtl_keras.training.task_gradients import rows, shared_positions
@@ -58,7 +59,7 @@ class MeasureConflict(keras.callbacks.Callback):
         self.batches, self.path = batches, folder / CONFLICT
 
     def on_epoch_begin(self, epoch, logs=None):
-        known = pd.read_csv(self.path) if epoch and self.path.is_file() else pd.DataFrame()
+        known = read_conflict(self.path) if epoch and self.path.is_file() else pd.DataFrame()
         # One that is repeated after an interruption takes the place of what was measured before.
         known = known[known["epoch"] < epoch] if len(known) else known
         names = [task.name for task in self.model.tasks]
@@ -68,6 +69,11 @@ class MeasureConflict(keras.callbacks.Callback):
             for one, other in combinations(range(len(names)), 2)
         ]
         write_table(pd.concat([known, pd.DataFrame(found)], ignore_index=True), self.path)
+
+
+def read_conflict(path: Path) -> pd.DataFrame:
+    """Read a `conflict.csv`: columns epoch, first, second and cosine, a row a pair of tasks and epoch."""
+    return read_csv(path, ("first", "second"), ("epoch", "cosine"), mend="remove its folder to train this run anew")
 
 
 @contextmanager

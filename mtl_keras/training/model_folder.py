@@ -8,16 +8,28 @@ from pathlib import Path
 
 import keras
 
-from mtl_keras import __version__
+from mtl_keras import __version__, state_files
 from mtl_keras.errors import UserError
 from mtl_keras.faces.geometry import UTKFACE_CROP, CropGeometry
 from mtl_keras.files import replacing_folder
 from mtl_keras.models.backbones.backbone import unknown_class
 from mtl_keras.models.weights import set_weights
+from mtl_keras.state_files import CELL, DamagedFileError, count, name_inside
+from mtl_keras.tasks import task_from
 from mtl_keras.training.model import MultiTaskModel
 
 # The files of a model's folder: the network, and beside it what a reader of its answers must know.
 NETWORK, SIDECAR = "model.keras", "model.json"
+SCHEMA = {
+    "format": int,
+    "tasks": [{"name": str, "kind": str}],
+    "image_size?": count,
+    "crop": {"kind": str, "landmarks": {str: [float]}, "height?": float},
+    "run?": name_inside,
+    "on_request?": [str],
+    "export?": {"format?": CELL, "files?": {str: str}},
+}
+MEND = "train the model again or copy the folder anew"
 
 
 def sidecar(
@@ -158,24 +170,20 @@ def read_json(path: Path) -> dict:
 
     Its `crop` is given as a `CropGeometry`, and `on_request` as a tuple, also where there is none.
     """
-    damaged = UserError(f"{path}: damaged; train the model again or copy the folder anew")
-    try:
-        about = json.loads(path.read_text(encoding="utf-8"))
-        version = about["format"]
-        if not isinstance(about.get("export", {}), dict):
-            raise damaged
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise damaged from None
+    version = state_files.read_json(path, {"format": CELL}, MEND)["format"]
     if version != 1:
-        raise UserError(f"{path}: format {version!r} is unknown to mtl_keras {__version__}; update it")
+        raise UserError(f"{path}: format {repr(version)[:40]} is unknown to mtl_keras {__version__}; update it")
+    about = state_files.read_json(path, SCHEMA, MEND)
+    on_request = tuple(about.get("on_request", ()))
+    # A name that is no task's may be the misspelt one of a task that nobody shall be told of unasked.
+    if strangers := {*on_request}.difference(each["name"] for each in about["tasks"]):
+        raise DamagedFileError(path, f"on_request names {min(strangers)[:40]!r}, which is no task", MEND)
     try:
-        on_request = tuple(about.get("on_request", ()))
-        # A name that is no task's may be the misspelt one of a task that nobody shall be told of unasked.
-        if on_request and {*on_request}.difference(each["name"] for each in about["tasks"]):
-            raise damaged
+        for fields in about["tasks"]:
+            task_from(fields)
         return {**about, "on_request": on_request, "crop": CropGeometry(**about["crop"])}
-    except (KeyError, TypeError, UserError):
-        raise damaged from None
+    except (TypeError, UserError) as error:
+        raise DamagedFileError(path, error, MEND) from None
 
 
 def megabytes(folder: Path | str) -> float:

@@ -75,7 +75,7 @@ def test_images_that_it_may_have_learned_from_are_refused(results, faces_folder,
     with one_line("test images were none of the run's, so it may have learned from them"):
         bundle(Bundle(other, (faces_folder,), out=tmp_path / "out"))
     (other / "run.json").write_text(json.dumps({**run, "settings": {"seed": 3}}))
-    with one_line("notes no seed and tasks", other / "run.json"):
+    with one_line("settings has no tasks", other / "run.json"):
         bundle(Bundle(other, (faces_folder,), out=tmp_path / "out"))
     (other / "run.json").write_text(json.dumps(run))
     shutil.rmtree(other / "checkpoints")
@@ -103,10 +103,3 @@ def test_what_is_too_large_is_refused(results, monkeypatch, one_line):
     monkeypatch.setattr(bundling, "MOST_MEGABYTES", 0.001)
     with one_line("expected at most 0.001; name a smaller one"):
         check_size(results / "models" / "tiny-trained")
-
-
-def test_a_damaged_note_is_one_line(tmp_path, one_line):
-    for text in ("", "[1, 2]", "{"):
-        (tmp_path / "run.json").write_text(text)
-        with one_line("missing or damaged", tmp_path):
-            bundling.read_note(tmp_path / "run.json")

@@ -145,7 +145,7 @@ def test_without_tasks_all_is_learned_that_several_sets_label(handed_on, faces_f
         (["--data", "unlabelled.csv"], "unlabelled.csv: has no column of any task; columns left out"),
         (["--data", "my.csv", "--tasks", "note"], "column 'note': its 30 cells hold 30 different texts; expected"),
         (["--data", "my.csv", "--task-file", "broken.json"], "broken.json: is no JSON"),
-        (["--data", "my.csv", "--task-file", "empty"], "empty: cannot be read (Is a directory)"),
+        (["--data", "my.csv", "--task-file", "empty"], "empty: cannot be read (not a regular file)"),
         (
             ["--data", "tabs.csv"],
             "tabs.csv: starts with 'path\\tage', so its columns seem to be separated by tabs; exp",

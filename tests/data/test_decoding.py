@@ -1,5 +1,6 @@
 """Image files within tf.data: a file that cannot be read is named, and nothing waits when Python ends."""
 
+import os
 import subprocess
 import sys
 
@@ -52,6 +53,15 @@ def test_a_damaged_file_ends_evaluation_training_and_features_in_one_line(tiny_m
         batches(table, tiny_model, shuffle=True)  # kept in memory
     with one_line("the end of the PNG image is missing", path):
         fit(tiny_model, lambda epoch: batches(table, tiny_model), None, tmp_path / "run", 1, 1)
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_a_pipe_and_a_file_that_has_gone_end_a_pass_in_one_line(tiny_model, faces, tmp_path, one_line, shuffle):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    for name, says in (("pipe.jpg", "not a regular file"), ("gone.jpg", "No such file")):
+        table = faces.iloc[:4].assign(path=[str(tmp_path / name), *faces["path"][1:4]])
+        with one_line(says, tmp_path / name), naming_images():
+            list(batches(table, tiny_model, shuffle=shuffle))
 
 
 def test_an_iterator_that_is_left_does_not_keep_python_from_ending(faces):

@@ -1,6 +1,7 @@
 """The manifest: every damage to it shows, and so does every damage to a shard."""
 
 import json
+import re
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,13 +11,16 @@ from mtl_keras.data.manifest import FORMAT, Shards, damage, file_sha256, read_ma
 from mtl_keras.errors import UserError
 from mtl_keras.tasks import AGE
 
+FIRST, SECOND = "shard-00000-of-00002.tfrecord", "shard-00001-of-00002.tfrecord"
 CONTENTS = {
     "format": FORMAT,
     "tasks": [{"name": "age", "kind": "expectation", "classes": [], "values": list(AGE.values), "outputs": []}],
+    "rows": 7,
+    "table": "0" * 64,
     "labels": {"train": {"age": 4}, "": {"age": 1}},
     "shards": [
-        {"file": "a", "rows": 3, "splits": {"train": 3}},
-        {"file": "b", "rows": 4, "splits": {"train": 2, "test": 1, "": 1}},
+        {"file": FIRST, "rows": 3, "splits": {"train": 3}, "bytes": 10, "sha256": "0" * 64},
+        {"file": SECOND, "rows": 4, "splits": {"train": 2, "test": 1, "": 1}, "bytes": 10, "sha256": "1" * 64},
     ],
 }
 
@@ -43,9 +47,9 @@ def test_rows_of_each_split_are_found():
     def parts(split: str | None) -> list[tuple[str, int, int]]:
         return [(shard["file"], skip, rows) for shard, skip, rows in Shards("", CONTENTS, split).parts]
 
-    assert parts(None) == [("a", 0, 3), ("b", 0, 4)]
-    assert parts("train") == [("a", 0, 3), ("b", 0, 2)]
-    assert parts("test") == [("b", 2, 1)]
+    assert parts(None) == [(FIRST, 0, 3), (SECOND, 0, 4)]
+    assert parts("train") == [(FIRST, 0, 3), (SECOND, 0, 2)]
+    assert parts("test") == [(SECOND, 2, 1)]
     assert parts("validation") == []
     assert [Shards("", CONTENTS, split).rows for split in (None, "train", "test", "validation")] == [7, 5, 1, 0]
     assert [Shards("", CONTENTS, split).labelled("age") for split in (None, "train", "test")] == [5, 4, 0]
@@ -70,14 +74,34 @@ def test_another_version_is_named(folder, tmp_path):
 @pytest.mark.parametrize("text", ["", "null", "[]", "{}", "[" * 100_000, '{"format": 1}', "\0\xff", '{"sha256": 3}'])
 def test_what_is_no_manifest_is_refused(folder, tmp_path, text):
     (tmp_path / "manifest.json").write_text(text, encoding="latin-1")
-    assert "is damaged or was changed" in refused(folder)
+    assert ": damaged (" in refused(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"rows": "x"}, "rows is 'x'"),
+        ({"rows": 10**9}, "its shards have not 1000000000 rows"),
+        ({"tasks": None}, "tasks is None; expected a list"),
+        ({"tasks": [{"name": 3}]}, "kind|name"),
+        ({"tasks": [{"name": "age", "kind": "expectation", "values": 5}]}, "values is 5"),
+        ({"intervals": 5}, "intervals is 5"),
+        ({"shards": [{**CONTENTS["shards"][0], "file": "../../etc/passwd"}]}, "expected shard name"),
+        ({"shards": [{**CONTENTS["shards"][0], "rows": 7}]}, "the splits of a shard are not those of its rows"),
+        ({"shards": [{**CONTENTS["shards"][0], "splits": {"train": -3}}]}, "train is -3"),
+    ],
+)
+def test_a_manifest_that_was_written_elsewhere_must_fit_too(folder, tmp_path, change, says):
+    # Whoever wrote it has sealed it as well.
+    write_manifest({**CONTENTS, **change}, tmp_path / "manifest.json")
+    assert re.search(rf"manifest.json: damaged \(.*({says})", refused(folder))
 
 
 def test_a_changed_number_is_refused(folder, tmp_path):
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     manifest["shards"][0]["rows"] = 2
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
-    assert "is damaged or was changed" in refused(folder)
+    assert ": damaged (" in refused(folder)
 
 
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

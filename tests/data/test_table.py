@@ -93,6 +93,8 @@ def test_combine_refuses_one_dataset_twice_and_nothing():
         ("group", [0, "anna"], "'group': got 'anna', expected a whole number"),
         ("group", [0, np.inf], "'group': got .*inf.*, expected a whole number"),
         ("group", [0, 1.5], "'group': got .*1.5.*, expected a whole number"),
+        ("group", [0, 1e300], "'group': got .*1e[+]300.*, expected a whole number"),
+        ("group", [0, 2**53 + 2], "'group': got .*, expected a whole number below 2.53"),
         ("group", ["0", "nan"], "'group': got 'nan', expected a whole number"),
         ("age", ["3", "nan"], "'age': got 'nan'"),
         ("split", ["train", "dev"], "'split': got 'dev'"),

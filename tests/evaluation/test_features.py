@@ -61,6 +61,27 @@ def test_a_second_time_nothing_is_computed(tiny_model, faces, tmp_path, computed
     assert computed == [False]
 
 
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "pickled", "rows", "width", "kind", "nan"])
+def test_a_damaged_cache_is_computed_anew_and_said(tiny_model, faces, tmp_path, computed, capsys, damage):
+    first = trunk_features(tiny_model, faces, tmp_path, "random")
+    (path,) = tmp_path.iterdir()
+    whole = path.read_bytes()
+    others = {"rows": first[:-1], "width": first[:, :-1], "kind": first.astype("float64"), "nan": np.nan * first}
+    if damage in ("truncated", "flipped"):
+        at = len(whole) // 2
+        path.write_bytes(whole[:at] if damage == "truncated" else whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+    else:
+        np.savez(path, features=others.get(damage, np.array({}, object)), allow_pickle=True)
+    np.testing.assert_array_equal(trunk_features(tiny_model, faces, tmp_path, "random"), first)
+    assert computed == [False, False] and path.read_bytes() == whole
+    assert f"{path}: damaged (" in (said := capsys.readouterr().err) and "made anew" in said
+
+
+def test_an_image_that_has_gone_is_named(tiny_model, faces, tmp_path):
+    with pytest.raises(UserError, match="nowhere.jpg: No such file or directory; it was deleted"):
+        trunk_features(tiny_model, faces.assign(path="nowhere.jpg"), tmp_path, "random")
+
+
 def test_flip_weights_images_and_size_make_other_features(tiny_model, faces, tmp_path, computed):
     larger = MultiTaskModel(tiny_model.tasks, "tiny", image_size=40, shared_units=(4,))
     one = trunk_features(tiny_model, faces, tmp_path, "one")

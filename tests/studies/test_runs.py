@@ -200,21 +200,42 @@ def test_a_setting_that_is_newer_than_a_run_had_its_default(tmp_path):
     assert runs.find_folder(tmp_path, "net-age", {}, defaults) is None
 
 
-def test_a_damaged_note_of_settings_starts_anew_and_keeps_what_was_there(tmp_path, capsys):
+@pytest.mark.parametrize("text", ["{", "[]", "[1]", "[" * 100_000])
+def test_a_damaged_note_of_settings_starts_anew_and_keeps_what_was_there(tmp_path, capsys, text):
     folder = start(tmp_path, {"seed": 0})
     (folder / "best").touch()
-    (folder / "settings.json").write_text("{")
+    (folder / "settings.json").write_text(text)
     assert runs.find_folder(tmp_path, "net-age", {"seed": 0}) is None
     assert start(tmp_path, {"seed": 0}) == folder and not (folder / "best").exists()
     assert "settings.json is missing or damaged; moved to" in capsys.readouterr().out
     assert len([*tmp_path.glob(f"{folder.name}-damaged-*/best")]) == 1
 
 
-def test_a_damaged_row_is_one_line(tmp_path):
-    (tmp_path / "row.json").write_text("{")
-    (tmp_path / "predictions.csv").write_text("image,number\n")
-    with pytest.raises(UserError, match="row.json: damaged; remove its folder"):
-        runs.read_run(tmp_path, pd.DataFrame({"path": ["a"], "source": "x"}))
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        *(("row.json", text) for text in ("", "{", "[]", "3", "null", '{"run": {}}')),
+        *(("predictions.csv", text) for text in ("", "\0", "image,age.value\nab,1\n", "image,number,age.value\n")),
+        *(
+            ("history.csv", text)
+            for text in ("", "\0", 'a,"', "epoch,loss\n", "epoch,loss\n1,x\n", "epoch,loss\n4,1\n")
+        ),
+    ],
+)
+def test_damaged_files_of_a_finished_run_are_one_line(tmp_path, name, text):
+    answers = table_of({"a/1.jpg": 3.0, "a/2.jpg": 4.0})
+    (tmp_path / "history.csv").write_text("epoch,loss,val_loss,seconds\n0,1.5,NA,2\n")
+    assert len(runs.write_run(tmp_path, {"run": "a"}, answers).history) == 1
+    (tmp_path / name).write_text(text)
+    with pytest.raises(UserError, match=rf"{name}: damaged \(.*\); remove its folder to train this run anew"):
+        runs.read_run(tmp_path, answers)
+
+
+def test_answers_of_an_older_version_have_no_checksum(tmp_path):
+    answers = table_of({"a/1.jpg": 3.0})
+    runs.write_run(tmp_path, {"run": "a"}, answers)
+    (tmp_path / "row.json").write_text('{"run": "a"}')
+    assert runs.read_run(tmp_path, answers).predictions.equals(answers)
 
 
 def test_only_folders_of_the_whole_name_are_looked_at(tmp_path):

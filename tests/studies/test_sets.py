@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mtl_keras.files import read_csv
+from mtl_keras.state_files import read_csv
 from mtl_keras.studies import results
 from mtl_keras.studies.plan import CrossValidation
 from mtl_keras.studies.report import Report

@@ -202,6 +202,9 @@ def test_a_results_folder_names_a_model_in_it(tiny_model, tmp_path):
         (b'{"format": 1}', "damaged"),
         (b'{"format": 1, "crop": {"kind": "utkface", "landmarks": {"nose": [0, 0]}}}', "damaged"),
         (b'{"format": 1, "crop": {"unknown": 1}}', "damaged"),
+        (b"[" * 200_000, "damaged"),
+        (b'{"format": 1' + b"0" * 400 + b"}", "damaged"),
+        (b'{"format": 1, "tasks": [], "crop": {"kind": "x", "landmarks": {"nose": [1e400, 0]}}}', "damaged"),
         (b'{"format": 2}', "format 2 is unknown to mtl_keras .*; update it"),
     ],
 )

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from mtl_keras.errors import UserError
 from mtl_keras.extras import needed
-from mtl_keras.files import read_csv
 from mtl_keras.serving.page.answers import downloads, table_of
 from mtl_keras.serving.page.limits import Limits
 from mtl_keras.serving.page.uploads import move
+from mtl_keras.serving.people.plots import read_people
 from mtl_keras.serving.runtime import Runtime
 
 COUNTER = "mtl_keras.serving.people.counter"
@@ -55,7 +55,7 @@ def counted(path: str, runtime: Runtime, limits: Limits) -> str:
             said = str(error).replace(str(out), "the report").replace(video, "the video")
             said = said.replace(folder, "").removeprefix("video: ")
             return f'<p class="wrong" role="alert">This video cannot be counted: {escape(said)}.</p>'
-        table = read_csv(out / "people.csv", ("tracks",))
+        table = read_people(out / "people.csv", [task.name for task in runtime.tasks])
         figures = [_figure(out / name, words) for name, words in FIGURES.items() if (out / name).exists()]
     facts = (
         ("visitors", summary["visitors"]),

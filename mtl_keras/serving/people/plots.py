@@ -1,6 +1,6 @@
 """Figures of what was counted: visitors by minute, a pyramid of ages, and what a model answers about people."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,7 +13,8 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from mtl_keras.colors import BLUE, GRAY, INK, ORANGE, VERMILION
 from mtl_keras.files import replacing
 from mtl_keras.kinds import kind_of
-from mtl_keras.tasks import AGE, GENDER, Task
+from mtl_keras.state_files import read_csv
+from mtl_keras.tasks import AGE, GENDER, TASKS, Task
 
 STYLE = {
     "font.size": 11, "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": GRAY, "axes.spines.top": False,
@@ -36,7 +37,7 @@ def _figure(path: Path, width: float, height: float) -> Iterator[Figure]:
 
 def draw_visitors(minutes: Path, path: Path) -> None:
     """Draw who came and how many were there, minute by minute, from `minutes.csv`."""
-    table = pd.read_csv(minutes)
+    table = read_csv(minutes, (), ("minute", "frames", "mean_present", "most_present", "new"))
     wide = -(-len(table) // MOST_BARS) or 1
     groups = table.groupby(table["minute"] // wide * wide)
     new, most = groups["new"].sum(), groups["most_present"].max()
@@ -105,8 +106,13 @@ def draw_classes(people: Path, tasks: list[Task], path: Path) -> None:
         axes[-1].set_xlabel("people")
 
 
+def read_people(path: Path, tasks: Iterable[str]) -> pd.DataFrame:
+    """Read a `people.csv` with answers to tasks of these names."""
+    names = dict.fromkeys((*TASKS, *tasks))
+    return read_csv(path, (), ("person",), texts=("tracks", *(f"{name}.class" for name in names)))
+
+
 def _answered(people: Path, task: str, columns: list[str]) -> pd.DataFrame:
     """Return the rows of `people.csv` in which a task is answered; none where it is not among its columns."""
-    dtype = {f"{task}.class": str, f"{GENDER.name}.class": str}
-    table = pd.read_csv(people, dtype=dtype, keep_default_na=False, na_values=[""])  # a class may well be named "None"
+    table = read_people(people, {task, GENDER.name})
     return table.dropna(subset=columns) if {*columns} <= {*table} else table.iloc[:0]

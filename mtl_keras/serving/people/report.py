@@ -4,8 +4,10 @@ import csv
 import json
 from pathlib import Path
 
+import pandas as pd
+
 from mtl_keras.errors import UserError
-from mtl_keras.files import check_writable, plain, replacing
+from mtl_keras.files import check_writable, escaped, plain, replacing
 from mtl_keras.kinds import kind_of
 from mtl_keras.serving.people.plots import draw_ages, draw_classes, draw_visitors
 from mtl_keras.serving.people.visitors import Visitor
@@ -79,7 +81,8 @@ class Report:
 
     def person(self, visitor: Visitor) -> None:
         """Write the row of somebody who left."""
-        self._person_writer.writerow(person_row(visitor, self._tasks))
+        row = pd.DataFrame([person_row(visitor, self._tasks)], dtype=object)
+        self._person_writer.writerow(escaped(row).iloc[0].to_dict())
         self._people.flush()
 
     def minute(self, row: dict) -> None:
