@@ -15,7 +15,7 @@ from mtl_keras.errors import UserError
 from mtl_keras.studies import runs
 from mtl_keras.studies.settings import Experiment
 from mtl_keras.tasks import ETHNICITY, GENDER
-from mtl_keras.training import model_folder, resume
+from mtl_keras.training import backup, model_folder, resume
 from mtl_keras.training.model import MultiTaskModel
 from mtl_keras.training.optimizers import LayerwiseAdamW, cosine
 
@@ -70,7 +70,7 @@ def test_resumed_run_equals_uninterrupted_one(data, tmp_path, ema):
     whole = fit(data, tmp_path / "whole", ema)
     with pytest.raises(KeyboardInterrupt):
         fit(data, tmp_path / "broken", ema, [PowerCut(2)])
-    assert resume.epochs_done(tmp_path / "broken" / "backup") == 2
+    assert backup.epochs_done(tmp_path / "broken" / "backup") == 2
     spent = pd.read_csv(tmp_path / "broken" / "history.csv")["seconds"]
     assert resume.seconds_before(tmp_path / "broken") == pytest.approx(spent[:2].sum())
     assert resume.seconds_before(tmp_path / "none") == 0

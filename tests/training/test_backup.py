@@ -1,0 +1,155 @@
+"""A run that is killed at any moment, or whose newest backup is damaged, goes on to what it would have been."""
+
+import os
+import shutil
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from mtl_keras.data.pipeline import feature_batches
+from mtl_keras.errors import UserError
+from mtl_keras.models.backbones.backbone import Backbone
+from mtl_keras.tasks import ETHNICITY, GENDER
+from mtl_keras.training import backup, resume
+from mtl_keras.training.model import MultiTaskModel
+from mtl_keras.training.optimizers import LayerwiseAdamW, cosine
+
+TASKS, ROWS, EPOCHS = [GENDER, ETHNICITY], 12, 4
+
+
+class Killed(BaseException):
+    """What nothing on the way catches."""
+
+
+class Kill(keras.callbacks.Callback):
+    """Ends training in the middle of an epoch, counted from 0."""
+
+    def __init__(self, epoch: int):
+        super().__init__()
+        self.last = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.model.optimizer.iterations > 3 * self.last:
+            raise Killed
+
+
+@keras.saving.register_keras_serializable("tests")
+class Noise(keras.layers.Layer):
+    """Draws from Keras' global generator, which no layer owns."""
+
+    def call(self, inputs, training=False):
+        return inputs + keras.random.normal((1,)) if training else inputs
+
+
+def fit(folder: Path, *extra, width: int = 6) -> list[np.ndarray]:
+    """Train with every kind of random and other state there is; return the curve and all that training has moved."""
+    random = np.random.default_rng(0)
+    table = pd.DataFrame({"path": "", "gender": np.array(GENDER.classes)[random.integers(0, 2, ROWS)]}, range(ROWS))
+    table["ethnicity"] = np.where(random.random(ROWS) < 0.7, np.array(ETHNICITY.classes)[np.arange(ROWS) % 5], None)
+    features = random.normal(size=(ROWS, 4)).astype("float32")
+    keras.utils.set_random_seed(1)
+    inputs = keras.Input((4,))
+    trunk = keras.Model(inputs, keras.layers.BatchNormalization()(Noise()(keras.layers.Dense(width)(inputs))))
+    backbone = Backbone(trunk, 4, channels=0, mean=0.0, scale=1.0)
+    model = MultiTaskModel(TASKS, backbone, shared_units=(5,), head_units=(4,), dropout=0.5)
+    model.compile(LayerwiseAdamW(cosine(0.03, 12), ema_momentum=0.8), weighting="famo", run_eagerly=True)
+    plain = model.fit
+    model.fit = lambda *args, callbacks, **options: plain(*args, callbacks=[*callbacks, *extra], verbose=0, **options)
+
+    def training(epoch):
+        return feature_batches(features, table, TASKS, 4, seed=5, first_epoch=epoch)
+
+    resume.fit(model, training, feature_batches(features, table, TASKS, ROWS), folder, EPOCHS, patience=9)
+    curve = pd.read_csv(folder / "history.csv").drop(columns="seconds")
+    return [curve.to_numpy(), *backup.values_of(backup.training_state(model))]
+
+
+def assert_same(found: list[np.ndarray], expected: list[np.ndarray]) -> None:
+    """To the last bit."""
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    return fit(tmp_path_factory.mktemp("whole"))
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory):
+    """The folder of a run that was killed in its fourth epoch."""
+    folder = tmp_path_factory.mktemp("killed")
+    with pytest.raises(Killed):
+        fit(folder, Kill(3))
+    return folder
+
+
+@pytest.fixture
+def broken(killed, tmp_path):
+    """A copy of it, which may be damaged."""
+    return shutil.copytree(killed, tmp_path / "run")
+
+
+def files(folder: Path) -> list[Path]:
+    """The backups, by the number of epochs."""
+    return sorted((folder / "backup").iterdir())
+
+
+def test_two_backups_are_kept_and_the_newest_is_gone_on_from(whole, broken):
+    assert [path.name.split("-")[0] for path in files(broken)] == ["2", "3"]
+    assert_same(fit(broken), whole)
+
+
+def test_a_run_that_is_killed_again_and_again_is_the_run_that_was_not(whole, tmp_path):
+    for epoch in (0, 1, 1, 2, 3):
+        with pytest.raises(Killed):
+            fit(tmp_path, Kill(epoch))
+    assert_same(fit(tmp_path), whole)
+
+
+def flipped(data: bytes) -> bytes:
+    place = len(data) // 3
+    return data[:place] + bytes([data[place] ^ 4]) + data[place + 1 :]
+
+
+@pytest.mark.parametrize("damage", [flipped, lambda data: data[:-100], lambda data: b""])
+def test_a_damaged_backup_is_told_and_the_one_before_it_is_taken(damage, whole, broken, capsys):
+    newest = files(broken)[-1]
+    newest.write_bytes(damage(newest.read_bytes()))
+    assert_same(fit(broken), whole)
+    told = f"{broken}: the backup after epoch 3 is damaged; going on from the backup before it, after epoch 2\n"
+    assert capsys.readouterr().out.count(told) == 1
+
+
+def test_without_a_whole_backup_training_starts_anew(whole, broken, capsys):
+    for path in files(broken):
+        path.write_bytes(flipped(path.read_bytes()))
+    assert_same(fit(broken), whole)
+    assert "going on from the first epoch: there is no other one\n" in capsys.readouterr().out
+
+
+# While it writes its second backup, names it, or drops an older one.
+@pytest.mark.parametrize(("module", "name", "call"), [(np, "savez", 2), (os, "replace", 2), (Path, "unlink", 1)])
+def test_a_run_killed_while_it_writes_a_backup_goes_on(module, name, call, whole, tmp_path, monkeypatch):
+    calls, complete = [], getattr(module, name)
+
+    def kill(path, *rest):
+        if "backup" in str(path):
+            calls.append(path)
+        if len(calls) == call:
+            Path(path).write_bytes(b"half")
+            raise Killed
+        return complete(path, *rest)
+
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(module, name, kill)
+        fit(tmp_path)
+    assert_same(fit(tmp_path), whole)
+
+
+def test_a_backup_of_another_network_is_refused(broken):
+    with pytest.raises(UserError, match="of another network.*start anew"):
+        fit(broken, width=7)
