@@ -44,27 +44,44 @@ class Noise(keras.layers.Layer):
         return inputs + keras.random.normal((1,)) if training else inputs
 
 
-def fit(folder: Path, *extra, width: int = 6) -> list[np.ndarray]:
-    """Train with every kind of random and other state there is; return the curve and all that training has moved."""
-    random = np.random.default_rng(0)
-    table = pd.DataFrame({"path": "", "gender": np.array(GENDER.classes)[random.integers(0, 2, ROWS)]}, range(ROWS))
-    table["ethnicity"] = np.where(random.random(ROWS) < 0.7, np.array(ETHNICITY.classes)[np.arange(ROWS) % 5], None)
-    features = random.normal(size=(ROWS, 4)).astype("float32")
+def network(width: int) -> MultiTaskModel:
+    """A network with every kind of random and other state there is."""
     keras.utils.set_random_seed(1)
     inputs = keras.Input((4,))
     trunk = keras.Model(inputs, keras.layers.BatchNormalization()(Noise()(keras.layers.Dense(width)(inputs))))
     backbone = Backbone(trunk, 4, channels=0, mean=0.0, scale=1.0)
     model = MultiTaskModel(TASKS, backbone, shared_units=(5,), head_units=(4,), dropout=0.5)
-    model.compile(LayerwiseAdamW(cosine(0.03, 12), ema_momentum=0.8), weighting="famo", run_eagerly=True)
-    plain = model.fit
-    model.fit = lambda *args, callbacks, **options: plain(*args, callbacks=[*callbacks, *extra], verbose=0, **options)
+    model.compile(LayerwiseAdamW(cosine(0.03, 12), ema_momentum=0.8), weighting="famo")
+    return model
+
+
+@pytest.fixture(scope="module")
+def fit():
+    """Train in a folder from the start, or from where its run was killed; return all that this has made and moved."""
+    random = np.random.default_rng(0)
+    table = pd.DataFrame({"path": "", "gender": np.array(GENDER.classes)[random.integers(0, 2, ROWS)]}, range(ROWS))
+    table["ethnicity"] = np.where(random.random(ROWS) < 0.7, np.array(ETHNICITY.classes)[np.arange(ROWS) % 5], None)
+    features = random.normal(size=(ROWS, 4)).astype("float32")
+    validation = feature_batches(features, table, TASKS, ROWS)
+    # One for all runs, since its step takes longer to compile than they take to train.
+    model = network(6)
+    model.optimizer.build(model.trainable_variables)
+    start = backup.values_of(backup.training_state(model))
+    complete = model.fit
 
     def training(epoch):
         return feature_batches(features, table, TASKS, 4, seed=5, first_epoch=epoch)
 
-    resume.fit(model, training, feature_batches(features, table, TASKS, ROWS), folder, EPOCHS, patience=9)
-    curve = pd.read_csv(folder / "history.csv").drop(columns="seconds")
-    return [curve.to_numpy(), *backup.values_of(backup.training_state(model))]
+    def run(folder: Path, *extra: Kill) -> list[np.ndarray]:
+        backup.assign(backup.training_state(model), start)
+        model.fit = lambda *args, callbacks, **options: complete(
+            *args, callbacks=[*callbacks, *extra], verbose=0, **options
+        )
+        resume.fit(model, training, validation, folder, EPOCHS, patience=9)
+        curve = pd.read_csv(folder / "history.csv").drop(columns="seconds")
+        return [curve.to_numpy(), *backup.values_of(backup.training_state(model))]
+
+    return run
 
 
 def assert_same(found: list[np.ndarray], expected: list[np.ndarray]) -> None:
@@ -74,12 +91,12 @@ def assert_same(found: list[np.ndarray], expected: list[np.ndarray]) -> None:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+def whole(fit, tmp_path_factory):
     return fit(tmp_path_factory.mktemp("whole"))
 
 
 @pytest.fixture(scope="module")
-def killed(tmp_path_factory):
+def killed(fit, tmp_path_factory):
     """The folder of a run that was killed in its fourth epoch."""
     folder = tmp_path_factory.mktemp("killed")
     with pytest.raises(Killed):
@@ -98,12 +115,12 @@ def files(folder: Path) -> list[Path]:
     return sorted((folder / "backup").iterdir())
 
 
-def test_two_backups_are_kept_and_the_newest_is_gone_on_from(whole, broken):
+def test_two_backups_are_kept_and_the_newest_is_gone_on_from(fit, whole, broken):
     assert [path.name.split("-")[0] for path in files(broken)] == ["2", "3"]
     assert_same(fit(broken), whole)
 
 
-def test_a_run_that_is_killed_again_and_again_is_the_run_that_was_not(whole, tmp_path):
+def test_a_run_that_is_killed_again_and_again_is_the_run_that_was_not(fit, whole, tmp_path):
     for epoch in (0, 1, 1, 2, 3):
         with pytest.raises(Killed):
             fit(tmp_path, Kill(epoch))
@@ -116,7 +133,7 @@ def flipped(data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("damage", [flipped, lambda data: data[:-100], lambda data: b""])
-def test_a_damaged_backup_is_told_and_the_one_before_it_is_taken(damage, whole, broken, capsys):
+def test_a_damaged_backup_is_told_and_the_one_before_it_is_taken(fit, damage, whole, broken, capsys):
     newest = files(broken)[-1]
     newest.write_bytes(damage(newest.read_bytes()))
     assert_same(fit(broken), whole)
@@ -124,7 +141,7 @@ def test_a_damaged_backup_is_told_and_the_one_before_it_is_taken(damage, whole, 
     assert capsys.readouterr().out.count(told) == 1
 
 
-def test_without_a_whole_backup_training_starts_anew(whole, broken, capsys):
+def test_without_a_whole_backup_training_starts_anew(fit, whole, broken, capsys):
     for path in files(broken):
         path.write_bytes(flipped(path.read_bytes()))
     assert_same(fit(broken), whole)
@@ -133,7 +150,7 @@ def test_without_a_whole_backup_training_starts_anew(whole, broken, capsys):
 
 # While it writes its second backup, names it, or drops an older one.
 @pytest.mark.parametrize(("module", "name", "call"), [(np, "savez", 2), (os, "replace", 2), (Path, "unlink", 1)])
-def test_a_run_killed_while_it_writes_a_backup_goes_on(module, name, call, whole, tmp_path, monkeypatch):
+def test_a_run_killed_while_it_writes_a_backup_goes_on(fit, module, name, call, whole, tmp_path, monkeypatch):
     calls, complete = [], getattr(module, name)
 
     def kill(path, *rest):
@@ -152,4 +169,4 @@ def test_a_run_killed_while_it_writes_a_backup_goes_on(module, name, call, whole
 
 def test_a_backup_of_another_network_is_refused(broken):
     with pytest.raises(UserError, match="of another network.*start anew"):
-        fit(broken, width=7)
+        resume.fit(network(7), None, None, broken, EPOCHS, patience=9)
