@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import keras
@@ -10,7 +11,7 @@ import pandas as pd
 import pytest
 
 from mtl_keras.data.pipeline import feature_batches
-from mtl_keras.errors import UserError
+from mtl_keras.errors import UserError, guarded
 from mtl_keras.models.backbones.backbone import Backbone
 from mtl_keras.tasks import ETHNICITY, GENDER
 from mtl_keras.training import backup, resume
@@ -124,6 +125,21 @@ def test_a_run_that_is_killed_again_and_again_is_the_run_that_was_not(fit, whole
     for epoch in (0, 1, 1, 2, 3):
         with pytest.raises(Killed):
             fit(tmp_path, Kill(epoch))
+    assert_same(fit(tmp_path), whole)
+
+
+class Preempt(Kill):
+    """Sends what a machine sends that is taken away."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.model.optimizer.iterations > 3 * self.last:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_a_preempted_run_keeps_its_epochs(fit, whole, tmp_path):
+    with pytest.raises(SystemExit, match="143"):
+        guarded(lambda: fit(tmp_path, Preempt(2)))
+    assert [path.name.split("-")[0] for path in files(tmp_path)] == ["1", "2"]
     assert_same(fit(tmp_path), whole)
 
 
