@@ -40,6 +40,13 @@ def assign(variables: list[keras.Variable], values: list[np.ndarray]) -> None:
         variable.assign(value)
 
 
+def check_fits(values: list[np.ndarray], variables: list[keras.Variable], run: Path) -> None:
+    """Refuse values of the backup of a `run`, a folder, that are those of another network's variables."""
+    if [value.shape for value in values] != [tuple(variable.shape) for variable in variables]:
+        what = "its backup is of another network, perhaps of another version of mtl_keras"
+        raise UserError(f"{run}: {what}; start anew, without --resume")
+
+
 # === Files ===
 
 
@@ -82,9 +89,3 @@ def _newest_first(backup: Path) -> list[tuple[int, Path]]:
     """Return (number of epochs, file) of all backups in a folder."""
     found = [(match, path) for path in backup.glob("*.npz") if (match := _NAME.fullmatch(path.name))]
     return sorted(((int(match[1]), path) for match, path in found), reverse=True)
-
-
-def check_fits(arrays: list[np.ndarray], variables: list[keras.Variable], backup: Path) -> None:
-    """Refuse a backup that is of another network than the one with these variables."""
-    if [array.shape for array in arrays] != [tuple(variable.shape) for variable in variables]:
-        raise UserError(f"{backup}: of another network, perhaps of another version of mtl_keras; start anew")
