@@ -2,7 +2,9 @@
 
 import os
 import re
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -30,23 +32,48 @@ class SomeFailedError(UserError):
     exit_code = 1
 
 
+class Terminated(KeyboardInterrupt):
+    """The program was asked to end by SIGTERM, as where a machine is preempted: as by Ctrl+C but for the exit code."""
+
+
 @contextmanager
 def kept_if_interrupted(kept: str) -> Iterator[None]:
-    """Let Ctrl+C tell what is `kept` of the work and how to go on."""
+    """Let Ctrl+C, and SIGTERM, tell what is `kept` of the work and how to go on."""
     try:
         yield
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(kept) from None
+    except KeyboardInterrupt as stopped:
+        raise type(stopped)(kept) from None
+
+
+@contextmanager
+def _terminated_by_signal() -> Iterator[None]:
+    """Let SIGTERM end the work with `Terminated`; a second one ends the program at once."""
+    # Python lets no other thread say what a signal does.
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number, frame):
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def guarded(main: Callable[[], None]) -> None:
-    """Run a command's work; a user's mistake ends it with one line and its exit code, Ctrl+C with exit code 130.
+    """Run a command's work; a user's mistake ends it with one line and its exit code.
 
-    Where nobody reads what is printed any more, as behind `| head`, it ends with exit code 141 and says nothing.
+    Ctrl+C ends it with exit code 130, and SIGTERM with 143. Where nobody reads what is printed any more, as behind
+    `| head`, it ends with exit code 141 and says nothing.
     """
     try:
         try:
-            main()
+            with _terminated_by_signal():
+                main()
         finally:
             if sys.stdout:
                 sys.stdout.flush()
@@ -56,8 +83,9 @@ def guarded(main: Callable[[], None]) -> None:
     except KeyboardInterrupt as stopped:
         if sys.stderr.isatty():
             print(file=sys.stderr)  # below the line of a progress bar
-        print(": ".join(["interrupted", *map(str, stopped.args)]), file=sys.stderr)
-        sys.exit(130)
+        how, code = ("terminated", 143) if isinstance(stopped, Terminated) else ("interrupted", 130)
+        print(": ".join([how, *map(str, stopped.args)]), file=sys.stderr)
+        sys.exit(code)
     except BrokenPipeError:
         # Python writes out at its end what it holds back: to nowhere, or that would fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

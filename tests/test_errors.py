@@ -1,8 +1,11 @@
 """A user's mistake is one line, and how a command ends is told by its exit code."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +55,25 @@ def test_an_interruption_tells_what_is_kept(capsys):
     with pytest.raises(SystemExit, match="130"):
         guarded(main)
     assert capsys.readouterr().err == "interrupted: whole shards are kept\n"
+
+
+def test_a_preemption_ends_as_an_interruption_with_an_exit_code_of_its_own(capsys):
+    before = signal.getsignal(signal.SIGTERM)
+
+    def main():
+        with kept_if_interrupted("finished epochs are kept"):
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(5)
+
+    with pytest.raises(SystemExit, match="143"):
+        guarded(main)
+    assert capsys.readouterr().err == "terminated: finished epochs are kept\n"
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_work_may_be_done_in_a_thread():
+    with ThreadPoolExecutor() as threads:
+        assert threads.submit(guarded, lambda: None).result() is None
 
 
 def test_a_bug_is_a_traceback_and_work_that_is_done_is_none():

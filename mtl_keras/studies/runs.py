@@ -182,7 +182,6 @@ def write_run(folder: Path, row: dict, predictions: pd.DataFrame) -> Run:
         temporary.write_text(json.dumps(noted, indent=2) + "\n", encoding="utf-8")
     for name in ("backup", "refit"):
         shutil.rmtree(folder / name, ignore_errors=True)
-    (folder / "best.weights.h5").unlink(missing_ok=True)
     return read_run(folder, predictions)
 
 

@@ -34,9 +34,10 @@ from mtl_keras.studies.shared_features import SharedFeatures, network_name, shar
 from mtl_keras.studies.temperatures import calibrated, load_uncalibrated
 from mtl_keras.tasks import BUILT_IN
 from mtl_keras.training import distribute, model_folder
+from mtl_keras.training.backup import epochs_done
 from mtl_keras.training.divergence import Diverged
 from mtl_keras.training.model import MultiTaskModel
-from mtl_keras.training.resume import epochs_done, seconds_before
+from mtl_keras.training.resume import seconds_before
 
 # What of the settings only the other stage uses: changing it must not make the frozen one start anew.
 UNUSED_BY_FROZEN = {

@@ -1,22 +1,25 @@
 """Training that goes on where it stopped: the callbacks of a run, its backups and its best weights."""
 
-import os
+import csv
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import keras
 import numpy as np
-import pandas as pd
 import tensorflow as tf
 
 from mtl_keras.data.decoding import naming_images
-from mtl_keras.data.table import write_table
 from mtl_keras.errors import UserError
+from mtl_keras.files import replacing
+from mtl_keras.training import backup
 from mtl_keras.training.conflict import conflict_of
 from mtl_keras.training.divergence import StopWhenDiverged
 from mtl_keras.training.model import MultiTaskModel
 from mtl_keras.training.tensorboard import logs_of
+
+# In the folder of a run: its learning curve, and what it goes on with where it is broken off.
+HISTORY, BACKUP = "history.csv", "backup"
 
 
 class StopWhenFlat(keras.callbacks.Callback):
@@ -45,51 +48,44 @@ class TimeTraining(keras.callbacks.Callback):
         logs["seconds"] = (self.ended or time.perf_counter()) - self.started
 
 
-class Backup(keras.callbacks.Callback):
-    """Keep in `folder` what training goes on with, before each epoch but the first.
+class KeepBest(keras.callbacks.Callback):
+    """Keep in `state` what the network was after the epoch of the lowest validation loss; without one, after the last.
 
-    Unlike that of `keras.callbacks.BackupAndRestore` it is there whole or not at all, and only after everything else
-    that the epoch before has left: a run that is killed at any moment repeats one epoch.
+    `losses` are those of the epochs before a resume, and `state` is what was kept of them.
     """
 
-    def __init__(self, folder: Path):
+    def __init__(self, losses: list[float], state: list[np.ndarray]):
         super().__init__()
-        self.folder = folder
+        self.lowest, self.state = min(losses, default=np.inf), state
+
+    def on_epoch_end(self, epoch, logs=None):
+        loss = logs.get("val_loss")
+        if loss is None or loss < self.lowest:
+            self.lowest, self.state = loss, backup.values_of(backup.network_state(self.model))
+
+
+class Backup(keras.callbacks.Callback):
+    """Give a model what its run had when it was broken off, and back that up before each epoch but the first.
+
+    `done` is the number of epochs before the resume, and `saved` is what the newest backup holds. A backup is there
+    whole or not at all, and only after everything else that the epoch before has left: a run that is killed at any
+    moment repeats one epoch.
+    """
+
+    def __init__(self, folder: Path, best: KeepBest, done: int, saved: list[np.ndarray]):
+        super().__init__()
+        self.folder, self.best, self.done, self.saved = folder, best, done, saved
+
+    def on_train_begin(self, logs=None):
+        if self.saved:
+            backup.assign(backup.training_state(self.model), self.saved)
+            self.saved = []
 
     def on_epoch_begin(self, epoch, logs=None):
-        earlier, unfinished = epochs_done(self.folder), self.folder / "unfinished.weights.h5"
-        if epoch > earlier:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            # First, since the weights' file makes the backup known.
-            np.save(_seeds_file(self.folder, epoch), [np.asarray(seed) for seed in _seeds(self.model)])
-            self.model.save_weights(unfinished)
-            # The number of epochs is in the name, so that one step makes both known.
-            os.replace(unfinished, backed_up(self.folder, epoch))
-            backed_up(self.folder, earlier).unlink(missing_ok=True)
-            _seeds_file(self.folder, earlier).unlink(missing_ok=True)
-
-
-def backed_up(backup: Path, epochs: int) -> Path:
-    """Return the file of weights and optimizer state after this number of epochs."""
-    return backup / f"{epochs}.weights.h5"
-
-
-def restore(model: MultiTaskModel, backup: Path, epochs: int) -> None:
-    """Give a model what it had after this number of epochs: weights, optimizer, state, and what dropout draws next."""
-    model.load_weights(backed_up(backup, epochs))
-    # An older version kept no seeds.
-    if (file := _seeds_file(backup, epochs)).is_file():
-        for seed, value in zip(_seeds(model), np.load(file), strict=True):
-            seed.assign(value)
-
-
-def _seeds(model: keras.Model) -> list[keras.Variable]:
-    """Return the states of all random generators in a model, which Keras does not save with its weights."""
-    return [variable for variable in model.variables if variable.name == "seed_generator_state"]
-
-
-def _seeds_file(backup: Path, epochs: int) -> Path:
-    return backup / f"{epochs}.seeds.npy"
+        if epoch > self.done:
+            curve = np.frombuffer((self.folder / HISTORY).read_bytes(), "uint8")
+            state = backup.values_of(backup.training_state(self.model))
+            backup.write(self.folder / BACKUP, epoch, [curve, *state, *self.best.state])
 
 
 def fit(
@@ -106,26 +102,38 @@ def fit(
     where the optimizer keeps a moving average of the weights, they are its averages. `training` gives the batches from
     a certain epoch on. Training that diverges is a `Diverged` error, and would start from the first epoch again.
     """
-    backup = folder / "backup"
-    finished, curve = epochs_done(backup), curve_before(folder)
-    if finished:
-        # A run that was killed between the two files may have logged an epoch that it has to repeat.
-        write_table(curve, folder / "history.csv")
     model.optimizer.build(model.trainable_variables)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        finished = backup.epochs_done(folder / BACKUP)
+        curve, state, kept = _read(model, folder) if finished else (b"", [], [])
         if finished:
-            restore(model, backup, finished)
+            # That of before may have an epoch more, which is repeated.
+            with replacing(folder / HISTORY) as temporary:
+                temporary.write_bytes(curve)
+        losses = [] if validation is None else _column(curve, "val_loss")
+        best = KeepBest(losses, kept)
         with naming_images():
             model.fit(
                 training(finished),
                 validation_data=validation,
                 initial_epoch=finished,
                 epochs=epochs,
-                callbacks=_callbacks(model, folder, None if validation is None else patience),
+                callbacks=[
+                    StopWhenDiverged(folder / BACKUP),  # first, so that nothing of an epoch that diverged is kept
+                    *([keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if model.optimizer.use_ema else []),
+                    # After the averages have made way for the weights that training goes on with.
+                    Backup(folder, best, finished, state),
+                    *conflict_of(folder),  # before the clock starts
+                    TimeTraining(),
+                    best,
+                    keras.callbacks.CSVLogger(str(folder / HISTORY), append=finished > 0),
+                    *([] if validation is None else [StopWhenFlat(patience, losses)]),
+                    *logs_of(folder),
+                ],
                 shuffle=False,
             )
-        model.load_weights(folder / "best.weights.h5")
+        backup.assign(backup.network_state(model), best.state)
     except OSError as error:
         reason = " ".join(str(error.strerror or error).split())
         raise UserError(
@@ -138,42 +146,21 @@ def fit(
         ) from None
 
 
-def _callbacks(model: MultiTaskModel, folder: Path, patience: int | None) -> list[keras.callbacks.Callback]:
-    """Return the callbacks of the run in this folder; `patience` is None where nothing is validated."""
-    backup, validated = folder / "backup", patience is not None
-    losses = curve_before(folder)["val_loss"].tolist() if validated else []
-    return [
-        StopWhenDiverged(backup),  # first, so that nothing of an epoch that diverged is kept
-        *([keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if model.optimizer.use_ema else []),
-        # After the averages have made way for the weights that training goes on with.
-        Backup(backup),
-        *conflict_of(folder),  # before the clock starts
-        TimeTraining(),
-        keras.callbacks.ModelCheckpoint(
-            str(folder / "best.weights.h5"),
-            "val_loss",
-            save_best_only=validated,
-            save_weights_only=True,
-            initial_value_threshold=min(losses, default=None),
-        ),
-        keras.callbacks.CSVLogger(str(folder / "history.csv"), append=epochs_done(backup) > 0),
-        *([StopWhenFlat(patience, losses)] if validated else []),
-        *logs_of(folder),
-    ]
+def _read(model: MultiTaskModel, folder: Path) -> tuple[bytes, list[np.ndarray], list[np.ndarray]]:
+    """Return what the newest backup of a run holds: its learning curve, its state, and that of its best epoch."""
+    curve, *arrays = backup.read(folder / BACKUP)
+    state = backup.training_state(model)
+    backup.check_fits(arrays, [*state, *backup.network_state(model)], folder)
+    return curve.tobytes(), arrays[: len(state)], arrays[len(state) :]
 
 
-def epochs_done(backup: Path) -> int:
-    """Return after how many epochs this backup was made; 0 without one."""
-    return max((int(path.name.split(".")[0]) for path in backup.glob("[0-9]*.weights.h5")), default=0)
-
-
-def curve_before(folder: Path) -> pd.DataFrame:
-    """Return the logged epochs that the run of this folder need not repeat."""
-    finished, history = epochs_done(folder / "backup"), folder / "history.csv"
-    return pd.read_csv(history).iloc[:finished] if finished and history.is_file() else pd.DataFrame({"val_loss": []})
+def _column(curve: bytes, name: str) -> list[float]:
+    """Return a column of a learning curve as its file holds it, to the last bit: which epoch is best hangs on it."""
+    return [float(row[name]) for row in csv.DictReader(curve.decode().splitlines())]
 
 
 def seconds_before(folder: Path) -> float:
     """Return how many seconds the epochs took that the run of this folder need not repeat."""
-    curve = curve_before(folder)
-    return float(curve["seconds"].sum()) if "seconds" in curve else 0.0
+    if not backup.epochs_done(folder / BACKUP):
+        return 0.0
+    return sum(_column(backup.read(folder / BACKUP)[0].tobytes(), "seconds"))

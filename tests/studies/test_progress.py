@@ -14,6 +14,7 @@ from mtl_keras.studies.runs import write_run
 from mtl_keras.studies.seeds import more_seeds, with_seeds
 from mtl_keras.studies.settings import Experiment, with_tasks
 from mtl_keras.studies.study import Study
+from mtl_keras.training import backup
 
 BOTH = Experiment(tasks=("gender", "smile"), backbone="bknet", frozen_epochs=0, epochs=10)
 ALONE = [with_tasks(BOTH, (name,)) for name in BOTH.tasks]
@@ -86,9 +87,7 @@ def test_a_broken_off_run_costs_only_the_epochs_that_are_left(tmp_path, capsys, 
     first = Study((ROWS, ROWS, ROWS), tmp_path)
     first.run(BOTH)
     long = replace(BOTH, epochs=100, variant="long")
-    backup = first.start_run(long) / "backup"
-    backup.mkdir()
-    (backup / "75.weights.h5").touch()
+    backup.write(first.start_run(long) / "backup", 75, [])
     capsys.readouterr()
     study = Study((ROWS, ROWS, ROWS), tmp_path, resume=True)
     study.plan([BOTH, long])

@@ -8,7 +8,7 @@ import pytest
 from mtl_keras.data.pipeline import feature_batches
 from mtl_keras.models.backbones.backbone import Backbone
 from mtl_keras.tasks import GENDER, Task
-from mtl_keras.training import distribute, resume
+from mtl_keras.training import backup, distribute, resume
 from mtl_keras.training.divergence import Diverged
 from mtl_keras.training.model import MultiTaskModel
 
@@ -117,9 +117,9 @@ def test_a_skipped_step_leaves_averages_and_state_as_they_were(strategy):
 def test_nothing_of_it_is_kept_and_it_starts_from_the_first_epoch_again(tmp_path, capsys):
     folder = tmp_path / "run"
     fit(folder, np.ones(16), epochs=2)
-    assert resume.epochs_done(folder / "backup") == 1
+    assert backup.epochs_done(folder / "backup") == 1
     with pytest.raises(Diverged):
         fit(folder, np.full(16, 1e30))
-    assert resume.epochs_done(folder / "backup") == 0 and capsys.readouterr().out.endswith("\n")
+    assert backup.epochs_done(folder / "backup") == 0 and capsys.readouterr().out.endswith("\n")
     fit(folder, np.ones(16), epochs=1)
     assert pd.read_csv(folder / "history.csv")["epoch"].tolist() == [0]

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import signal
 import socket
 import sys
 import tempfile
@@ -103,6 +102,4 @@ def serve(model: MultiTaskModel | Runtime | Path | str, detector: str, host: str
         print(f"the page is at http://{name}:{address.getsockname()[1]} (Ctrl+C ends it)", flush=True)
         if host not in ("127.0.0.1", "::1", "localhost"):
             print("whoever reaches this computer can use it", file=sys.stderr)
-        # As Ctrl+C, so that what was uploaded is removed.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
         running.run(sockets=[address])
