@@ -21,6 +21,7 @@ GONE = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledE
         tf.errors.InternalError, tf.errors.UnknownError, tf.errors.FailedPreconditionError)  # fmt: skip
 # Bytes of a file that are sent at once; and what a length is divided by, to be sent as two integers.
 CHUNK, HALF = 1 << 26, 1 << 30
+TASK = re.compile(r"/job:(chief|worker)/(?:replica:\d+/)?task:(\d+)")
 EXAMPLE = '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type": "worker", "index": 0}}'
 
 
@@ -153,12 +154,16 @@ def naming_who_is_gone(command: str) -> Iterator[None]:
 def _gone(message: str) -> str:
     """Return in words which of the other workers do not answer any more; "" if all do."""
     cluster = read_cluster()
-    others = [place for place in range(len(cluster.names)) if place != cluster.place]
-    # TensorFlow names the one that it lost first; others may have ended by now since they lost the same one.
-    lost = re.findall(r"/job:(chief|worker)/(?:replica:\d+/)?task:(\d+)", message)
-    names = {f"{job} {number}" for job, number in lost}
-    away = [place for place in others if not _answers(cluster.addresses[place])]
-    found = [place for place in away if cluster.names[place] in names] or away
+    # A machine that hangs may still take connections: TensorFlow names it by the heartbeats that it misses.
+    silent = re.search(r"stopped sending heartbeats\):((?:\s*/job:\S+)+)", message)
+    lost = {f"{job} {number}" for job, number in TASK.findall(silent[1] if silent else message)}
+    away = [
+        place
+        for place, name in enumerate(cluster.names)
+        if place != cluster.place and ((silent and name in lost) or not _answers(cluster.addresses[place]))
+    ]
+    # Of several, those that TensorFlow names: others may have ended by now since they lost the same one.
+    found = [place for place in away if cluster.names[place] in lost] or away
     return ", ".join(f"{cluster.names[place]} ({cluster.addresses[place]})" for place in found)
 
 
