@@ -28,35 +28,45 @@ def owned(folder: str | Path) -> Iterator[None]:
     folder = Path(folder)
     check_writable(folder, folder=True)
     new = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder.resolve() / LOCK, timeout=0, is_singleton=True)
     outermost = not lock.is_locked
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout:
         raise UserError(
             f"{folder}: {_owner(folder)} writes there; wait until it has ended, or name another folder"
         ) from None
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be locked ({error.strerror or error}); name another folder") from None
     try:
         if outermost:
-            (folder / NOTE).write_text(_this_process(), encoding="utf-8")
+            with suppress(OSError):  # Without it the message to others names nobody.
+                (folder / NOTE).write_text(_this_process(), encoding="utf-8")
         yield
     finally:
         if outermost:
-            # While it is held: who opened the same file meanwhile finds that it is gone, and tries again.
-            for name in (NOTE, LOCK):
-                with suppress(OSError):
-                    (folder / name).unlink()
-            if new:
-                with suppress(OSError):
-                    folder.rmdir()  # Nothing was written.
+            _leave(folder, new)
         lock.release()
 
 
+def _leave(folder: Path, new: bool) -> None:
+    """Remove what an owner has left in a folder, and a `new` folder to which nothing was written.
+
+    While the lock is held: who has opened its file meanwhile finds that it is gone, and tries again.
+    """
+    for name in (NOTE, LOCK):
+        with suppress(OSError):
+            (folder / name).unlink()
+    if new:
+        with suppress(OSError):
+            folder.rmdir()
+
+
 def _this_process() -> str:
-    # Beginning with the command, of the interpreter only its last name matters to nobody.
     command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
-    return f"process {os.getpid()} on {socket.gethostname()}, since {time.strftime('%Y-%m-%d %H:%M')}: {command}"
+    since = time.strftime("%Y-%m-%d %H:%M")
+    return f"process {os.getpid()} on {socket.gethostname()} (`{command[:200]}`, since {since})"
 
 
 def _owner(folder: Path) -> str:
