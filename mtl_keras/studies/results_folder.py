@@ -68,5 +68,6 @@ def check_agreement(strategy: str, noted: dict) -> None:
 
 def _going_on() -> str:
     """Return the command of this process, with --resume."""
+    started = ["python"] if sys.argv[0].endswith(".py") else []
     again = [] if "--resume" in sys.argv else ["--resume"]
-    return shlex.join([*sys.argv, *again])
+    return shlex.join([*started, *sys.argv, *again])
