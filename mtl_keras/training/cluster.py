@@ -4,6 +4,7 @@ import json
 import os
 import re
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -145,6 +146,7 @@ def naming_who_is_gone(command: str) -> Iterator[None]:
     except GONE as error:
         if not (gone := _gone(str(error.message))):
             raise
+        print(file=sys.stderr)  # below the line of a progress bar
         raise UserError(
             f"{gone} ended before its time, so this worker ends too; what the chief has backed up is kept: start all "
             f"workers again with {command}"

@@ -1,7 +1,12 @@
 """What TF_CONFIG says, what the chief tells, and who is named when a worker ends before its time."""
 
 import json
+import os
+import re
 import socket
+import subprocess
+import textwrap
+from pathlib import Path
 
 import pytest
 import tensorflow as tf
@@ -64,6 +69,32 @@ def test_what_the_first_replica_tells_comes_as_it_is(monkeypatch, tmp_path):
     (tmp_path / "runs.csv").write_text("run\n")
     copy_from_chief(mirrored, tmp_path)
     assert (tmp_path / "runs.csv").read_text() == "run\n"
+
+
+def printed(folder: Path, lines: str, **environment: str) -> str:
+    """What a shell prints of TF_CONFIG, with stand-ins for the programs of a cluster, for one that sees four hosts."""
+    for name, text in {
+        "scontrol": "printf 'n%s\\n' 0 1 2 3",
+        "srun": '"${@:2}"',
+        "python": 'echo "$TF_CONFIG"',
+    }.items():
+        (folder / name).write_text(f"#!/usr/bin/env bash\n{text}\n")
+        (folder / name).chmod(0o755)
+    environment["PATH"] = f"{folder}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(["bash", "-c", lines], env=environment, capture_output=True, text=True, check=True).stdout
+
+
+def test_scripts_of_the_documentation_describe_each_worker(monkeypatch, tmp_path):
+    docs = Path(__file__).parents[2] / "docs" / "many_machines"
+    slurm = (docs / "slurm.sh").read_text(encoding="utf-8")
+    jobset = (docs / "jobset.yaml").read_text(encoding="utf-8")
+    (steps,) = re.findall(r"- \|\n(.*?)\n +resources:", jobset, re.DOTALL)
+    for lines, variables in (
+        (slurm, {"SLURM_JOB_NODELIST": "n[0-3]", "SLURM_PROCID": "2"}),
+        (textwrap.dedent(steps), {"JOB_COMPLETION_INDEX": "2"}),
+    ):
+        monkeypatch.setenv("TF_CONFIG", printed(tmp_path, lines, **variables))
+        assert read_cluster().place == 2 and len(read_cluster().addresses) == 4
 
 
 # === Who is gone ===
