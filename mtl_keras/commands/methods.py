@@ -3,7 +3,6 @@
 import sys
 import time
 from contextlib import redirect_stdout
-from dataclasses import replace
 
 from mtl_keras.commands.arguments import Arguments
 from mtl_keras.commands.experiment import read_and_check
@@ -28,14 +27,14 @@ def run(arguments: Arguments, asked: Methods) -> None:
     """Compare the methods that are asked for, and print the table and where everything is."""
     # Before anything is read: a wrong name should not be found after that.
     chosen(arguments.experiment, asked)
-    if arguments.tensorboard:
-        check_writable(arguments.tensorboard, folder=True)
     with results_folder(arguments.out, arguments.experiment.strategy, arguments.resume) as out:
-        _compare_into(replace(arguments, out=out), asked)
+        _compare_into(arguments.into(out), asked)
 
 
 def _compare_into(arguments: Arguments, asked: Methods) -> None:
     out, started = arguments.out, time.time()
+    if arguments.tensorboard:
+        check_writable(arguments.tensorboard, folder=True)
     read = first_that_reads((utkface, genki4k, raf_db)) if arguments.data else rendered
     with redirect_stdout(sys.stderr), logging_to(arguments.tensorboard):
         common, _, (table, _) = read_and_check(arguments, read, ("utkface",))

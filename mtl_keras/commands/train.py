@@ -44,7 +44,7 @@ def train_preset(arguments: Arguments, preset: Preset, given: bool = False) -> N
     Where tasks of one's own are `given`, the columns of CSV files are not looked at.
     """
     with results_folder(arguments.out, arguments.experiment.strategy, arguments.resume) as out:
-        _train_into(replace(arguments, out=out), preset, given)
+        _train_into(arguments.into(out), preset, given)
 
 
 def _train_into(arguments: Arguments, preset: Preset, given: bool) -> None:
