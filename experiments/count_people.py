@@ -19,7 +19,8 @@ from pathlib import Path
 import tyro
 
 from mtl_keras.errors import guarded, kept_if_interrupted
-from mtl_keras.files import check_writable, replacing, write_rows
+from mtl_keras.files import replacing, write_rows
+from mtl_keras.owner import owned
 
 
 def main(
@@ -40,19 +41,19 @@ def main(
     from mtl_keras.serving.people.scene_scores import COLUMNS, draw_scene, score_lines, score_scenes
     from mtl_keras.studies.provenance import write_run_json
 
-    check_writable(out, folder=True)
-    start = time.perf_counter()
-    with kept_if_interrupted("nothing was written"):
-        rows = score_scenes(seeds, lambda row: print(f"{row['scene']}, {row['detector']}: HOTA {row['hota']:.3f}"))
-        write_rows(rows, list(COLUMNS), out / "scores.csv")
-        draw_scene(out, crowd(1).scene, 6.0)
-        if identities:
-            rates = same_person_rates(celeba(identities), Recognizing(weights or "20180408-102900"))
-            write_rows(rates, list(rates[0]), out / "same_person.csv")
-            write_lines(rate_lines(rates), out / "same_person.md")
-    write_lines(score_lines(rows), out / "table.md")
-    write_run_json(out, {"seconds": time.perf_counter() - start, "settings": {"seeds": seeds}})
-    print(f"table: {out / 'table.md'}")
+    with owned(out):
+        start = time.perf_counter()
+        with kept_if_interrupted("nothing was written"):
+            rows = score_scenes(seeds, lambda row: print(f"{row['scene']}, {row['detector']}: HOTA {row['hota']:.3f}"))
+            write_rows(rows, list(COLUMNS), out / "scores.csv")
+            draw_scene(out, crowd(1).scene, 6.0)
+            if identities:
+                rates = same_person_rates(celeba(identities), Recognizing(weights or "20180408-102900"))
+                write_rows(rates, list(rates[0]), out / "same_person.csv")
+                write_lines(rate_lines(rates), out / "same_person.md")
+        write_lines(score_lines(rows), out / "table.md")
+        write_run_json(out, {"seconds": time.perf_counter() - start, "settings": {"seeds": seeds}})
+        print(f"table: {out / 'table.md'}")
 
 
 def write_lines(lines: list[str], path: Path) -> None:

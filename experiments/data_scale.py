@@ -30,7 +30,8 @@ from mtl_keras.data.split import split
 from mtl_keras.data.table import combine, write_table
 from mtl_keras.datasets import csv_file, utkface
 from mtl_keras.errors import UserError, guarded, kept_if_interrupted
-from mtl_keras.files import check_writable, replacing
+from mtl_keras.files import replacing
+from mtl_keras.owner import owned
 from mtl_keras.studies.markdown import table_lines
 from mtl_keras.studies.plots.style import canvas, panels
 from mtl_keras.studies.provenance import write_run_json
@@ -126,20 +127,23 @@ def main(rows: tuple[int, ...] = (10_000, 100_000, 1_000_000), out: Path = Path(
     check_memory()
     if len(set(rows)) < 2 or min(rows) < WARM_UP:
         raise UserError(f"rows {rows}: expected at least two numbers, each {WARM_UP} or more")
-    check_writable(out, folder=True)
-    start, runs = time.perf_counter(), []
-    with kept_if_interrupted("nothing was written"), tempfile.TemporaryDirectory() as temporary:
-        small = make_faces(Path(temporary, "small"), WARM_UP)
-        for count in sorted(set(rows)):
-            folder = make_faces(Path(temporary, str(count)), count)
-            runs += [{"rows": count, **row} for row in in_fresh_process(measure, folder, small)]
-            print(f"{count:,} rows: {runs[-1]['seconds']:.1f} s, peak {runs[-1]['peak_mib']:,.0f} MiB", file=sys.stderr)
-    runs = pd.DataFrame(runs)
-    write_table(runs.assign(rows_per_second=runs["rows"] / runs["seconds"]), out / "runs.csv")
-    write_markdown(runs, out / "table.md")
-    draw(runs, out / "rows.png")
-    write_run_json(out, {"seconds": time.perf_counter() - start, "settings": {"rows": rows}})
-    print(f"table and figure: {out}")
+    with owned(out):
+        start, runs = time.perf_counter(), []
+        with kept_if_interrupted("nothing was written"), tempfile.TemporaryDirectory() as temporary:
+            small = make_faces(Path(temporary, "small"), WARM_UP)
+            for count in sorted(set(rows)):
+                folder = make_faces(Path(temporary, str(count)), count)
+                runs += [{"rows": count, **row} for row in in_fresh_process(measure, folder, small)]
+                print(
+                    f"{count:,} rows: {runs[-1]['seconds']:.1f} s, peak {runs[-1]['peak_mib']:,.0f} MiB",
+                    file=sys.stderr,
+                )
+        runs = pd.DataFrame(runs)
+        write_table(runs.assign(rows_per_second=runs["rows"] / runs["seconds"]), out / "runs.csv")
+        write_markdown(runs, out / "table.md")
+        draw(runs, out / "rows.png")
+        write_run_json(out, {"seconds": time.perf_counter() - start, "settings": {"rows": rows}})
+        print(f"table and figure: {out}")
 
 
 if __name__ == "__main__":

@@ -28,8 +28,9 @@ from mtl_keras.data.table import complete, write_table
 from mtl_keras.errors import UserError, guarded
 from mtl_keras.evaluation.metrics import metrics_with_intervals
 from mtl_keras.evaluation.predictions import with_predictions
-from mtl_keras.files import check_writable, replacing
+from mtl_keras.files import replacing
 from mtl_keras.kinds import metric_of
+from mtl_keras.owner import owned
 from mtl_keras.serving.predictor import MANY, Predictor
 from mtl_keras.serving.reliability import REASONS
 from mtl_keras.studies.markdown import table_lines
@@ -92,20 +93,20 @@ def main(
 ) -> None:
     """Answer about the photos of a data set, and write the figures of reliable and other faces."""
     start = time.perf_counter()
-    check_writable(out, folder=True)
-    predictor = Predictor(model, detector=detector)
-    photos = derived(complete(read(dataset, data)), predictor.tasks)
-    refuse_boxes(photos)
-    tasks = labelled_tasks(photos, predictor.tasks, f"{data}:")
-    faces = answered(predictor, photos)
-    print(f"{dataset}: a face in {len(faces)} of {len(photos)} photos", file=sys.stderr)
-    rows = measured(faces, tasks)
-    write_table(rows, out / "reliability.csv")
-    write_markdown(rows, tasks, out / "reliability.md")
-    about = {"dataset": dataset, "photos": len(photos), "faces": len(faces), "detector": detector}
-    settings = {"settings": about, "data_fingerprint": data_fingerprint(photos)}
-    write_run_json(out, {"seconds": time.perf_counter() - start, **settings})
-    print((out / "reliability.md").read_text(encoding="utf-8"))
+    with owned(out):
+        predictor = Predictor(model, detector=detector)
+        photos = derived(complete(read(dataset, data)), predictor.tasks)
+        refuse_boxes(photos)
+        tasks = labelled_tasks(photos, predictor.tasks, f"{data}:")
+        faces = answered(predictor, photos)
+        print(f"{dataset}: a face in {len(faces)} of {len(photos)} photos", file=sys.stderr)
+        rows = measured(faces, tasks)
+        write_table(rows, out / "reliability.csv")
+        write_markdown(rows, tasks, out / "reliability.md")
+        about = {"dataset": dataset, "photos": len(photos), "faces": len(faces), "detector": detector}
+        settings = {"settings": about, "data_fingerprint": data_fingerprint(photos)}
+        write_run_json(out, {"seconds": time.perf_counter() - start, **settings})
+        print((out / "reliability.md").read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

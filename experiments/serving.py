@@ -24,8 +24,9 @@ from mtl_keras.errors import UserError, guarded, kept_if_interrupted
 from mtl_keras.evaluation.metrics import differences, metrics_with_intervals
 from mtl_keras.evaluation.predictions import with_predictions
 from mtl_keras.extras import needed
-from mtl_keras.files import check_writable, replacing, write_rows
+from mtl_keras.files import replacing, write_rows
 from mtl_keras.kinds import kind_of
+from mtl_keras.owner import owned
 from mtl_keras.portraits import LAYOUTS
 from mtl_keras.portraits.writer import write_faces
 from mtl_keras.serving.compared import answered
@@ -173,36 +174,36 @@ def main(
     start = time.perf_counter()
     if bool(models) != bool(data):
         raise UserError("measuring takes both --models and --data; give neither for a tiny drawn version")
-    check_writable(out, folder=True)
-    path = out / "serving.csv"
-    rows = read_csv(path, KEYS).fillna({"float_layers": ""}).to_dict("records") if resume and path.exists() else []
-    done = {tuple(row[key] for key in KEYS) for row in rows}
-    with (
-        kept_if_interrupted(f"rows are kept in {path}; add --resume to go on"),
-        tempfile.TemporaryDirectory() as drawings,
-    ):
-        if not data:
-            model, data = drawn(Path(drawings))
-            models, repeats = (model,), min(repeats, 5)
-        table = mtl.check_images(mtl.datasets.DATASETS[dataset](data))
-        refuse_boxes(table)
-        train, _, test = mtl.split(table, seed=0)
-        train = train.sample(min(calibration, len(train)), random_state=0)
-        for folder in models:
-            network, parts = mtl.load(folder), None
-            for name, precision, layers in variants(network):
-                row = dict(zip(KEYS, (folder.name, name, precision, " ".join(layers)), strict=True))
-                if tuple(row.values()) in done:
-                    continue
-                parts = parts or parts_of(folder, train, test.reset_index(drop=True))
-                rows.append(measured(folder, parts, row, out / "exports" / folder.name, repeats))
-                write_rows(rows, list(dict.fromkeys(key for each in rows for key in each)), path)
-                print(f"{' '.join(row.values())}: {rows[-1]['this_batch_ms']:.2f} ms an image", flush=True)
-        fingerprint = data_fingerprint(table)
-    write_markdown(pd.DataFrame(rows).astype(object).fillna(np.nan), out / "table.md")
-    info = {"seconds": time.perf_counter() - start, "data_fingerprint": fingerprint, "test_images": len(test)}
-    write_run_json(out, info)
-    print(f"table: {out / 'table.md'}")
+    with owned(out):
+        path = out / "serving.csv"
+        rows = read_csv(path, KEYS).fillna({"float_layers": ""}).to_dict("records") if resume and path.exists() else []
+        done = {tuple(row[key] for key in KEYS) for row in rows}
+        with (
+            kept_if_interrupted(f"rows are kept in {path}; add --resume to go on"),
+            tempfile.TemporaryDirectory() as drawings,
+        ):
+            if not data:
+                model, data = drawn(Path(drawings))
+                models, repeats = (model,), min(repeats, 5)
+            table = mtl.check_images(mtl.datasets.DATASETS[dataset](data))
+            refuse_boxes(table)
+            train, _, test = mtl.split(table, seed=0)
+            train = train.sample(min(calibration, len(train)), random_state=0)
+            for folder in models:
+                network, parts = mtl.load(folder), None
+                for name, precision, layers in variants(network):
+                    row = dict(zip(KEYS, (folder.name, name, precision, " ".join(layers)), strict=True))
+                    if tuple(row.values()) in done:
+                        continue
+                    parts = parts or parts_of(folder, train, test.reset_index(drop=True))
+                    rows.append(measured(folder, parts, row, out / "exports" / folder.name, repeats))
+                    write_rows(rows, list(dict.fromkeys(key for each in rows for key in each)), path)
+                    print(f"{' '.join(row.values())}: {rows[-1]['this_batch_ms']:.2f} ms an image", flush=True)
+            fingerprint = data_fingerprint(table)
+        write_markdown(pd.DataFrame(rows).astype(object).fillna(np.nan), out / "table.md")
+        info = {"seconds": time.perf_counter() - start, "data_fingerprint": fingerprint, "test_images": len(test)}
+        write_run_json(out, info)
+        print(f"table: {out / 'table.md'}")
 
 
 if __name__ == "__main__":

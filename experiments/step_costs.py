@@ -20,7 +20,8 @@ from pathlib import Path
 import tyro
 
 from mtl_keras.errors import guarded, kept_if_interrupted
-from mtl_keras.files import check_writable, replacing
+from mtl_keras.files import replacing
+from mtl_keras.owner import owned
 from mtl_keras.studies.provenance import write_run_json
 from mtl_keras.studies.step_costs import Step, cost_lines, step_costs, write_costs
 from mtl_keras.training.weightings import WEIGHTINGS
@@ -46,21 +47,23 @@ def main(
         repeats: Steps of each that are timed.
         out: Folder for the table.
     """
-    check_writable(out, folder=True)
-    start, rows = time.perf_counter(), []
+    with owned(out):
+        start, rows = time.perf_counter(), []
 
-    def told(row: dict) -> None:
-        rows.append(row)
-        write_costs(rows, out)
-        print(f"{row['weighting']} {row['gradients_at']}: {row['ms']:.0f} ms, {row['ratio']:.2f} of equal weights")
+        def told(row: dict) -> None:
+            rows.append(row)
+            write_costs(rows, out)
+            print(f"{row['weighting']} {row['gradients_at']}: {row['ms']:.0f} ms, {row['ratio']:.2f} of equal weights")
 
-    step = Step(backbone, batch_size, sharing=sharing, image_size=image_size)
-    with kept_if_interrupted(f"what was measured is kept in {out}"):
-        step_costs(step, list(weightings or WEIGHTINGS), repeats, told)
-    with replacing(out / "table.md") as temporary:
-        temporary.write_text("\n".join(cost_lines(out)) + "\n", encoding="utf-8")
-    write_run_json(out, {"seconds": time.perf_counter() - start, "settings": {**step._asdict(), "repeats": repeats}})
-    print(f"table: {out / 'table.md'}")
+        step = Step(backbone, batch_size, sharing=sharing, image_size=image_size)
+        with kept_if_interrupted(f"what was measured is kept in {out}"):
+            step_costs(step, list(weightings or WEIGHTINGS), repeats, told)
+        with replacing(out / "table.md") as temporary:
+            temporary.write_text("\n".join(cost_lines(out)) + "\n", encoding="utf-8")
+        write_run_json(
+            out, {"seconds": time.perf_counter() - start, "settings": {**step._asdict(), "repeats": repeats}}
+        )
+        print(f"table: {out / 'table.md'}")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ import numpy as np
 import tyro
 
 from mtl_keras.errors import UserError, guarded
-from mtl_keras.files import check_writable, replacing
+from mtl_keras.files import replacing
+from mtl_keras.owner import owned
 from mtl_keras.studies.step_costs import cost_lines, write_costs
 from mtl_keras.studies.timing import check_memory, costs_beside, in_fresh_process
 
@@ -174,18 +175,18 @@ def measured(step: Step, name: str, place: str, repeats: int) -> dict:
 def main(batch_size: int = 32, image_size: int = 160, repeats: int = 5, out: Path = Path("runs/step_costs")) -> None:
     """Measure LibMTL's weightings and add their rows to the table."""
     check_memory()
-    check_writable(out, folder=True)
-    rows = []
-    for name, (places, _) in WEIGHTINGS.items():
-        for place in places or ("",):
-            known = {"library": "LibMTL", "weighting": name, "gradients_at": place}
-            known["needs"] = "gradients" if place else "losses"
-            rows.append({**known, **in_fresh_process(measured, Step(batch_size, image_size), name, place, repeats)})
-            print(f"{name} {place}: {rows[-1]['ms']:.0f} ms, {rows[-1]['ratio']:.2f} of equal weights")
-            write_costs(rows, out)
-    with replacing(out / "table.md") as temporary:
-        temporary.write_text("\n".join(cost_lines(out)) + "\n", encoding="utf-8")
-    print(f"table: {out / 'table.md'}")
+    with owned(out):
+        rows = []
+        for name, (places, _) in WEIGHTINGS.items():
+            for place in places or ("",):
+                known = {"library": "LibMTL", "weighting": name, "gradients_at": place}
+                known["needs"] = "gradients" if place else "losses"
+                rows.append({**known, **in_fresh_process(measured, Step(batch_size, image_size), name, place, repeats)})
+                print(f"{name} {place}: {rows[-1]['ms']:.0f} ms, {rows[-1]['ratio']:.2f} of equal weights")
+                write_costs(rows, out)
+        with replacing(out / "table.md") as temporary:
+            temporary.write_text("\n".join(cost_lines(out)) + "\n", encoding="utf-8")
+        print(f"table: {out / 'table.md'}")
 
 
 if __name__ == "__main__":

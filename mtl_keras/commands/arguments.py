@@ -1,7 +1,7 @@
 """The command line that every experiment has in common."""
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -47,6 +47,10 @@ class Arguments:
     experiment: FLAT[Experiment] = field(default_factory=Experiment)
     # What it is compared with.
     comparison: FLAT[Comparison] = field(default_factory=Comparison)
+
+    def into(self, out: Path) -> "Arguments":
+        """Return these arguments with another folder; who writes to a stand-in for `out` shows TensorBoard nothing."""
+        return replace(self, out=out, tensorboard=self.tensorboard if out == self.out else None)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The command `mtl-keras count`."""
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 from tqdm import tqdm
@@ -8,6 +9,7 @@ from tqdm import tqdm
 from mtl_keras.commands.asked_model import model_or_bundled
 from mtl_keras.commands.counting import Count
 from mtl_keras.errors import UserError
+from mtl_keras.owner import owned
 from mtl_keras.serving.bundled import has_bundled_model
 from mtl_keras.serving.people.counter import PeopleCounter
 from mtl_keras.serving.people.settings import DETECTOR, CountSettings
@@ -30,15 +32,16 @@ def count(options: Count) -> None:
     )
     model = model_of(options)
     runtime = None if model is None else open_runtime(model, options.tasks)
-    counter = PeopleCounter(options.video, runtime, options.out, settings)
-    try:
-        with tqdm(total=counter.length, desc="counting people", unit="frame") as bar:
-            counter.run(lambda _: bar.update(options.every))
-    finally:
-        print("\n".join(as_lines(counter.summary)))
-        if options.out:
-            print(f"files: {options.out}")
-        sys.stdout.flush()
+    with owned(options.out) if options.out else nullcontext():
+        counter = PeopleCounter(options.video, runtime, options.out, settings)
+        try:
+            with tqdm(total=counter.length, desc="counting people", unit="frame") as bar:
+                counter.run(lambda _: bar.update(options.every))
+        finally:
+            print("\n".join(as_lines(counter.summary)))
+            if options.out:
+                print(f"files: {options.out}")
+            sys.stdout.flush()
 
 
 def model_of(options: Count) -> Path | None:

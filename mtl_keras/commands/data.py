@@ -22,6 +22,7 @@ from mtl_keras.faces.cut import CropSettings
 from mtl_keras.faces.detectors import Detector, find_detector
 from mtl_keras.faces.folder import NO_FACE
 from mtl_keras.files import check_writable
+from mtl_keras.owner import owned
 from mtl_keras.portraits import LAYOUTS
 from mtl_keras.portraits.scenes import SCENES
 from mtl_keras.portraits.writer import write_faces
@@ -121,9 +122,9 @@ def crop(options: Crop) -> None:
 
 def audit(options: Audit) -> None:
     """Read and check all images, write the report, print it and where it is."""
-    check_writable(options.out, folder=True)
-    images = read(options.dataset, options.data, options.strict, options.task_file)
-    print(write_report(checked(images), options.out))
+    with owned(options.out):
+        images = read(options.dataset, options.data, options.strict, options.task_file)
+        print(write_report(checked(images), options.out))
     print(f"\nreport: {options.out / 'report.html'}")
 
 

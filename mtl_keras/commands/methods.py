@@ -16,6 +16,7 @@ from mtl_keras.studies.method_report import MethodReport
 from mtl_keras.studies.method_study import MethodStudy
 from mtl_keras.studies.methods import chosen
 from mtl_keras.studies.plan import Methods
+from mtl_keras.studies.results_folder import results_folder
 from mtl_keras.training.tensorboard import logging_to
 
 # Of so few faces a tenth is too little to choose by on validation, or to tell methods apart on test images.
@@ -24,12 +25,16 @@ DRAWN_PARTS = (0.6, 0.2, 0.2)
 
 def run(arguments: Arguments, asked: Methods) -> None:
     """Compare the methods that are asked for, and print the table and where everything is."""
-    out, started = arguments.out, time.time()
     # Before anything is read: a wrong name should not be found after that.
     chosen(arguments.experiment, asked)
-    for folder in (out, arguments.tensorboard):
-        if folder:
-            check_writable(folder, folder=True)
+    with results_folder(arguments.out, arguments.experiment.strategy, arguments.resume) as out:
+        _compare_into(arguments.into(out), asked)
+
+
+def _compare_into(arguments: Arguments, asked: Methods) -> None:
+    out, started = arguments.out, time.time()
+    if arguments.tensorboard:
+        check_writable(arguments.tensorboard, folder=True)
     read = first_that_reads((utkface, genki4k, raf_db)) if arguments.data else rendered
     with redirect_stdout(sys.stderr), logging_to(arguments.tensorboard):
         common, _, (table, _) = read_and_check(arguments, read, ("utkface",))

@@ -23,12 +23,12 @@ from mtl_keras.datasets.task_file import (
     write_task_file,
 )
 from mtl_keras.errors import UserError
-from mtl_keras.files import check_writable
 from mtl_keras.intervals import end_columns
 from mtl_keras.kinds import add_task
 from mtl_keras.studies.presets import PRESETS
 from mtl_keras.studies.presets.plain import PLAIN
 from mtl_keras.studies.presets.preset import Preset
+from mtl_keras.studies.results_folder import results_folder
 from mtl_keras.tasks import TASKS
 
 
@@ -43,7 +43,11 @@ def train_preset(arguments: Arguments, preset: Preset, given: bool = False) -> N
 
     Where tasks of one's own are `given`, the columns of CSV files are not looked at.
     """
-    check_writable(arguments.out, folder=True)
+    with results_folder(arguments.out, arguments.experiment.strategy, arguments.resume) as out:
+        _train_into(arguments.into(out), preset, given)
+
+
+def _train_into(arguments: Arguments, preset: Preset, given: bool) -> None:
     read, chosen = cache(first_of(preset.readers)), preset.defaults(real=bool(arguments.data))
     find_own_tasks(arguments, given)
     if not arguments.experiment.tasks:

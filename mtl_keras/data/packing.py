@@ -37,6 +37,7 @@ from mtl_keras.errors import UserError, printable
 from mtl_keras.files import check_writable, replacing
 from mtl_keras.intervals import end_columns
 from mtl_keras.kinds import kind_of
+from mtl_keras.owner import owned
 from mtl_keras.tasks import CROP_COLUMNS, TASKS, Task, task_from
 
 # Columns that need no mention when they are not packed: numbers of images are told by their groups too.
@@ -62,29 +63,30 @@ def pack_shards(table: pd.DataFrame, folder: str | Path, rows_per_shard: int = 4
     plan = _plan(table, tasks, rows_per_shard, seed)
     count = -(-len(table) // rows_per_shard)
     files = [f"shard-{number:05d}-of-{count:05d}.tfrecord" for number in range(count)]
-    done = _finished_shards(folder, plan, files)
-    with tqdm(total=len(table), desc=f"packing {folder.name}", unit="image") as bar:
-        for number, file in enumerate(files):
-            # Rounded so that any number of workers that divides the number of shards divides the rows between shards.
-            rows = table.iloc[len(table) * number // count : len(table) * (number + 1) // count]
-            if file in done and not _changed_since(folder / file, rows["path"]):
-                bar.update(len(rows))
-                continue
-            with replacing(folder / file) as temporary:
-                _write_shard(rows, tasks, temporary, bar)
-                splits = rows["split"].fillna("").value_counts(sort=False)
-                done[file] = {
-                    "file": file,
-                    "rows": len(rows),
-                    "splits": {split: int(splits[split]) for split in ORDER if split in splits},
-                    "bytes": temporary.stat().st_size,
-                    "sha256": file_sha256(str(temporary)),
-                }
-            write_manifest({**plan, "shards": [done[each] for each in files if each in done]}, folder / PROGRESS)
-    manifest = {**plan, "shards": [done[file] for file in files]}
-    write_manifest(manifest, folder / MANIFEST)
-    (folder / PROGRESS).unlink(missing_ok=True)
-    return manifest
+    with owned(folder):
+        done = _finished_shards(folder, plan, files)
+        with tqdm(total=len(table), desc=f"packing {folder.name}", unit="image") as bar:
+            for number, file in enumerate(files):
+                # Rounded so that any number of workers that divides that of shards divides the rows between shards.
+                rows = table.iloc[len(table) * number // count : len(table) * (number + 1) // count]
+                if file in done and not _changed_since(folder / file, rows["path"]):
+                    bar.update(len(rows))
+                    continue
+                with replacing(folder / file) as temporary:
+                    _write_shard(rows, tasks, temporary, bar)
+                    splits = rows["split"].fillna("").value_counts(sort=False)
+                    done[file] = {
+                        "file": file,
+                        "rows": len(rows),
+                        "splits": {split: int(splits[split]) for split in ORDER if split in splits},
+                        "bytes": temporary.stat().st_size,
+                        "sha256": file_sha256(str(temporary)),
+                    }
+                write_manifest({**plan, "shards": [done[each] for each in files if each in done]}, folder / PROGRESS)
+        manifest = {**plan, "shards": [done[file] for file in files]}
+        write_manifest(manifest, folder / MANIFEST)
+        (folder / PROGRESS).unlink(missing_ok=True)
+        return manifest
 
 
 def check_packing(folder: str | Path, rows_per_shard: int, seed: int) -> None:

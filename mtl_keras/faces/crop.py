@@ -20,6 +20,7 @@ from mtl_keras.faces.cut import CropSettings, Photo, crop_batch_elsewhere
 from mtl_keras.faces.detectors import DETECTOR, Detector, find_detector
 from mtl_keras.faces.folder import append, is_done, names_of, open_folder, remove_crops, write_crops
 from mtl_keras.files import EXTENSIONS, NO_IMAGE, folder_of, image_files, other_files
+from mtl_keras.owner import owned
 from mtl_keras.tasks import TASKS
 from mtl_keras.workers import starting_workers
 
@@ -70,22 +71,23 @@ def crop_faces(
         print(f"note: heads are turned upright, so {names} do not hold for the crops; keep_roll helps", file=sys.stderr)
     # Of a table with boxes all crops are numbered, so that no two ever have one name.
     given = {"boxes": True} if has_boxes(table) else {}
-    done = open_folder(folder, _as_json(settings, detector) | given)
-    todo = []
-    for path, name in zip(paths, names_of(paths, done), strict=True):
-        stamp = _stamp(path)
-        if not is_done(done.get(path), stamp, boxes[path], folder):
-            todo.append(Photo(path, name, stamp, boxes[path]))
-    before = len(paths) - len(todo)
-    # A photo that has changed may give other crops, or none.
-    remove_crops([done[photo.path] for photo in todo if photo.path in done], folder)
-    with tqdm(total=len(paths), initial=before, desc="cropping faces", unit="image", disable=not todo) as bar:
-        for lines in _in_parallel(todo, folder, settings, detector, n_jobs):
-            # What cannot be read today may be readable tomorrow, so only what was seen is put down as done.
-            append([line for line in lines if not line["reason"]], folder)
-            done |= {line["photo"]: line for line in lines}
-            bar.update(len(lines))
-    return write_crops(table, [done[path] for path in rows["path"]], folder)
+    with owned(folder):
+        done = open_folder(folder, _as_json(settings, detector) | given)
+        todo = []
+        for path, name in zip(paths, names_of(paths, done), strict=True):
+            stamp = _stamp(path)
+            if not is_done(done.get(path), stamp, boxes[path], folder):
+                todo.append(Photo(path, name, stamp, boxes[path]))
+        before = len(paths) - len(todo)
+        # A photo that has changed may give other crops, or none.
+        remove_crops([done[photo.path] for photo in todo if photo.path in done], folder)
+        with tqdm(total=len(paths), initial=before, desc="cropping faces", unit="image", disable=not todo) as bar:
+            for lines in _in_parallel(todo, folder, settings, detector, n_jobs):
+                # What cannot be read today may be readable tomorrow, so only what was seen is put down as done.
+                append([line for line in lines if not line["reason"]], folder)
+                done |= {line["photo"]: line for line in lines}
+                bar.update(len(lines))
+        return write_crops(table, [done[path] for path in rows["path"]], folder)
 
 
 def photo_table(folder: str | Path, leave_out: str | Path | None = None) -> pd.DataFrame:

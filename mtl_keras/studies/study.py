@@ -1,12 +1,10 @@
 """A study: the runs of one split of a label table, each in two stages, and what is the same for all of them."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
 
-import keras
 import numpy as np
 import pandas as pd
 
@@ -24,9 +22,18 @@ from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.models.weights import sha256
 from mtl_keras.studies import runs
 from mtl_keras.studies.diverged import DivergedRun
-from mtl_keras.studies.network import FROZEN_BATCH, build, changes_of, precision, train_heads, train_network
+from mtl_keras.studies.network import (
+    FROZEN_BATCH,
+    build,
+    changes_of,
+    computing_in,
+    precision,
+    train_heads,
+    train_network,
+)
 from mtl_keras.studies.progress import Progress
 from mtl_keras.studies.provenance import data_fingerprint
+from mtl_keras.studies.results_folder import check_agreement, results_folder
 from mtl_keras.studies.rows import label_part, labelled_rows, unlabelled, with_balance
 from mtl_keras.studies.runs import HISTORY, Run, read_history
 from mtl_keras.studies.settings import Experiment, check, label_of, last_stage, name_of, with_tasks
@@ -66,7 +73,8 @@ def run(
     settings = experiment if tasks is None else with_tasks(experiment, tasks)
     tell(table)
     parts = split(derived(table, settings.chosen_tasks()), seed=settings.seed)
-    return [stage.row for stage in Study(parts, out, resume).run(settings)]
+    with results_folder(Path(out), settings.strategy, resume) as place:
+        return [stage.row for stage in Study(parts, place, resume).run(settings)]
 
 
 class Study:
@@ -122,7 +130,7 @@ class Study:
         if names := unlabelled(settings, self.parts[0]):
             raise UserError(f"no training image has a label of {names[0]}; add a set that has, or choose other tasks")
         found = []
-        with computing_in(precision(settings.precision)), distribute.strategy(settings.strategy).scope():
+        with computing_in(precision(settings.precision)), distribute.answering(settings.strategy):
             if settings.frozen_epochs:
                 self.frozen_trunks[network_name(settings)] = None
                 tuned = settings.epochs and self.find_run(settings, needs_model)
@@ -211,6 +219,7 @@ class Study:
             return known
         if before := self.diverged.get(self._folder(settings)):
             raise before
+        check_agreement(settings.strategy, self.noted(settings))
         folder = self.start_run(settings)
         done = epochs_done(folder / "backup") / (settings.epochs or settings.frozen_epochs)
         print(f"{name}: training{self.progress.words(settings, done)}", flush=True)
@@ -229,7 +238,10 @@ class Study:
         model = build(settings)
         features = self.features_of(settings, model)
         started = time.time() - seconds_before(folder)
-        train_heads(settings, model, features, self.parts[:2], folder)
+        with distribute.strategy(settings.strategy).scope():
+            if distribute.joins_workers(settings.strategy):
+                model = build(settings)  # The other one is of this worker alone.
+            train_heads(settings, model, features, self.parts[:2], folder)
         exact = model_folder.in_float32(model)  # with what its heads have learned
         exact = calibrated(settings, exact, self.parts[1], folder, features.validation)
         outputs = exact.heads_network().predict(features.test, batch_size=FROZEN_BATCH, verbose=0)
@@ -244,11 +256,12 @@ class Study:
             frozen = replace(settings, **UNUSED_BY_FROZEN)
             before = self._folder(frozen)
             start = load_uncalibrated(runs.find_model(before), before)
-        model, seen = train_network(settings, (train, validation), start, folder, settings.epochs)
-        if settings.refit:
-            best = 1 + int(read_history(folder)["val_loss"].argmin())
-            everything = pd.concat([train, validation], ignore_index=True)
-            model, _ = train_network(settings, (everything, None), start, refit, best)
+        with distribute.strategy(settings.strategy).scope():
+            model, seen = train_network(settings, (train, validation), start, folder, settings.epochs)
+            if settings.refit:
+                best = 1 + int(read_history(folder)["val_loss"].argmin())
+                everything = pd.concat([train, validation], ignore_index=True)
+                model, _ = train_network(settings, (everything, None), start, refit, best)
         exact = calibrated(settings, model_folder.in_float32(model), validation, folder)
         return self.save_and_measure(settings, exact, outputs_of(exact, test), folder, started, seen)
 
@@ -281,17 +294,6 @@ class Study:
             **metrics_with_intervals(answers, model.tasks),
         }
         return replace(runs.write_run(folder, row, labelled_rows(answers, model.tasks)), outputs=outputs)
-
-
-@contextmanager
-def computing_in(policy: str) -> Iterator[None]:
-    """Let Keras compute in a dtype policy, and in the earlier one afterwards."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
 
 
 def images_per_second(folder: Path, seen: int) -> float | None:

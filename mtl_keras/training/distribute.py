@@ -1,12 +1,13 @@
 """Chooses and builds the tf.distribute strategy."""
 
 import functools
-import os
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import tensorflow as tf
 
 from mtl_keras.errors import UserError
+from mtl_keras.training.cluster import is_described, read_cluster
 
 STRATEGIES = ("auto", "one", "mirrored", "workers", "tpu")
 
@@ -19,19 +20,18 @@ def strategy(name: str = "auto") -> tf.distribute.Strategy:
     """
     if name not in STRATEGIES:
         raise UserError(f"unknown strategy {name!r}; expected one of {', '.join(STRATEGIES)}")
-    if name == "auto" and os.environ.get("TF_CONFIG"):
+    if joins_workers(name):
         # Without a look at the devices: it would start TensorFlow, and then no cluster can be joined any more.
-        name = "workers"
+        if not is_described():
+            raise UserError("strategy 'workers': TF_CONFIG is not set; set it on every worker to name them all")
+        read_cluster()
+        return _workers()
     if name == "auto":
         name = "mirrored" if len(tf.config.list_logical_devices("GPU")) > 1 else "one"
     if name == "mirrored":
         # Without a GPU the virtual CPUs serve, so that the same code can be tried on any machine.
         kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
         return _mirrored(tuple(device.name for device in tf.config.list_logical_devices(kind)))
-    if name == "workers":
-        if not os.environ.get("TF_CONFIG"):
-            raise UserError("strategy 'workers': TF_CONFIG is not set; set it on every worker to name them all")
-        return _workers()
     if name == "tpu":
         try:
             resolver = tf.distribute.cluster_resolver.TPUClusterResolver()
@@ -44,6 +44,16 @@ def strategy(name: str = "auto") -> tf.distribute.Strategy:
             ) from None
         return tf.distribute.TPUStrategy(resolver)
     return tf.distribute.get_strategy()
+
+
+def joins_workers(name: str) -> bool:
+    """Return whether the strategy of this name trains together with the other workers that TF_CONFIG names."""
+    return name == "workers" or (name == "auto" and is_described())
+
+
+def answering(name: str) -> AbstractContextManager:
+    """Return the scope in which models answer: the strategy's own, but of several workers each answers alone."""
+    return nullcontext() if joins_workers(name) else strategy(name).scope()
 
 
 # Each only once in a process: TensorFlow numbers the exchanges of every such strategy from the same start, and those of

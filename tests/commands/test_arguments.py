@@ -1,10 +1,11 @@
 """The defaults that a command line is parsed over: those of the preset it names, for real or for drawn faces."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
-from mtl_keras.commands.arguments import default_train
+from mtl_keras.commands.arguments import Arguments, default_train
 from mtl_keras.errors import UserError
 from mtl_keras.studies.presets import PRESETS
 from mtl_keras.studies.presets.plain import PLAIN
@@ -34,3 +35,9 @@ def test_an_unknown_preset_is_one_line(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["mtl-keras", "train", "--preset", "facenet_utkface"])
     with pytest.raises(UserError, match="unknown preset 'facenet_utkface'.*did you mean facenet_utk"):
         default_train()
+
+
+def test_who_writes_to_a_stand_in_for_the_results_folder_shows_tensorboard_nothing():
+    arguments = Arguments(out=Path("out"), tensorboard=Path("logs"))
+    assert arguments.into(Path("out")) == arguments
+    assert arguments.into(Path("own")) == Arguments(out=Path("own"))

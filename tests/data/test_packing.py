@@ -272,4 +272,4 @@ def test_a_full_disk_is_one_line_and_leaves_no_half_written_shard(table, tmp_pat
 
     monkeypatch.setattr(tf.io.TFRecordWriter, "write", write)
     assert_mistake("cannot be written .No space left on device", table, tmp_path / "shards")
-    assert list((tmp_path / "shards").iterdir()) == []
+    assert not (tmp_path / "shards").exists()

@@ -1,5 +1,7 @@
 """Choosing a strategy: names, what `auto` takes, and one line of help where a strategy cannot be had."""
 
+import json
+
 import pytest
 import tensorflow as tf
 
@@ -54,13 +56,21 @@ def test_auto_is_mirrored_from_two_gpus_on(monkeypatch, gpus, expected):
 
 
 def test_auto_takes_workers_where_a_cluster_is_described(monkeypatch):
-    monkeypatch.setenv("TF_CONFIG", "{}")
+    cluster = {"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(cluster))
     monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", lambda: "workers")
     # A look at the devices would start TensorFlow, which cannot join a cluster after that.
     monkeypatch.delattr(tf.config, "list_logical_devices")
     distribute._workers.cache_clear()
     assert strategy("auto") == strategy("workers") == "workers"
     distribute._workers.cache_clear()
+
+
+def test_workers_train_together_and_answer_alone(monkeypatch):
+    with distribute.answering("workers"):
+        assert not tf.distribute.has_strategy()
+    with distribute.answering("mirrored"):
+        assert tf.distribute.get_strategy() is strategy("mirrored")
 
 
 @pytest.mark.parametrize(

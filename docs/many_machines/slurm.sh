@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Trains on four machines: sbatch docs/many_machines/slurm.sh
+# The folder that --out names has to be one of the first machine; the data have to be on all of them.
+#SBATCH --job-name=faces
+#SBATCH --nodes=4
+#SBATCH --ntasks-per-node=1
+#SBATCH --gpus-per-node=4
+#SBATCH --requeue
+#SBATCH --signal=TERM@120
+set -euo pipefail
+
+# "host1:2222", "host2:2222", ...
+WORKERS="$(scontrol show hostnames "$SLURM_JOB_NODELIST" | sed 's/.*/"&:2222"/' | paste -sd,)"
+export WORKERS
+# With --resume, a job that is queued anew goes on; one worker that ends before its time ends the others.
+srun --kill-on-bad-exit=1 bash -c '
+    export TF_CONFIG="{\"cluster\": {\"worker\": [$WORKERS]}, \"task\": {\"type\": \"worker\", \"index\": $SLURM_PROCID}}"
+    exec python experiments/bknet_age_gender_smile.py --data UTKFace GENKI-4K FER2013 --strategy workers --out runs/together --resume
+'

@@ -1,0 +1,146 @@
+"""What TF_CONFIG says, what the chief tells, and who is named when a worker ends before its time."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import textwrap
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+
+from mtl_keras.errors import UserError
+from mtl_keras.training import distribute
+from mtl_keras.training.cluster import copy_from_chief, naming_who_is_gone, read_cluster, told_by_chief
+
+TWO = ["a:1", "b:2"]
+
+
+def describe(monkeypatch, cluster: object, task: object) -> None:
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": task}))
+
+
+def test_the_chief_is_the_first_worker_or_the_one_of_that_job(monkeypatch):
+    describe(monkeypatch, {"worker": TWO}, {"type": "worker", "index": 0})
+    assert read_cluster().is_chief and read_cluster().names == ("worker 0", "worker 1")
+    describe(monkeypatch, {"worker": TWO, "chief": ["c:3"]}, {"type": "worker", "index": 0})
+    assert not read_cluster().is_chief and read_cluster().addresses == ("c:3", *TWO)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{", "is no JSON"),
+        ("[]", "is no such object"),
+        ("{}", "lacks 'cluster'"),
+        ('{"cluster": {"worker": ["a:1"]}}', "lacks 'task'"),
+        ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker"}}', "lacks 'index'"),
+        ('{"cluster": {"worker": "a:1"}, "task": {"type": "worker", "index": 0}}', '"a:1" as the addresses of worker'),
+        ('{"cluster": {"worker": ["a"]}, "task": {"type": "worker", "index": 0}}', "as the addresses of worker"),
+        ('{"cluster": {"worker": [1]}, "task": {"type": "worker", "index": 0}}', "as the addresses of worker"),
+        ('{"cluster": {"worker": []}, "task": {"type": "worker", "index": 0}}', "index 0 for 0 of type worker"),
+        ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}', "index 1 for 1 of type worker"),
+        ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": -1}}', "index -1"),
+        ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": "0"}}', 'index "0"'),
+        ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "chief", "index": 0}}', 'a task of type "chief"'),
+        ('{"cluster": {"worker": ["a:1"]}, "task": {"type": [], "index": 0}}', "a task of type []"),
+        ('{"cluster": {"worker": ["a:1"], "ps": ["b:1"]}, "task": {"type": "worker", "index": 0}}', "the job 'ps'"),
+        ('{"cluster": {"chief": ["a:1", "b:1"]}, "task": {"type": "chief", "index": 0}}', "two chiefs"),
+        ('{"cluster": {"worker": ["a:1", "a:1"]}, "task": {"type": "worker", "index": 0}}', "an address twice"),
+        ("[" * 100_000, "is no such object"),
+    ],
+)
+def test_a_mistake_in_tf_config_is_one_line_before_tensorflow_reads_it(monkeypatch, text, says):
+    monkeypatch.setenv("TF_CONFIG", text)
+    for name in ("workers", "auto"):
+        with pytest.raises(UserError) as caught:
+            distribute.strategy(name)
+        assert says in str(caught.value) and str(caught.value).startswith("TF_CONFIG ")
+        assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
+
+
+def test_what_the_first_replica_tells_comes_as_it_is(monkeypatch, tmp_path):
+    mirrored = distribute.strategy("mirrored")
+    for contents in (b"", b"\0", b"four", bytes(range(256)) + b"\0"):
+        assert told_by_chief(mirrored, contents) == contents
+    describe(monkeypatch, {"worker": TWO}, {"type": "worker", "index": 0})
+    (tmp_path / "runs.csv").write_text("run\n")
+    copy_from_chief(mirrored, tmp_path)
+    assert (tmp_path / "runs.csv").read_text() == "run\n"
+
+
+def printed(folder: Path, lines: str, **environment: str) -> str:
+    """What a shell prints of TF_CONFIG, with stand-ins for the programs of a cluster, for one that sees four hosts."""
+    for name, text in {
+        "scontrol": "printf 'n%s\\n' 0 1 2 3",
+        "srun": '"${@:2}"',
+        "python": 'echo "$TF_CONFIG"',
+    }.items():
+        (folder / name).write_text(f"#!/usr/bin/env bash\n{text}\n")
+        (folder / name).chmod(0o755)
+    environment["PATH"] = f"{folder}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(["bash", "-c", lines], env=environment, capture_output=True, text=True, check=True).stdout
+
+
+def test_scripts_of_the_documentation_describe_each_worker(monkeypatch, tmp_path):
+    docs = Path(__file__).parents[2] / "docs" / "many_machines"
+    slurm = (docs / "slurm.sh").read_text(encoding="utf-8")
+    jobset = (docs / "jobset.yaml").read_text(encoding="utf-8")
+    (steps,) = re.findall(r"- \|\n(.*?)\n +resources:", jobset, re.DOTALL)
+    for lines, variables in (
+        (slurm, {"SLURM_JOB_NODELIST": "n[0-3]", "SLURM_PROCID": "2"}),
+        (textwrap.dedent(steps), {"JOB_COMPLETION_INDEX": "2"}),
+    ):
+        monkeypatch.setenv("TF_CONFIG", printed(tmp_path, lines, **variables))
+        assert read_cluster().place == 2 and len(read_cluster().addresses) == 4
+
+
+# === Who is gone ===
+
+RESET = """Collective ops is aborted by: Collective ops is aborted by: recvmsg:Connection reset by peer
+Additional GRPC error information from remote target /job:worker/replica:0/task:1 while calling RecvBuf:
+Additional GRPC error information from remote target /job:worker/replica:0/task:2 while calling RecvBuf:"""
+SILENT = """Collective ops is aborted by: Error reported from /job:worker/task:1: The following tasks are unhealthy \
+(stopped sending heartbeats):
+/job:worker/replica:0/task:1
+The tasks have crashed. The error could be from a previous operation. Restart your program to reset."""
+
+
+@pytest.fixture
+def workers(monkeypatch):
+    """Describe four workers of which this one, 0, and 2 take connections, and 1 and 3 do not."""
+    with socket.create_server(("127.0.0.1", 0)) as here, socket.create_server(("127.0.0.1", 0)) as two:
+        closed = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+        ports = [each.getsockname()[1] for each in (here, closed[0], two, closed[1])]
+        for each in closed:
+            each.close()
+        describe(monkeypatch, {"worker": [f"127.0.0.1:{port}" for port in ports]}, {"type": "worker", "index": 0})
+        yield ports
+
+
+def said(error: Exception) -> str:
+    with pytest.raises(UserError) as caught, naming_who_is_gone("train.py --resume"):
+        raise error
+    assert "\n" not in str(caught.value) and str(caught.value).endswith("with train.py --resume")
+    return str(caught.value).partition(" ended before its time")[0]
+
+
+def test_the_worker_that_does_not_answer_is_named(workers):
+    # Worker 2 lost it too, but is there; of worker 3 nobody spoke.
+    assert said(tf.errors.UnavailableError(None, None, RESET)) == f"worker 1 (127.0.0.1:{workers[1]})"
+    assert said(tf.errors.UnavailableError(None, None, "?")).startswith("worker 1 (127") and "worker 3" in said(
+        tf.errors.AbortedError(None, None, "?")
+    )
+
+
+def test_a_worker_that_hangs_is_named_although_it_takes_connections(workers):
+    hangs = SILENT.replace("task:1\n", "task:2\n")
+    assert said(tf.errors.UnavailableError(None, None, hangs)) == f"worker 2 (127.0.0.1:{workers[2]})"
+
+
+def test_an_error_while_all_are_there_stays_as_it_is(workers, monkeypatch):
+    monkeypatch.setattr("mtl_keras.training.cluster._answers", lambda address: True)
+    with pytest.raises(tf.errors.InternalError), naming_who_is_gone("train.py"):
+        raise tf.errors.InternalError(None, None, "out of luck")
