@@ -20,6 +20,23 @@ class Examples(NamedTuple):
         """Return the number of examples; Keras takes images also as {name of the input: images}."""
         return tf.shape(tf.nest.flatten(self.images)[0])[0]
 
+    def labelled_rows(self):
+        """Return 1 for an example with a label of any task, else 0, (B,)."""
+        weights = [weights for each in self.weights for weights in each.values()]
+        return tf.cast(tf.reduce_any(tf.stack(weights) > 0, axis=0), tf.float32)
+
+
+def with_a_row(tensors):
+    """Return a structure of tensors (B, ...), with a row of zeros where they have none.
+
+    Convolutions and batch norms of no row fail on some processors.
+    """
+    rows = tf.nest.flatten(tensors)[0]
+    if rows.shape[0]:
+        return tensors
+    missing = tf.cast(tf.equal(tf.shape(rows)[0], 0), tf.int32)
+    return tf.nest.map_structure(lambda x: tf.pad(x, [[0, missing], *[[0, 0]] * (x.shape.rank - 1)]), tensors)
+
 
 def in_parts(examples: Examples, count: int, function: Callable) -> tuple:
     """Return `function(examples)`, made up of what it gives for a `count` of parts: outputs, and what is to be added.

@@ -6,13 +6,14 @@ import tensorflow as tf
 from mtl_keras.errors import UserError
 from mtl_keras.kinds import kind_of
 from mtl_keras.models.layers import stepping_layers
+from mtl_keras.models.replicas import over_replicas, replicas
 from mtl_keras.tasks import Task
 from mtl_keras.training.compiling import Compiling
 from mtl_keras.training.epoch_loss import EpochLoss
 from mtl_keras.training.labels import class_weights_of, labels_and_masks, weighed_by_class
 from mtl_keras.training.masked import mean_of
-from mtl_keras.training.parts import Examples, in_parts
-from mtl_keras.training.replicas import all_finite, assign, either, on_first_replica, over_replicas, replicas
+from mtl_keras.training.parts import Examples, in_parts, with_a_row
+from mtl_keras.training.replicas import all_finite, apply_whole, assign, either
 from mtl_keras.training.weightings.weighting import Step
 
 
@@ -65,7 +66,7 @@ class Trainer(Compiling):
         self._means["loss"].update_state(*seen, tf.where(finite, added, 0.0), self._weighting.worth)
         either(
             finite,
-            lambda values: self.optimizer.apply_gradients(zip(on_first_replica(values), variables, strict=True)),
+            lambda values: apply_whole(self.optimizer, values, variables),
             lambda values: assign(averages, values),
             gradients,
             before,
@@ -112,7 +113,9 @@ class Trainer(Compiling):
     def _unpacked(self, data):
         """Return images (B, ...), {task: labels} and {task: masks (B,)} of a batch as Keras gives it."""
         images, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
-        return images, *labels_and_masks(self.tasks, labels, weights, Examples(images, labels, []).rows())
+        unpacked = images, *labels_and_masks(self.tasks, labels, weights, Examples(images, labels, []).rows())
+        # The last batch of an epoch may have fewer rows than there are replicas.
+        return unpacked if replicas() == 1 else with_a_row(unpacked)
 
     def _penalty(self):
         """Return `l2` times half the squared norm of all trained kernels, a scalar."""
@@ -148,7 +151,8 @@ class Trainer(Compiling):
         """Return the tasks' mean losses (T,) of the same examples, after a step."""
 
         def function(part):
-            outputs = self(part.images, training=True)
+            with self.counting(part):
+                outputs = self(part.images, training=True)
             return outputs, self.summed_losses(outputs, part)
 
         _, sums = in_parts(examples, self._accumulate, function)
@@ -162,7 +166,7 @@ class Trainer(Compiling):
         """Return each task's number of labelled examples on all replicas (T,) and what its sum is divided by (T,)."""
         labelled = divisors = over_replicas(counts)
         if self._loss_mean == "batch":
-            divisors = over_replicas(tf.fill(tf.shape(counts), tf.cast(examples.rows(), tf.float32)))
+            divisors = over_replicas(tf.fill(tf.shape(counts), tf.reduce_sum(examples.labelled_rows())))
         return labelled, divisors
 
     def logs_without_labels(self) -> list[str]:
