@@ -24,7 +24,7 @@ _counted = _Counted()
 
 
 @contextmanager
-def counting(rows) -> Iterator[None]:
+def counting(rows=None) -> Iterator[None]:
     """Let synchronized batch norms count a row of a batch as often as `rows` (B,) say: 1 or 0; None for all once."""
     before, _counted.rows = _counted.rows, rows
     try:

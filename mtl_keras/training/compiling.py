@@ -46,7 +46,7 @@ class Compiling(TaskGradients):
 
         `weighting` is a name of WEIGHTINGS, {task: weight}, or a `Weighting` (a model compiled with one is saved
         uncompiled); `loss_weights` is another name for {task: weight}. `loss_mean` "labelled" divides a task's summed
-        loss by the number of its labelled examples, "batch" by that of examples with any label, over all replicas;
+        loss by the number of its labelled examples, "batch" by the number of all examples, counted over all replicas;
         the logged losses of the tasks are means over their labelled examples either way.
         `l2` times half the squared norm of all trained kernels is minimized as well; the log shows it as `l2`, beside
         the `loss` of the tasks. What layers add by `add_loss` is minimized too.
@@ -55,7 +55,7 @@ class Compiling(TaskGradients):
         (Sener and Koltun, 2018, https://arxiv.org/abs/1810.04650). `accumulate` takes each batch in so many parts, one
         after the other, which needs less memory and gives the same step, but for batch norms, which see a part.
         `sync_batch_norm` lets batch norms take the statistics of all replicas' rows, so that the result does not depend
-        on the number of replicas; rows without any label do not count in them. One replica pays nothing for it.
+        on the number of replicas. One replica pays nothing for it.
 
         All others are as in `keras.Model.compile`: a `loss` of Keras, for all tasks or {task: loss}, takes the place of
         those that the tasks' kinds have; `metrics` and `weighted_metrics` are {task: metrics}. They, too, are of

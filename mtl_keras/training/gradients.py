@@ -107,7 +107,7 @@ class TaskGradients(Fitting):
         variables, scale = self.trainable_variables, self.optimizer.scale_loss(1.0)
         behind = [n for n, v in enumerate(variables) if any(v is each for each in back.trainable_variables)]
         with tf.GradientTape(persistent=True) as tape:
-            with self.counting(examples):
+            with counting(*examples.counted):
                 features = front(examples.images, training=True)
                 outputs = back(features, training=True)
             added, sums = self._added(), self.summed_losses(outputs, examples)
@@ -164,11 +164,6 @@ class TaskGradients(Fitting):
 
     # === One pass forward and back ===
 
-    def counting(self, examples: Examples):
-        """Return a context in which batch norms leave out rows that only fill a batch up: those without any label."""
-        fills = replicas() > 1 or isinstance(self.distribute_strategy, tf.distribute.TPUStrategy)
-        return counting(examples.labelled_rows() if fills else None)
-
     def _added(self):
         """Return what layers have added to the loss in the forward pass that has just been, a scalar."""
         losses = self.losses
@@ -189,7 +184,7 @@ class TaskGradients(Fitting):
 
         def function(part):
             with tf.GradientTape(persistent=True) as tape:
-                with self.counting(part):
+                with counting(*part.counted):
                     outputs = self(part.images, training=True)
                 # At once: as soon as replicas exchange numbers, another one's forward pass has replaced them.
                 added = self._added() / self._accumulate
