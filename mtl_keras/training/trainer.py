@@ -113,7 +113,7 @@ class Trainer(Compiling):
         self._weighting.put_back(present, tf.constant(True), before)
 
     def _unpacked(self, data):
-        """Return images (B, ...), {task: labels}, {task: masks (B,)} of a batch of Keras, and which of its rows count."""
+        """Return a batch of Keras as images (B, ...), {task: labels}, {task: masks (B,)}, and which rows count."""
         images, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
         labels, masks = labels_and_masks(self.tasks, labels, weights, Examples(images, labels, []).rows())
         if replicas() == 1 and not fills_batches():
