@@ -137,7 +137,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         start = tf.cast(self.moving_mean.value, inputs.dtype)
         deviations = inputs - tf.reshape(start, [-1 if axis == self.axis % rank else 1 for axis in range(rank)])
         weighed = deviations * tf.reshape(rows, [-1] + [1] * (rank - 1))
-        pixels = tf.cast(tf.reduce_prod(tf.gather(tf.shape(inputs), axes[1:])), inputs.dtype)
+        pixels = tf.cast(tf.reduce_prod(tf.gather(tf.shape(inputs), tf.constant(axes[1:], tf.int32))), inputs.dtype)
         sums = [tf.reduce_sum(weighed, axes), tf.reduce_sum(weighed * deviations, axes)]
         both, n = tf.split(
             over_replicas(tf.concat([*sums, [tf.reduce_sum(rows) * pixels]], 0)), [2 * start.shape[0], 1]

@@ -1,4 +1,4 @@
-"""Unit costs of workers and shards: reading is measured, exchange is what a step adds up, and needs follow from both."""
+"""Unit costs of workers and shards: reading is measured, exchange is what a step adds up, needs follow from both."""
 
 import keras
 import numpy as np
