@@ -200,3 +200,32 @@ def test_diffs_are_what_was_added(block):
 def test_ci_runs_the_readmes_test_command():
     assert 'pip install -e ".[test]" && pytest' in SHELL
     assert "grep -m 1 -E '^pip install .+ && pytest' README.md" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_a_slurm_job_tells_every_worker_which_it_is(tmp_path):
+    # What stands in for SLURM: two nodes, and a run on each, one after the other.
+    nodes = 'for number in 0 1; do SLURM_PROCID=$number "${@:2}" || exit; done'
+    stand_ins = {"scontrol": "echo node1; echo node2", "srun": nodes, "mtl-keras": 'echo "$TF_CONFIG"; echo "$*" >&2'}
+    for name, text in stand_ins.items():
+        (tmp_path / name).write_text(f"#!/usr/bin/env bash\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    known = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "SLURM_JOB_NODELIST": "node[1-2]"}
+    job = ["bash", "docs/cluster/slurm.sh"]
+    done = subprocess.run(job, cwd=ROOT, env=known, capture_output=True, text=True, check=True)
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [each["task"] for each in told] == [{"type": "worker", "index": index} for index in (0, 1)]
+    assert all(each["cluster"] == {"worker": ["node1:12345", "node2:12345"]} for each in told)
+    assert "--resume" in done.stderr
+
+
+def test_a_jobset_tells_every_worker_which_it_is(tmp_path):
+    (tmp_path / "mtl-keras").write_text('#!/usr/bin/env bash\necho "$TF_CONFIG"\n')
+    (tmp_path / "mtl-keras").chmod(0o755)
+    text = (ROOT / "docs" / "cluster" / "jobset.yaml").read_text(encoding="utf-8")
+    command = re.search(r"- >-\n(.*?)\n +ports:", text, re.DOTALL)[1]
+    known = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "JOB_COMPLETION_INDEX": "2"}
+    words = ["bash", "-c", " ".join(command.split())]
+    done = subprocess.run(words, cwd=ROOT, env=known, capture_output=True, text=True, check=True)
+    told = json.loads(done.stdout)
+    assert told["task"]["index"] == 2 and len(told["cluster"]["worker"]) == 4
+    assert told["cluster"]["worker"][3] == "mtl-keras-worker-0-3.mtl-keras:12345"
