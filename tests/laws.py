@@ -487,6 +487,19 @@ def test_what_layers_add_to_the_loss_is_minimized_once(strategy, weighting):
         np.testing.assert_allclose(variable.numpy(), factor * before[variable.path], rtol=1e-5)
 
 
+def test_layers_that_add_to_the_loss_are_refused_beside_synchronized_norms():
+    strategy, inputs = distribute.strategy("mirrored"), keras.Input((WIDTH,))
+    with strategy.scope():
+        trunk = keras.Model(inputs, FusedBatchNormalization(name="norm")(Penalized(3, name="penalized")(inputs)))
+        backbone = Backbone(trunk, WIDTH, channels=0, mean=0.0, scale=1.0)
+        model = MultiTaskModel([GENDER], backbone, shared_units=(), head_units=(), dropout=0.0)
+        model.compile("sgd", run_eagerly=True)
+        model.optimizer.build(model.trainable_variables)
+    batch = tf.ones((2, WIDTH)), {"gender": tf.constant([0, 1])}
+    with pytest.raises(UserError, match="sync_batch_norm=False"):
+        strategy.run(model.train_step, (batch,))
+
+
 @contextmanager
 def computing_in(policy: str):
     """Let networks compute in this precision meanwhile."""
