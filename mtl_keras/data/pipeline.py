@@ -20,6 +20,8 @@ from mtl_keras.tasks import Task
 # Training images that take no more bytes than this, an eighth of the memory, are decoded once, larger sets anew at each
 # epoch: no processor decodes as fast as an accelerator learns.
 IN_MEMORY = (os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**31) // 8
+# The mask of a row that only fills a batch up: it counts for nothing, neither in batch norms, unlike one of mask 0.
+FILLING = -1.0
 
 
 @dataclass(frozen=True)
@@ -226,11 +228,36 @@ def finished(dataset: tf.data.Dataset, count: int, batch_size: int) -> tf.data.D
     """Tell Keras how many batches there are, and tf.distribute to give each worker its share of every batch.
 
     Without a known number Keras 3.15 runs one step too many: what does not depend on data, such as weight decay and
-    the step counter, is done once more before it finds that there is no batch left.
+    the step counter, is done once more before it finds that there is no batch left. On a TPU, batches are `filled`.
     """
+    if fills_batches():
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        dataset = filled(dataset, -(-batch_size // replicas) * replicas)
     counted = dataset.apply(tf.data.experimental.assert_cardinality(-(-count // batch_size)))
     # There are no shard files to divide.
     return counted.with_options(options("DATA"))
+
+
+def fills_batches() -> bool:
+    """Return whether batches are to be of one shape: in the scope of a TPU, for which each shape is compiled anew."""
+    return isinstance(tf.distribute.get_strategy(), tf.distribute.TPUStrategy)
+
+
+def filled(dataset: tf.data.Dataset, rows: int) -> tf.data.Dataset:
+    """Return batches that all have this number of rows, which their shape says, and the mask FILLING in added ones."""
+
+    def fill(images, labels, masks):
+        missing = rows - tf.shape(images)[0]
+
+        def whole(x, value=0):
+            sides = [[0, missing], *[[0, 0]] * (x.shape.rank - 1)]
+            x = tf.pad(x, sides, constant_values=tf.cast(value, x.dtype))
+            return tf.ensure_shape(x, (rows, *x.shape[1:]))
+
+        masks = {name: whole(mask, FILLING) for name, mask in masks.items()}
+        return whole(images), tf.nest.map_structure(whole, labels), masks
+
+    return dataset.map(fill)
 
 
 def options(shard_policy: str) -> tf.data.Options:

@@ -93,4 +93,6 @@ def features_of(model: MultiTaskModel, table: pd.DataFrame, flip: bool = False) 
     # Only the trunk runs: the heads may not be trained yet.
     images = image_batches(model, table, flip=flip)
     with naming_images():
-        return model.feature_network().predict(images, verbose="auto").astype(np.float32)
+        features = model.feature_network().predict(images, verbose="auto").astype(np.float32)
+    # The last batch may have been filled.
+    return features[: len(table)]

@@ -48,7 +48,9 @@ def outputs_of(
 ) -> dict[str, np.ndarray]:
     """Return the outputs of a model's heads {task: (N, K)} for the table's images, each as `view` shows it."""
     with naming_images():
-        return model.predict(image_batches(model, table, batch_size, flip, zoom), verbose="auto")
+        outputs = model.predict(image_batches(model, table, batch_size, flip, zoom), verbose="auto")
+    # The last batch may have been filled.
+    return {name: rows[: len(table)] for name, rows in outputs.items()}
 
 
 def mean_of_looks(task: Task, looks: Sequence[np.ndarray], views: str) -> np.ndarray:

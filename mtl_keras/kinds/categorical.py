@@ -56,11 +56,11 @@ class Categorical(Kind):
     def last_layers(self, features, initializer):
         """Return probabilities (B, K)."""
         scores = self.scores(features, self.task.size, initializer)
-        return keras.layers.Softmax(name=self.task.name, dtype="float32")(scores)
+        return keras.layers.Softmax(name=self.task.name, dtype=scores.dtype)(scores)
 
     def loss(self, labels, outputs):
         """Return the cross-entropy (B,) of class indices (B,) and probabilities (B, K)."""
-        return cross_entropy(labels, ops.cast(outputs, "float32"))
+        return cross_entropy(labels, precise(outputs))
 
     def answers(self, outputs):
         """Return the index (B,) of the most probable class."""
@@ -139,12 +139,17 @@ def cross_entropy(labels, probabilities, smallest=SMALLEST_PROBABILITY):
     return soft_cross_entropy(one_hot, probabilities, smallest)
 
 
+def precise(outputs):
+    """Return outputs in float32, or in float64 where they are."""
+    return outputs if keras.backend.standardize_dtype(outputs.dtype) == "float64" else ops.cast(outputs, "float32")
+
+
 def soft_cross_entropy(targets, probabilities, smallest=SMALLEST_PROBABILITY):
     """Return the cross-entropy (B,) of probabilities (B, K) against target distributions (B, K).
 
     Probabilities below `smallest` are raised to it before the logarithm.
     """
-    return -ops.sum(targets * ops.log(ops.maximum(probabilities, smallest)), axis=-1)
+    return -ops.sum(ops.multiply(targets, ops.log(ops.maximum(probabilities, smallest))), axis=-1)
 
 
 def macro_f1(labels: np.ndarray, answers: np.ndarray, classes: int) -> float:

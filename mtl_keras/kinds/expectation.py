@@ -6,7 +6,7 @@ import pandas as pd
 from keras import ops
 
 from mtl_keras.errors import UserError
-from mtl_keras.kinds.categorical import SMALLEST_PROBABILITY, soft_cross_entropy
+from mtl_keras.kinds.categorical import SMALLEST_PROBABILITY, precise, soft_cross_entropy
 from mtl_keras.kinds.kind import Kind, distance
 
 
@@ -32,16 +32,16 @@ class Expectation(Kind):
     def last_layers(self, features, initializer):
         """Return probabilities (B, K)."""
         scores = self.scores(features, self.task.size, initializer)
-        return keras.layers.Softmax(name=self.task.name, dtype="float32")(scores)
+        return keras.layers.Softmax(name=self.task.name, dtype=scores.dtype)(scores)
 
     def loss(self, labels, outputs):
         """Return the cross-entropy (B,) against each label's distribution, plus `error_weight` times the error.
 
         Of an interval, labels (B, 2), it is that of the bins within: minus the logarithm of their probability together.
         """
-        task, outputs = self.task, ops.cast(outputs, "float32")
+        task, outputs = self.task, precise(outputs)
         if len(labels.shape) == 2:
-            return self._interval_loss(ops.cast(labels, "float32"), outputs)
+            return self._interval_loss(ops.cast(labels, "float32"), ops.cast(outputs, "float32"))
         loss = soft_cross_entropy(label_distribution(labels, task.values, task.label_std), outputs)
         return loss + task.error_weight * expectation_error(labels, task.values, outputs) if task.error_weight else loss
 
@@ -110,4 +110,4 @@ def expectation_error(labels, values, probabilities):
 
     Source: Gao et al., Age estimation using expectation of label distribution learning, 2018.
     """
-    return ops.abs(ops.matmul(probabilities, ops.convert_to_tensor(values, "float32")) - labels)
+    return ops.abs(ops.subtract(ops.matmul(probabilities, ops.convert_to_tensor(values, "float32")), labels))

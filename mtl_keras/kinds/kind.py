@@ -136,8 +136,9 @@ class Kind:
 
     def scores(self, features, width: int, initializer):
         """Return the last dense layer (B, width) of the head."""
-        name = f"{self.task.name}_scores"
-        return keras.layers.Dense(width, kernel_initializer=initializer, name=name, dtype="float32")(features)
+        name, wide = f"{self.task.name}_scores", keras.config.dtype_policy().compute_dtype == "float64"
+        dtype = "float64" if wide else "float32"
+        return keras.layers.Dense(width, kernel_initializer=initializer, name=name, dtype=dtype)(features)
 
     def last_layers(self, features, initializer):
         """Return the outputs (B, K) in float32 from the last hidden features (B, F), by a layer named as the task."""

@@ -133,6 +133,7 @@ def compile_with(model: Trainer, experiment: Experiment, optimizer: keras.optimi
         l2=experiment.l2,
         gradients_at=experiment.gradients_at,
         accumulate=experiment.accumulate,
+        sync_batch_norm=experiment.sync_batch_norm,
     )
 
 

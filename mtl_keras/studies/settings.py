@@ -96,7 +96,7 @@ class Training:
     frozen_epochs: int = 25
     # Maximum number of epochs for the whole network; 0 leaves the stage out.
     epochs: int = 7
-    # Images a step of the fine-tuning, over all devices.
+    # Images a step of the fine-tuning, over all devices and machines together.
     batch_size: int = 64
     # Parts of a batch that are taken one after the other, for a batch that would not fit into memory.
     accumulate: int = 1
@@ -125,6 +125,8 @@ class Training:
     precision: Literal["auto", "float32", "mixed_bfloat16"] = "auto"
     # How training is spread over devices; auto takes all GPUs, or the workers that TF_CONFIG names.
     strategy: Literal["auto", "one", "mirrored", "workers", "tpu"] = "auto"
+    # Let batch norms take the statistics of all replicas together, so that the result does not depend on their number.
+    sync_batch_norm: bool = True
     # Of the split, the initial weights, the order and the augmentation.
     seed: int = 0
 

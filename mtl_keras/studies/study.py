@@ -50,6 +50,7 @@ from mtl_keras.training.resume import seconds_before
 UNUSED_BY_FROZEN = {
     "epochs": 0, "refit": False, "trunk_rate": 0.0, "freeze_stem": True, "augment": False, "gray": 0.1, "ema": 0.0,
     "batch_size": FROZEN_BATCH, "accumulate": 1, "composition": "", "learning_rate": 3e-4, "schedule": "cosine",
+    "sync_batch_norm": True,
 }  # fmt: skip
 
 # Raised when the same settings train or choose something else than before: earlier runs are other ones then.

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from mtl_keras.choices import name_of
 from mtl_keras.errors import UserError
+from mtl_keras.models.normalization import synchronize_norms
 from mtl_keras.training import weightings
 from mtl_keras.training.compiled import MaskedMetrics, TaskLosses, task_losses
 from mtl_keras.training.gradients import GRADIENTS_AT, TaskGradients
@@ -39,6 +40,7 @@ class Compiling(TaskGradients):
         l2: float = 0.0,
         gradients_at: str = "parameters",
         accumulate: int = 1,
+        sync_batch_norm: bool = True,
     ):
         """Choose the optimizer, the weighting of the tasks, and what a task's loss is averaged over.
 
@@ -52,6 +54,8 @@ class Compiling(TaskGradients):
         backward pass a task; "features" those at the features that all tasks read, with one pass through the trunk
         (Sener and Koltun, 2018, https://arxiv.org/abs/1810.04650). `accumulate` takes each batch in so many parts, one
         after the other, which needs less memory and gives the same step, but for batch norms, which see a part.
+        `sync_batch_norm` lets batch norms take the statistics of all replicas' rows, so that the result does not depend
+        on the number of replicas. One replica pays nothing for it.
 
         All others are as in `keras.Model.compile`: a `loss` of Keras, for all tasks or {task: loss}, takes the place of
         those that the tasks' kinds have; `metrics` and `weighted_metrics` are {task: metrics}. They, too, are of
@@ -65,6 +69,7 @@ class Compiling(TaskGradients):
         chosen = weighting if loss_weights is None else by_task(self.tasks, loss_weights, "loss_weights")
         self._task_losses = task_losses(self.tasks, loss)
         with self.distribute_strategy.scope():
+            synchronize_norms(self, sync_batch_norm)
             self._gradients_at, self._accumulate, self._size = gradients_at, int(accumulate), None
             self._weighting = self._found(chosen)
             if jit_compile is True and self._weighting.needs == "gramian":
@@ -82,6 +87,7 @@ class Compiling(TaskGradients):
         )
         self._choices = {"loss": loss, "weighting": weighting, "loss_mean": loss_mean, "l2": l2}
         self._choices |= {"gradients_at": gradients_at, "accumulate": accumulate}
+        self._choices |= {"sync_batch_norm": sync_batch_norm}
 
     def _found(self, chosen) -> Weighting:
         """Return the weighting that is chosen, checked against where gradients are taken."""

@@ -5,10 +5,12 @@ import math
 import keras
 import tensorflow as tf
 
+from mtl_keras.models.replicas import replicas
 from mtl_keras.training.arrays import check_pixels, labels_and_weights
 from mtl_keras.training.divergence import StopWhenDiverged
 from mtl_keras.training.epoch_loss import EndWeightingEpoch
 from mtl_keras.training.labels import class_weights_of
+from mtl_keras.training.parts import with_a_row
 
 
 class Fitting(keras.Model):
@@ -112,6 +114,14 @@ class Fitting(keras.Model):
         """Return {task: (N, K)}, as `keras.Model.predict` does."""
         check_pixels(x, self.input_shape)
         return super().predict(x, batch_size, verbose, steps, callbacks)
+
+    def predict_step(self, data):
+        """Return {task: (B, K)} for a batch, of which a replica may have no row."""
+        if replicas() == 1:
+            return super().predict_step(data)
+        images, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        rows = tf.shape(tf.nest.flatten(images)[0])[0]
+        return tf.nest.map_structure(lambda x: x[:rows], self(with_a_row(images), training=False))
 
     def predict_on_batch(self, x):
         """Return {task: (B, K)}, as `keras.Model.predict_on_batch` does."""

@@ -6,10 +6,12 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from mtl_keras.errors import UserError
+from mtl_keras.models.normalization import counting, synchronized_norms
+from mtl_keras.models.replicas import over_replicas, replicas
 from mtl_keras.training.fitting import Fitting
 from mtl_keras.training.masked import masked_sum, mean_of
 from mtl_keras.training.parts import Examples, in_parts
-from mtl_keras.training.replicas import before_this_replica, over_replicas, replicas
+from mtl_keras.training.replicas import before_this_replica
 from mtl_keras.training.task_gradients import filled, parted, pieces, products, rows, shared_positions, weighted
 from mtl_keras.training.weightings.weighting import Step
 
@@ -105,9 +107,10 @@ class TaskGradients(Fitting):
         variables, scale = self.trainable_variables, self.optimizer.scale_loss(1.0)
         behind = [n for n, v in enumerate(variables) if any(v is each for each in back.trainable_variables)]
         with tf.GradientTape(persistent=True) as tape:
-            features = front(examples.images, training=True)
-            outputs = back(features, training=True)
-            added, sums = tf.add_n([tf.zeros(()), *self.losses]), self.summed_losses(outputs, examples)
+            with counting(*examples.counted):
+                features = front(examples.images, training=True)
+                outputs = back(features, training=True)
+            added, sums = self._added(), self.summed_losses(outputs, examples)
             *of_tasks, rest = [scale * loss for loss in self._apart(divisors)(sums, added)]
         at_features, by_task = [], []
         for loss in of_tasks:
@@ -161,6 +164,18 @@ class TaskGradients(Fitting):
 
     # === One pass forward and back ===
 
+    def _added(self):
+        """Return what layers have added to the loss in the forward pass that has just been, a scalar."""
+        losses = self.losses
+        # Keras keeps what layers add in one list for all replicas, which take turns at each exchange.
+        regularized = [variable for variable in self.trainable_weights if variable.regularizer is not None]
+        if replicas() > 1 and len(losses) > len(regularized) and synchronized_norms(self):
+            raise UserError(
+                "a layer adds to the loss (add_loss, or an activity regularizer), which several replicas cannot tell "
+                "apart beside synchronized batch norms: use a regularizer of its variables, or sync_batch_norm=False"
+            )
+        return tf.add_n([tf.zeros(()), *losses])
+
     def _passed(self, examples: Examples, losses_of: Callable) -> tuple:
         """Return the outputs, and in a tuple sums, what layers add, and the gradients of each of the losses.
 
@@ -169,9 +184,10 @@ class TaskGradients(Fitting):
 
         def function(part):
             with tf.GradientTape(persistent=True) as tape:
-                outputs = self(part.images, training=True)
+                with counting(*part.counted):
+                    outputs = self(part.images, training=True)
                 # At once: as soon as replicas exchange numbers, another one's forward pass has replaced them.
-                added = tf.add_n([tf.zeros(()), *self.losses]) / self._accumulate
+                added = self._added() / self._accumulate
                 sums = self.summed_losses(outputs, part)
                 losses = [self.optimizer.scale_loss(loss) for loss in losses_of(sums, added)]
             gradients = [tape.gradient(loss, self.trainable_variables) for loss in losses]

@@ -9,7 +9,8 @@ def masked_sum(values, mask):
     Not (values * mask): a masked example whose value is not finite must still count as removed.
     """
     mask = ops.cast(mask, "float32")
-    return ops.sum(ops.where(mask > 0, values, 0.0) * mask), ops.sum(mask)
+    total = ops.sum(ops.multiply(ops.where(mask > 0, values, 0.0), mask))
+    return ops.cast(total, "float32"), ops.sum(mask)
 
 
 def mean_of(total, count):

@@ -1,21 +1,11 @@
-"""What replicas tell each other in a step: the only all_reduce of the package, and steps that all of them skip."""
+"""Steps that several replicas take together: what each does of one, and steps that all of them skip."""
 
 from collections.abc import Callable
 
+import keras
 import tensorflow as tf
 
-
-def replicas() -> int:
-    """Return the number of replicas that compute this step together."""
-    context = tf.distribute.get_replica_context()
-    return 1 if context is None else context.num_replicas_in_sync
-
-
-def over_replicas(values):
-    """Sum a tensor, or a list of them, over all replicas."""
-    if replicas() == 1:
-        return values
-    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, values)
+from mtl_keras.models.replicas import over_replicas, replicas
 
 
 def before_this_replica(counts):
@@ -27,15 +17,16 @@ def before_this_replica(counts):
     return tf.reduce_sum(over_replicas(rows)[:number], axis=0)
 
 
-def on_first_replica(gradients: list) -> list:
-    """Return whole gradients on the first replica and zeros on the others.
+def apply_whole(optimizer: keras.optimizers.Optimizer, gradients: list, variables: list) -> None:
+    """Apply gradients that are those of all replicas already, and alike on each of them.
 
-    Keras clips before it sums over the replicas: so it clips the whole gradient, and its sum leaves that as it is.
+    Keras would add them up once more, after it has clipped them: as much to send again, and a step as many times too
+    large.
     """
-    if replicas() == 1:
-        return gradients
-    first = tf.equal(tf.distribute.get_replica_context().replica_id_in_sync_group, 0)
-    return [tf.where(first, gradient, tf.zeros_like(gradient)) for gradient in gradients]
+    own = optimizer.inner_optimizer if isinstance(optimizer, keras.optimizers.LossScaleOptimizer) else optimizer
+    if replicas() > 1:
+        own._all_reduce_sum_gradients = list
+    optimizer.apply_gradients(zip(gradients, variables, strict=True))
 
 
 def either(condition, then: Callable, otherwise: Callable, values: list, others: list) -> None:

@@ -3,16 +3,19 @@
 import keras
 import tensorflow as tf
 
+from mtl_keras.data.pipeline import FILLING, fills_batches
 from mtl_keras.errors import UserError
 from mtl_keras.kinds import kind_of
 from mtl_keras.models.layers import stepping_layers
+from mtl_keras.models.normalization import counting
+from mtl_keras.models.replicas import over_replicas, replicas
 from mtl_keras.tasks import Task
 from mtl_keras.training.compiling import Compiling
 from mtl_keras.training.epoch_loss import EpochLoss
 from mtl_keras.training.labels import class_weights_of, labels_and_masks, weighed_by_class
 from mtl_keras.training.masked import mean_of
-from mtl_keras.training.parts import Examples, in_parts
-from mtl_keras.training.replicas import all_finite, assign, either, on_first_replica, over_replicas, replicas
+from mtl_keras.training.parts import Examples, in_parts, with_a_row
+from mtl_keras.training.replicas import all_finite, apply_whole, assign, either
 from mtl_keras.training.weightings.weighting import Step
 
 
@@ -41,8 +44,8 @@ class Trainer(Compiling):
 
     # === Steps ===
     def train_step(self, data):
-        images, labels, masks = self._unpacked(data)
-        examples = Examples(images, labels, [weighed_by_class(labels, masks, self._class_weights)])
+        images, labels, masks, counted = self._unpacked(data)
+        examples = Examples(images, labels, [weighed_by_class(labels, masks, self._class_weights)], counted)
         weighting, variables = self._weighting, self.trainable_variables
         state = [tf.identity(variable.value) for variable in weighting.variables()]
         # What a forward pass changes, such as a batch norm's averages.
@@ -65,7 +68,7 @@ class Trainer(Compiling):
         self._means["loss"].update_state(*seen, tf.where(finite, added, 0.0), self._weighting.worth)
         either(
             finite,
-            lambda values: self.optimizer.apply_gradients(zip(on_first_replica(values), variables, strict=True)),
+            lambda values: apply_whole(self.optimizer, values, variables),
             lambda values: assign(averages, values),
             gradients,
             before,
@@ -89,8 +92,8 @@ class Trainer(Compiling):
         return self._log(outputs, labels, weights, sums, counts)
 
     def test_step(self, data):
-        images, labels, masks = self._unpacked(data)
-        examples = Examples(images, labels, [masks])
+        images, labels, masks, counted = self._unpacked(data)
+        examples = Examples(images, labels, [masks], counted)
         outputs = self(images, training=False)
         added = over_replicas(tf.add_n([tf.zeros(()), *self.losses])) / replicas()
         sums, counts = tf.stack(self.summed_losses(outputs, examples)), self._counts(examples)
@@ -110,9 +113,16 @@ class Trainer(Compiling):
         self._weighting.put_back(present, tf.constant(True), before)
 
     def _unpacked(self, data):
-        """Return images (B, ...), {task: labels} and {task: masks (B,)} of a batch as Keras gives it."""
+        """Return a batch of Keras as images (B, ...), {task: labels}, {task: masks (B,)}, and which rows count."""
         images, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
-        return images, *labels_and_masks(self.tasks, labels, weights, Examples(images, labels, []).rows())
+        labels, masks = labels_and_masks(self.tasks, labels, weights, Examples(images, labels, []).rows())
+        if replicas() == 1 and not fills_batches():
+            return images, labels, masks, ()
+        # The last batch of an epoch may have fewer rows than there are replicas.
+        images, labels, masks = *with_a_row((images, labels)), with_a_row(masks, FILLING)
+        fills = tf.reduce_any(tf.stack([*masks.values()]) < 0, axis=0)
+        masks = {name: tf.maximum(mask, 0.0) for name, mask in masks.items()}
+        return images, labels, masks, (tf.cast(~fills, tf.float32),)
 
     def _penalty(self):
         """Return `l2` times half the squared norm of all trained kernels, a scalar."""
@@ -148,7 +158,8 @@ class Trainer(Compiling):
         """Return the tasks' mean losses (T,) of the same examples, after a step."""
 
         def function(part):
-            outputs = self(part.images, training=True)
+            with counting(*part.counted):
+                outputs = self(part.images, training=True)
             return outputs, self.summed_losses(outputs, part)
 
         _, sums = in_parts(examples, self._accumulate, function)
@@ -162,7 +173,7 @@ class Trainer(Compiling):
         """Return each task's number of labelled examples on all replicas (T,) and what its sum is divided by (T,)."""
         labelled = divisors = over_replicas(counts)
         if self._loss_mean == "batch":
-            divisors = over_replicas(tf.fill(tf.shape(counts), tf.cast(examples.rows(), tf.float32)))
+            divisors = over_replicas(tf.fill(tf.shape(counts), examples.number()))
         return labelled, divisors
 
     def logs_without_labels(self) -> list[str]:

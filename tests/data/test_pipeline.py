@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
+from mtl_keras.data import pipeline
 from mtl_keras.data.augment import Augmentation
 from mtl_keras.data.decoding import naming_images
 from mtl_keras.data.images import read_image, resize
@@ -319,3 +320,28 @@ def test_features_are_repeated_like_images(table):
     table = table.assign(times=2.0)
     seen = epoch(feature_batches(np.arange(24.0)[:, None], table, [HEAD_POSE], 7, seed=0))
     assert np.bincount(seen[0][:, 0].astype(int)).tolist() == [2] * 24
+
+
+# === One shape for all batches ===
+
+
+def test_on_a_tpu_all_batches_have_one_shape_and_what_fills_the_last_is_known_by_its_masks(table, monkeypatch):
+    features = np.ones((len(table), 3), "float32")
+    kinds = {
+        "kept in memory": lambda: batches(table, READER, batch_size=7, shuffle=True, seed=1),
+        "changed": lambda: batches(table, READER, batch_size=7, augment=True, shuffle=False),
+        "in order": lambda: batches(table, READER, batch_size=7),
+        "features": lambda: feature_batches(features, table, READER.tasks, batch_size=7),
+    }
+    expected = {name: epoch(make()) for name, make in kinds.items()}
+    monkeypatch.setattr(pipeline, "fills_batches", lambda: True)
+    for name, make in kinds.items():
+        dataset = make()
+        assert {spec.shape[0] for spec in tf.nest.flatten(dataset.element_spec)} == {7}
+        assert all(spec.shape.is_fully_defined() for spec in tf.nest.flatten(dataset.element_spec))
+        assert len(dataset) == 4
+        found = epoch(dataset)
+        for got, right in zip(tf.nest.flatten(found), tf.nest.flatten(expected[name]), strict=True):
+            np.testing.assert_array_equal(got[:24], right)
+            assert len(got) == 28
+        assert all((mask[24:] == pipeline.FILLING).all() for mask in found[2].values())

@@ -15,6 +15,7 @@ from mtl_keras.data.images import read_image, resize
 from mtl_keras.evaluation.features import trunk_features
 from mtl_keras.faces.geometry import CROPS
 from mtl_keras.models.backbones import BACKBONES
+from mtl_keras.models.normalization import norms_of
 from mtl_keras.models.sharing import SHARING
 from mtl_keras.studies import network
 from mtl_keras.studies.network import FROZEN_RATE, build, train_network
@@ -237,6 +238,12 @@ def gradients_at(base, fitted):
 def accumulate(base, fitted):
     (found,) = fitted(replace(base, accumulate=3))
     assert found.model.get_compile_config()["loss"]["config"]["accumulate"] == 3
+
+
+def sync_batch_norm(base, fitted):
+    for on in (True, False):
+        (found,) = fitted(replace(base, backbone="bknet", sync_batch_norm=on))
+        assert {norm.synchronized for norm in norms_of(found.model)} == {on}
 
 
 def frozen_epochs(base, fitted, parts, tmp_path):
@@ -483,7 +490,7 @@ CASES = {
     "schedule": schedule, "trunk_rate": trunk_rate, "freeze_stem": freeze_stem, "weight_decay": weight_decay,
     "l2": l2, "ema": ema, "patience": patience, "refit": refit, "precision": precision, "strategy": strategy,
     "seed": seed, "crop": crop, "balance": balance, "composition": composition, "augment": augmentation,
-    "gray": gray, "calibrate": calibrate, "variant": variant,
+    "gray": gray, "calibrate": calibrate, "variant": variant, "sync_batch_norm": sync_batch_norm,
 }  # fmt: skip
 
 

@@ -1,10 +1,12 @@
 """What replicas exchange."""
 
+import keras
 import numpy as np
 import tensorflow as tf
 
+from mtl_keras.models.replicas import over_replicas
 from mtl_keras.training import distribute
-from mtl_keras.training.replicas import all_finite, before_this_replica, either, on_first_replica, over_replicas
+from mtl_keras.training.replicas import all_finite, apply_whole, before_this_replica, either
 
 
 def on_each(function, *arguments):
@@ -20,15 +22,27 @@ def number():
 
 
 def test_sums_are_of_all_replicas_and_what_was_before_of_the_earlier_ones():
-    assert [each.tolist() for each in on_each(lambda: over_replicas(number()))] == [3, 3]
+    both = on_each(
+        lambda: tf.stack([tf.cast(x, "int32") for x in over_replicas([number(), tf.cast(number(), "float64")])])
+    )
+    assert [each.tolist() for each in both] == [[3, 3], [3, 3]]
     counts = on_each(lambda: before_this_replica(number() * tf.constant([5, 7])))
     assert [each.tolist() for each in counts] == [[0, 0], [5, 7]]
     assert before_this_replica(tf.constant([5, 7])).numpy().tolist() == [0, 0]
 
 
-def test_gradients_are_whole_on_the_first_replica_even_where_others_are_no_numbers():
-    found = on_each(lambda: on_first_replica([tf.constant([np.nan, 2.0]) / tf.cast(number(), tf.float32)])[0])
-    np.testing.assert_array_equal(found, [[np.nan, 2.0], [0.0, 0.0]])
+def test_gradients_that_are_whole_are_applied_once():
+    with distribute.strategy("mirrored").scope():
+        variable = keras.Variable([1.0, 2.0])
+        optimizer = keras.optimizers.SGD(1.0, clipnorm=5.0)
+        optimizer.build([variable])
+
+    def step():
+        apply_whole(optimizer, [tf.constant([6.0, 8.0])], [variable])
+        return tf.constant(0)
+
+    on_each(step)
+    np.testing.assert_allclose(variable.numpy(), [1 - 3, 2 - 4])
 
 
 def test_all_replicas_choose_alike():

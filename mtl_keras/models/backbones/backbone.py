@@ -11,6 +11,7 @@ from pathlib import Path
 import keras
 
 from mtl_keras.errors import UserError
+from mtl_keras.models.normalization import with_fused_norms
 from mtl_keras.models.weights import load_keras_weights, set_weights, weights_file
 
 
@@ -47,7 +48,7 @@ class Backbone:
 
     def trunk(self, side: int) -> keras.Model:
         """Return a new trunk for images of this side; maps (B, H, W, D) that no branch goes on from are averaged."""
-        trunk = _copy(self.build) if isinstance(self.build, keras.Model) else self.build(side)
+        trunk = with_fused_norms(_copy(self.build) if isinstance(self.build, keras.Model) else self.build(side))
         expected = (side, side, self.channels) if self.channels else (side,)
         if trunk.input_shape[1:] not in (expected, (None, None, self.channels)):
             raise UserError(

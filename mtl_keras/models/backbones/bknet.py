@@ -10,7 +10,7 @@ from keras import layers
 
 from mtl_keras.errors import UserError
 from mtl_keras.models.backbones.backbone import Backbone
-from mtl_keras.models.layers import FusedBatchNormalization
+from mtl_keras.models.normalization import FusedBatchNormalization
 
 # Filters of each block's convolutions.
 BLOCKS = ((32, 32), (64, 64), (128, 128), (256, 256, 256))

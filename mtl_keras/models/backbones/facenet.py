@@ -13,7 +13,8 @@ from keras import layers
 
 from mtl_keras.errors import UserError
 from mtl_keras.models.backbones.backbone import Backbone
-from mtl_keras.models.layers import FusedBatchNormalization, Scale
+from mtl_keras.models.layers import Scale
+from mtl_keras.models.normalization import FusedBatchNormalization
 from mtl_keras.models.weights import find_weights, load_facenet_weights
 
 # Below this side the unpadded strided layers leave no pixel for the last of them.

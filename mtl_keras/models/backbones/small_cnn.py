@@ -5,6 +5,7 @@ from keras import layers
 
 from mtl_keras.errors import UserError
 from mtl_keras.models.backbones.backbone import Backbone
+from mtl_keras.models.normalization import FusedBatchNormalization
 
 # Filters of each block's convolution.
 BLOCKS = (16, 32, 64)
@@ -21,7 +22,7 @@ def small_cnn(image_size: int = 32) -> keras.Model:
     x = inputs
     for block, filters in enumerate(BLOCKS, 1):
         x = layers.Conv2D(filters, 3, padding="same", use_bias=False, name=f"block{block}_conv")(x)
-        x = layers.BatchNormalization(momentum=0.9, name=f"block{block}_norm")(x)
+        x = FusedBatchNormalization(momentum=0.9, name=f"block{block}_norm")(x)
         x = layers.ReLU(name=f"block{block}_relu")(x)
         x = layers.MaxPooling2D(2, name=f"block{block}_pool")(x)  # (B, S / 2^block, S / 2^block, filters)
     return keras.Model(inputs, layers.Flatten(name="features")(x), name="small_cnn")

@@ -7,7 +7,7 @@ import keras
 from keras import layers, ops
 
 from mtl_keras.errors import UserError
-from mtl_keras.models.layers import FusedBatchNormalization
+from mtl_keras.models.normalization import FusedBatchNormalization
 from mtl_keras.models.sharing.sharing import Settings, Shared, Trunk, cut, in_turn
 
 
