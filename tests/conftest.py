@@ -42,13 +42,13 @@ settings.load_profile("repeatable")
 
 # Where steps of training and answering are not what is tested, they are not compiled: to trace one of a small network
 # takes longer than to take it a few times.
-EAGER = ("commands", "evaluation", "experiments", "studies")
+EAGER = ("commands/", "evaluation/", "experiments/", "serving/page/", "serving/people/", "studies/")
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _eager_or_compiled(request):
-    room = request.path.relative_to(Path(__file__).parent).parts[0]
-    with _functions_run_eagerly(room in EAGER):
+    place = request.path.relative_to(Path(__file__).parent).as_posix()
+    with _functions_run_eagerly(place.startswith(EAGER)):
         yield
 
 
@@ -83,7 +83,9 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(items):
-    """Skip the tests on real data where there is none."""
+    """Let what takes long start first, and skip the tests on real data where there is none."""
+    # Started last, it would go on in one process when there is nothing left to do for the others.
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
     if os.environ.get("MTL_KERAS_DATA"):
         return
     for item in items:

@@ -29,6 +29,7 @@ def stitched(tasks) -> MultiTaskModel:
     return MultiTaskModel(tasks, "bknet", "cross_stitch", image_size=16)
 
 
+@pytest.mark.slow
 def test_trained_networks_answer_alike_in_a_new_process(tmp_path):
     expected = {}
     for built in (mobile_net, stitched):
