@@ -42,7 +42,7 @@ settings.load_profile("repeatable")
 
 # Where steps of training and answering are not what is tested, they are not compiled: to trace one of a small network
 # takes longer than to take it a few times.
-EAGER = ("commands/", "evaluation/", "experiments/", "serving/page/", "serving/people/", "studies/")
+EAGER = ("commands/", "evaluation/", "experiments/", "studies/")
 
 
 @pytest.fixture(scope="module", autouse=True)
