@@ -40,6 +40,40 @@ settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
 
+# Where steps of training and answering are not what is tested, they are not compiled: to trace one of a small network
+# takes longer than to take it a few times.
+EAGER = ("commands/", "evaluation/", "experiments/", "studies/")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _eager_or_compiled(request):
+    place = request.path.relative_to(Path(__file__).parent).as_posix()
+    with _functions_run_eagerly(place.startswith(EAGER)):
+        yield
+
+
+@pytest.fixture
+def eager():
+    """Compile no steps in one test."""
+    with _functions_run_eagerly(True):
+        yield
+
+
+@pytest.fixture
+def compiled():
+    """Compile what a test in a folder of EAGER runs hundreds of times."""
+    with _functions_run_eagerly(False):
+        yield
+
+
+@contextmanager
+def _functions_run_eagerly(eagerly: bool):
+    before = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(eagerly)
+    yield
+    tf.config.run_functions_eagerly(before)
+
+
 def pytest_addoption(parser):
     """Add what the tests of the page can be told; by default they are short and take an untrained network."""
     group = parser.getgroup("page")
@@ -49,7 +83,9 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(items):
-    """Skip the tests on real data where there is none."""
+    """Let what takes long start first, and skip the tests on real data where there is none."""
+    # Started last, it would go on in one process when there is nothing left to do for the others.
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
     if os.environ.get("MTL_KERAS_DATA"):
         return
     for item in items:

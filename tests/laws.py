@@ -99,9 +99,9 @@ REFUSED = {
     ("gender_eyeglasses", "mult"): "branches of backbone 'gender_eyeglasses' read maps",
     ("features", "mult"): "has no maps",
 }
-# Three trunks of many layers would be the longest tests of all; BKNet's show the same. A small Swin transformer has
-# tests of its own.
-LARGE = ("facenet", "facenet_small", "mobilenet_v3_small", "alexnet")
+# Trunks of many layers would be the longest tests of all; those of `small_cnn` show the same. A small Swin transformer
+# has tests of its own.
+LARGE = ("facenet", "facenet_small", "mobilenet_v3_small", "alexnet", "bknet")
 NETWORKS = [(b, s) for b in BACKBONES for s in SHARING if b != "swin_tiny" and (s == "hard" or b not in LARGE)]
 
 every_task = pytest.mark.parametrize("task", EVERY_TASK.values(), ids=EVERY_TASK)
@@ -207,8 +207,8 @@ def with_norm(tasks: list[Task]) -> MultiTaskModel:
     return MultiTaskModel(tasks, backbone, shared_units=(5,), head_units=(4,), dropout=0.0)
 
 
-def trained(strategy: str, optimizer=keras.optimizers.SGD, validated=True, **choices):
-    """The weights and the history after two epochs of shuffled, partly labelled rows under a strategy."""
+def trained(strategy: str, optimizer=keras.optimizers.SGD, validated=True, epochs=2, **choices):
+    """The weights and the history after some epochs of shuffled, partly labelled rows under a strategy."""
     with distribute.strategy(strategy).scope():
         model = with_norm(THREE)
         model.compile(optimizer(), **choices)
@@ -218,7 +218,7 @@ def trained(strategy: str, optimizer=keras.optimizers.SGD, validated=True, **cho
     validation = feature_batches(features, table, THREE, BATCH) if validated else None
     # As file names do, which take numbers alone.
     named = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: "{loss:.3f}".format(**logs))
-    history = model.fit(training, validation_data=validation, epochs=2, verbose=0, callbacks=[named])
+    history = model.fit(training, validation_data=validation, epochs=epochs, verbose=0, callbacks=[named])
     return [*model.get_weights(), *states(model)], history.history
 
 
@@ -424,9 +424,9 @@ def averaging():
     ("weighting", "loss_mean"), [*((weighting, "labelled") for weighting in STEPS), ("uncertainty", "batch")], ids=str
 )
 def test_two_replicas_equal_one_device(weighting, loss_mean):
-    # The last batch has a single row, so that the second replica gets none.
+    # The last of three batches has a single row, so that the second replica gets none.
     # Eagerly, which takes a fifth of the time; those of one of each kind at features are compiled.
-    choices = {"weighting": weighting, "loss_mean": loss_mean, "validated": False, "run_eagerly": True}
+    choices = {"weighting": weighting, "loss_mean": loss_mean, "validated": False, "epochs": 1, "run_eagerly": True}
     one, two = (trained(name, **choices) for name in ("one", "mirrored"))
     assert_same(one[0], two[0])
     assert_same(one[1].values(), two[1].values())
@@ -446,14 +446,15 @@ def test_two_replicas_equal_one_device_where_gradients_are_taken_at_features(wei
     needs, *_, own = what_it_needs(weighting)[:5]
     if needs == "losses" or own:
         return  # has no such
-    choices = {"weighting": weighting, "gradients_at": "features", "validated": False}
+    choices = {"weighting": weighting, "gradients_at": "features", "validated": False, "epochs": 1}
     one, two = (trained(name, **choices) for name in ("one", "mirrored"))
     assert_same(one[0], two[0])
     assert_same(one[1].values(), two[1].values())
 
 
 def test_two_replicas_equal_one_device_with_l2():
-    one, two = (trained(name, clipped, l2=0.1, validated=False, run_eagerly=True) for name in ("one", "mirrored"))
+    choices = {"l2": 0.1, "validated": False, "epochs": 1, "run_eagerly": True}
+    one, two = (trained(name, clipped, **choices) for name in ("one", "mirrored"))
     assert_same(one[0], two[0])
     assert_same(one[1].values(), two[1].values())
 
@@ -467,7 +468,7 @@ class Penalized(keras.layers.Dense):
         return super().call(inputs)
 
 
-@one_of_each_kind
+@pytest.mark.parametrize("weighting", STEPS, ids=str)
 @pytest.mark.parametrize("strategy", ["one", "mirrored"])
 def test_what_layers_add_to_the_loss_is_minimized_once(strategy, weighting):
     inputs = keras.Input((WIDTH,))

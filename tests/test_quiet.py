@@ -44,19 +44,9 @@ def test_without_a_place_to_hold_them_notes_are_seen(capfd, monkeypatch, tmp_pat
     assert capfd.readouterr().err == NOTES
 
 
-@pytest.mark.parametrize("level", [None, "0"])
-def test_whoever_imports_tensorflow_sees_warnings_and_errors_alone(level):
-    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
-    environment |= {"TF_CPP_MIN_LOG_LEVEL": level} if level else {}
-    program = """
-import os, warnings, mtl_keras as mtl
-model = mtl.MultiTaskModel([mtl.GENDER], "gender_eyeglasses")
-warnings.warn("a warning")
-os.write(2, b"I0000 afterwards\\n")
-"""
+def test_whoever_asks_for_notes_sees_them():
+    """That nobody else does is a test of the command."""
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "0"}
+    program = "import mtl_keras as mtl; mtl.MultiTaskModel([mtl.GENDER], 'gender_eyeglasses')"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0
-    if level:
-        assert "absl::InitializeLog" in done.stderr, "who asks for notes sees them"
-    else:
-        assert done.stderr.splitlines() == ["<string>:4: UserWarning: a warning", "I0000 afterwards"]
+    assert done.returncode == 0 and "absl::InitializeLog" in done.stderr

@@ -70,10 +70,12 @@ def draw_signs(folder: Path, count: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(PYTHON)), ids=lambda number: f"{PYTHON[number][0]}-{number}")
-def test_python_blocks_run(folder, number, no_new_members, no_new_tasks, monkeypatch):
+def test_python_blocks_run(folder, number, no_new_members, no_new_tasks, monkeypatch, request):
     # In this process, since to import TensorFlow takes longer than most blocks.
     monkeypatch.chdir(folder)
     page, block = PYTHON[number]
+    if page != "README.md":
+        request.getfixturevalue("eager")
     module = ModuleType("block")
     monkeypatch.setitem(sys.modules, "block", module)
     exec(compile(block, f"{page}, block {number}", "exec"), vars(module))
@@ -102,7 +104,7 @@ def draw_own_data(folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_own_data_go_the_way_that_their_page_tells(run, monkeypatch, no_new_tasks, tmp_path):
+def test_own_data_go_the_way_that_their_page_tells(run, eager, monkeypatch, no_new_tasks, tmp_path):
     page = TEXTS["docs/own_data.md"]
     draw_own_data(tmp_path)
     monkeypatch.chdir(tmp_path)

@@ -3,6 +3,7 @@
 import ast
 import re
 import statistics
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -152,34 +153,34 @@ def oversized(source: str) -> list[str]:
 
 
 MODULES = sorted((ROOT / PACKAGE).rglob("*.py"))
+SOURCES = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in MODULES}
 TESTS = sorted(path.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("*.py"))
-every_module = pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
 
 
-@every_module
-def test_imports_go_one_way(path):
-    module = path.relative_to(ROOT / PACKAGE).with_suffix("").parts
-    is_folder = module[-1] == "__init__" and len(module) > 1
-    top = module[0]
+def found_in_modules(check: Callable[[str], object]) -> dict[str, object]:
+    """What a check of a module's text finds, by the module; nothing where it finds nothing."""
+    found = {path: check(source) for path, source in SOURCES.items()}
+    return {path: each for path, each in found.items() if each}
+
+
+def test_imports_go_one_way():
     known = {room for rooms in LEVELS for room in rooms}.union(ENTRANCES)
-    assert top in known, f"{path.name} is in no level; LEVELS of this file says where rooms stand"
-    module = module[:-1] if is_folder else module
-    assert forbidden(top, imported(path.read_text(encoding="utf-8"), module, is_folder)) == set()
+    for path, source in SOURCES.items():
+        module = Path(path).relative_to(PACKAGE).with_suffix("").parts
+        is_folder, top = module[-1] == "__init__" and len(module) > 1, module[0]
+        assert top in known, f"{path} is in no level; LEVELS of this file says where rooms stand"
+        imports = imported(source, module[:-1] if is_folder else module, is_folder)
+        assert forbidden(top, imports) == set(), path
 
 
-@every_module
-def test_files_are_short(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= MAXIMUM_LINES
-
-
-def test_most_files_are_shorter():
-    lengths = [len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES]
+def test_files_are_short():
+    lengths = [len(source.splitlines()) for source in SOURCES.values()]
+    assert found_in_modules(lambda source: len(source.splitlines()) > MAXIMUM_LINES) == {}
     assert statistics.median(lengths) <= MEDIAN_LINES
 
 
-@every_module
-def test_functions_are_short(path):
-    assert oversized(path.read_text(encoding="utf-8")) == []
+def test_functions_are_short():
+    assert found_in_modules(oversized) == {}
 
 
 def test_every_room_says_what_it_is_for_in_one_sentence():
@@ -190,28 +191,26 @@ def test_every_room_says_what_it_is_for_in_one_sentence():
         assert first.endswith(".") and first.count(". ") == 0, f"{room}: {first}"
 
 
-@every_module
-def test_every_folder_is_a_package(path):
-    assert (path.parent / "__init__.py").exists(), f"{path.parent} has no __init__.py, so a built wheel leaves it out"
+def test_every_folder_is_a_package():
+    for folder in {path.parent for path in MODULES}:
+        assert (folder / "__init__.py").exists(), f"{folder} has no __init__.py, so a built wheel leaves it out"
 
 
-@every_module
-def test_what_is_public_has_a_docstring(path):
-    assert undocumented(path.read_text(encoding="utf-8")) == []
+def test_what_is_public_has_a_docstring():
+    assert found_in_modules(undocumented) == {}
 
 
-@every_module
-def test_no_lambda_layers(path):
-    assert lambda_layers(path.read_text(encoding="utf-8")) == []
+def test_no_lambda_layers():
+    assert found_in_modules(lambda_layers) == {}
 
 
-@pytest.mark.parametrize("test", TESTS, ids=str)
-def test_tests_mirror_the_package(test):
-    if test.name == "conftest.py" or test.as_posix() in FREE_TESTS:
-        return
-    assert test.name.startswith("test_"), f"tests/{test} is no test, and not in FREE_TESTS"
-    places = mirrored(test)
-    assert any(place.exists() for place in places), f"tests/{test} mirrors none of {', '.join(map(str, places))}"
+def test_tests_mirror_the_package():
+    for test in TESTS:
+        if test.name == "conftest.py" or test.as_posix() in FREE_TESTS:
+            continue
+        assert test.name.startswith("test_"), f"tests/{test} is no test, and not in FREE_TESTS"
+        places = mirrored(test)
+        assert any(place.exists() for place in places), f"tests/{test} mirrors none of {', '.join(map(str, places))}"
 
 
 def test_files_of_our_own_are_read_by_the_checked_reader():

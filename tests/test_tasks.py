@@ -183,7 +183,8 @@ def test_a_label_out_of_range_names_its_image(own_csv, no_new_tasks):
         mtl_keras.combine([table])
 
 
-def test_a_task_of_ones_own_is_trained_and_measured_also_by_another_process(own_csv, tmp_path, no_new_tasks):
+@pytest.mark.slow
+def test_a_task_of_ones_own_is_trained_and_measured_also_by_another_process(own_csv, eager, tmp_path, no_new_tasks):
     add_task(MOOD)
     add_task(HAIRCUT)
     table = mtl_keras.combine([mtl_keras.datasets.csv_file(own_csv)])

@@ -206,7 +206,7 @@ def test_samples_of_other_tasks_change_a_loss_only_under_the_mean_over_the_batch
     only = {name: float(name == INDICES[index]) for name in INDICES.values()}
     losses = {}
     for loss_mean in ("labelled", "batch"):
-        model.compile(keras.optimizers.SGD(0.01), weighting=only, loss_mean=loss_mean)
+        model.compile(keras.optimizers.SGD(0.01), weighting=only, loss_mean=loss_mean, run_eagerly=True)
         for rows in (own, together):
             losses[loss_mean, len(rows[0])] = logged(model, *rows)["loss"]
     assert losses["labelled", 8] > 0.1

@@ -58,6 +58,7 @@ def compare_methods(monkeypatch):
     sys.modules.pop("compare_methods")
 
 
+@pytest.mark.slow
 def test_it_trains_and_writes_its_table_and_figures_and_goes_on_from_there(
     two_methods, compare_methods, monkeypatch, tmp_path, capsys
 ):

@@ -29,6 +29,7 @@ def stitched(tasks) -> MultiTaskModel:
     return MultiTaskModel(tasks, "bknet", "cross_stitch", image_size=16)
 
 
+@pytest.mark.slow
 def test_trained_networks_answer_alike_in_a_new_process(tmp_path):
     expected = {}
     for built in (mobile_net, stitched):
@@ -60,7 +61,7 @@ def test_to_train_the_heads_is_to_train_all_of_the_model_but_its_trunk(backbone,
     images = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 3)).astype("uint8")
     features, heads = model.feature_network().predict(images, verbose=0), model.heads_network()
     np.testing.assert_allclose(heads(features)["age"], model(images)["age"], rtol=1e-4, atol=1e-6)
-    heads.compile(keras.optimizers.SGD(0.01))
+    heads.compile(keras.optimizers.SGD(0.01), run_eagerly=True)
     before = [variable.numpy() for variable in model.weights]
     labels = {"age": np.array([3.0, 40.0, 50.0, 2.0], "float32"), "gender": np.array([0, 1, 1, 0], "int32")}
     heads.train_on_batch(features, labels, {name: np.ones(4, "float32") for name in labels})

@@ -96,7 +96,8 @@ def test_images_to_calibrate_on_may_be_files_or_arrays(small_model, faces, tmp_p
 
 
 def test_layers_can_stay_in_float(small_model, faces, tmp_path, exported, one_line):
-    folder = mtl.export(small_model, "openvino", "int8", faces["path"], tmp_path / "out", (".*",))
+    few = faces["path"][:8]
+    folder = mtl.export(small_model, "openvino", "int8", few, tmp_path / "out", (".*",))
     differs = [
         json.loads((each / "model.json").read_text())["export"]["compared"]["tasks"]["age"]["largest"]
         for each in (folder, exported("openvino", "int8"))
@@ -104,7 +105,7 @@ def test_layers_can_stay_in_float(small_model, faces, tmp_path, exported, one_li
     assert differs[0] < 0.5 * differs[1], "with every layer in float, only 16 bits of weights are left"
     for wrong, says in (("nowhere", "no layer has such a name"), ("(", "is no regular expression")):
         with one_line(says, f"float layers {wrong!r}"):
-            mtl.export(small_model, "openvino", "int8", faces["path"], tmp_path / "out", (wrong,))
+            mtl.export(small_model, "openvino", "int8", few[:1], tmp_path / "out", (wrong,))
 
 
 # === What does not exist, and what is in the way ===

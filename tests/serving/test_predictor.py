@@ -24,6 +24,9 @@ from mtl_keras.serving.predictor import Predictor
 from mtl_keras.tasks import AGE_REGRESSION, GENDER, HEAD_POSE, PERSON_KEYS, SMILE
 from mtl_keras.training.model import MultiTaskModel
 
+# What a network is to the machine that runs it is a test of `runtime`.
+pytestmark = pytest.mark.usefixtures("eager")
+
 
 @pytest.fixture(scope="module")
 def photo(tmp_path_factory) -> Path:

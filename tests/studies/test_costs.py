@@ -7,6 +7,9 @@ from mtl_keras.studies.costs import compare_costs, cost_lines, milliseconds
 from mtl_keras.tasks import EYEGLASSES, GENDER
 from mtl_keras.training.model import MultiTaskModel
 
+# What is measured is what a user waits for.
+pytestmark = pytest.mark.usefixtures("compiled")
+
 
 @pytest.fixture(scope="module")
 def models():

@@ -83,6 +83,7 @@ def faces(tmp_path_factory):
     return rendered(write_faces(tmp_path_factory.mktemp("faces") / "set", UTKFACE, 24, seed=3, size=32))
 
 
+@pytest.mark.slow
 def test_folds_of_one_network_and_of_two_are_written_and_resumed(faces, tmp_path, capsys):
     how = CrossValidation(2, stop_on_fold=True)
     cross_validate(Study((), tmp_path), TINY, faces, how)

@@ -19,6 +19,8 @@ from mtl_keras.training import backup, model_folder, resume
 from mtl_keras.training.model import MultiTaskModel
 from mtl_keras.training.optimizers import LayerwiseAdamW, cosine
 
+# Each training takes a dozen steps.
+pytestmark = pytest.mark.usefixtures("compiled")
 TASKS = [GENDER, ETHNICITY]
 
 

@@ -14,7 +14,10 @@ from mtl_keras.training.model import MultiTaskModel
 from mtl_keras.training.weightings import WEIGHTINGS
 from mtl_keras.training.weightings.weighting import Weighting
 
-pytestmark = pytest.mark.skipif(not CLEAR.exists(), reason="peak memory is measured on Linux")
+pytestmark = [
+    pytest.mark.skipif(not CLEAR.exists(), reason="peak memory is measured on Linux"),
+    pytest.mark.usefixtures("compiled"),
+]
 TINY = Step("features", 4, image_size=3)
 FIGURES = {"ms": 12.0, "ratio": 1.5, "peak_mb": 3.0}
 

@@ -8,6 +8,7 @@ from mtl_keras.studies.plots.toy_problem import draw_toy_problem
 from mtl_keras.studies.toy_problem import CHOICES, STARTS, distances_to_front, losses_of, paths_of
 from mtl_keras.training.weightings import WEIGHTINGS, find
 
+pytestmark = pytest.mark.usefixtures("compiled")
 # Those that reach the front from the paper's other two starts too, in so few steps.
 REACHING = {"mgda", "pcgrad", "gradvac", "nash_mtl", "fairgrad", "config", "modo"}
 # Those whose own objective falls where these starts lead out of the picture.

@@ -20,7 +20,7 @@ def fit(folder, heights, validation=None, rate=1e-3, epochs=3):
     """Train in batches of 4 rows on these heights, and return the model."""
     keras.utils.set_random_seed(0)
     model = MultiTaskModel([GENDER, HEIGHT], "features", image_size=5, shared_units=(4,), head_units=(3,), dropout=0.0)
-    model.compile(keras.optimizers.SGD(rate))
+    model.compile(keras.optimizers.SGD(rate), run_eagerly=True)
 
     def batches(cells, epoch=0):
         table = pd.DataFrame({"path": "x", "gender": ["male", "female"] * 8, "height": cells})
@@ -62,7 +62,7 @@ def test_ten_steps_in_a_row_are_too_many_whatever_the_epoch():
 def network(rate: float = 1e-3) -> MultiTaskModel:
     keras.utils.set_random_seed(0)
     model = MultiTaskModel([GENDER, HEIGHT], "features", image_size=5, shared_units=(4,), head_units=(3,), dropout=0.0)
-    model.compile(keras.optimizers.Adam(rate))
+    model.compile(keras.optimizers.Adam(rate), run_eagerly=True)
     return model
 
 
@@ -82,7 +82,7 @@ def test_a_step_without_a_number_is_left_out_as_if_its_rows_were_not_there(weigh
     results = []
     for rows in (np.arange(16), kept):
         model = network()
-        model.compile(keras.optimizers.Adam(0.01), weighting=weighting)
+        model.compile(keras.optimizers.Adam(0.01), weighting=weighting, run_eagerly=True)
         chosen = {name: values[rows] for name, values in labels.items()}
         history = model.fit(features[rows], chosen, batch_size=4, epochs=2, verbose=0, shuffle=False).history
         variables = [*model.weights, *model.optimizer.variables]

@@ -20,7 +20,8 @@ DATA = tuple(tf.nest.map_structure(tf.constant, (FEATURES, LABELS, {k: v.astype(
 def network(units=(3,), **choices) -> MultiTaskModel:
     keras.utils.set_random_seed(0)
     model = MultiTaskModel([GENDER, SMILE], "features", image_size=4, shared_units=units, head_units=(), dropout=0.0)
-    model.compile(keras.optimizers.SGD(0.1), **choices)
+    # Compiling a step takes longer than the one or two that most tests take.
+    model.compile(keras.optimizers.SGD(0.1), **({"run_eagerly": True} | choices))
     return model
 
 
@@ -83,7 +84,6 @@ def halving(seen: list) -> Weighting:
 def test_halves_are_every_second_labelled_row_of_each_task():
     seen = []
     model = network(weighting=halving(seen))
-    model.run_eagerly = True
     kernel = model.get_layer("shared_dense_0").kernel
     with tf.GradientTape(persistent=True) as tape:
         outputs = model(FEATURES)
@@ -106,7 +106,6 @@ def test_halves_are_every_second_labelled_row_of_each_task():
 def test_a_task_with_labels_in_one_half_alone_takes_no_part():
     seen = []
     model = network(weighting=halving(seen))
-    model.run_eagerly = True
     masks = {"gender": DATA[2]["gender"], "smile": tf.one_hot(3, 9)}
     model.train_on_batch(*DATA[:2], masks)
     assert seen[0].present.numpy().tolist() == [True, False]
@@ -123,7 +122,6 @@ def test_an_update_is_told_the_whole_step_and_the_losses_after_it():
         "gramian", lambda step: tf.constant([1.0, 2.0]), State([state]), update=update, looks_again=True
     )
     model = network(weighting=weighting)
-    model.run_eagerly = True
     moved(model)
     (step,) = told
     assert step.answer.numpy().tolist() == [1.0, 2.0] and step.gramian.shape == (2, 2) and step.gradients is None
@@ -178,7 +176,7 @@ def test_what_tasks_share_behind_the_features_goes_by_the_same_weights():
     for choices in ({"weighting": {"gender": 0.5, "smile": 2.0}}, {"weighting": weights, "gradients_at": "features"}):
         keras.utils.set_random_seed(0)
         model = MultiTaskModel([GENDER, SMILE], "features", "mmoe:experts=2", 4, 0, (3,), (), 0.0)
-        model.compile(keras.optimizers.SGD(0.1), **choices)
+        model.compile(keras.optimizers.SGD(0.1), run_eagerly=True, **choices)
         moves.append(moved(model))
     experts = [path for path in moves[0] if "expert" in path and "gate" not in path]
     assert len(experts) == 4
@@ -197,7 +195,7 @@ def test_a_state_of_other_parameters_than_those_that_are_trained_is_one_line(one
 
 @pytest.mark.parametrize("weighting", ["gradnorm", "cr_mogm", "famo"])
 def test_a_step_that_a_loss_scale_leaves_out_moves_no_state(weighting):
-    model = network(weighting=weighting)
+    model = network(weighting=weighting, run_eagerly=False)
     model.optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1), initial_scale=3e38)
     before = [np.asarray(each) for each in (*model.weights, *model.weighting_state.weights)]
     model.train_on_batch(100 * DATA[0], *DATA[1:])
@@ -216,7 +214,7 @@ def test_to_look_again_moves_no_average():
     for weighting in ("equal", "famo"):
         keras.utils.set_random_seed(0)
         model = MultiTaskModel([GENDER], Backbone(trunk, 4, 0, 0.0, 1.0), shared_units=(), head_units=(), dropout=0.0)
-        model.compile(keras.optimizers.SGD(0.1), weighting=weighting)
+        model.compile(keras.optimizers.SGD(0.1), weighting=weighting, run_eagerly=True)
         model.train_on_batch(DATA[0], {"gender": DATA[1]["gender"]})
         averages.append(model.trunks[0].get_layer("norm").moving_mean.numpy())
     np.testing.assert_allclose(averages[0], averages[1], rtol=1e-6)

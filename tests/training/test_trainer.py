@@ -65,7 +65,7 @@ def by_hand(model: MultiTaskModel, weights: dict, loss_mean: str) -> dict[str, f
 def test_logs_are_masked_means_over_the_epoch(weights, loss_mean):
     model = network()
     # At rate 0 nothing moves, so that training, too, sees one and the same network.
-    model.compile(keras.optimizers.SGD(0.0), weighting=weights, loss_mean=loss_mean)
+    model.compile(keras.optimizers.SGD(0.0), weighting=weights, loss_mean=loss_mean, run_eagerly=True)
     data = tf.data.Dataset.from_tensor_slices(rows()).batch(BATCH)
     expected = by_hand(model, weights, loss_mean)
     assert model.evaluate(data, verbose=0, return_dict=True) == pytest.approx(expected, rel=1e-5)
@@ -84,7 +84,7 @@ def moved(loss_mean: str, weighting="equal") -> list[np.ndarray]:
     """How a step of SGD on 8 rows, 2 of them labelled, moves a network for gender."""
     features, labels, _ = rows()
     model = network([GENDER])
-    model.compile(keras.optimizers.SGD(1.0), weighting=weighting, loss_mean=loss_mean)
+    model.compile(keras.optimizers.SGD(1.0), weighting=weighting, loss_mean=loss_mean, run_eagerly=True)
     before, mask = model.get_weights(), np.zeros(8, "float32")
     mask[[1, 6]] = 1
     model.train_on_batch(features[:8], {"gender": labels["gender"][:8]}, {"gender": mask})
@@ -105,7 +105,7 @@ def test_weights_scale_the_step():
 def test_a_task_of_weight_0_is_not_learned():
     features, labels, masks = rows()
     model = network()
-    model.compile(keras.optimizers.SGD(1.0), weighting={"age": 1, "gender": 0, "head_pose": 1})
+    model.compile(keras.optimizers.SGD(1.0), weighting={"age": 1, "gender": 0, "head_pose": 1}, run_eagerly=True)
     before = {layer.name: layer.get_weights() for layer in model.layers}
     model.train_on_batch(features, labels, masks)
     for layer in model.layers:
@@ -133,7 +133,7 @@ def test_gradients_are_combined_where_tasks_share_and_stay_as_they_are_elsewhere
     labels["smile"] = 1 - labels["smile"]
     for layer in ("dense_0", "scores"):
         model.get_layer(f"smile_{layer}").set_weights(model.get_layer(f"gender_{layer}").get_weights())
-    model.compile(keras.optimizers.SGD(0.1), weighting=weighting, l2=l2)
+    model.compile(keras.optimizers.SGD(0.1), weighting=weighting, l2=l2, run_eagerly=True)
     with tf.GradientTape(persistent=True) as tape:
         outputs = model(features)
         losses = [
@@ -277,7 +277,7 @@ def test_what_is_frozen_is_frozen_after_reloading(tiny_backbone, tmp_path):
     labels, masks = tf.nest.map_structure(lambda array: array[:6], (labels, masks))
     model = MultiTaskModel(TASKS, tiny_backbone, shared_units=(8,), head_units=(4,), dropout=0.0)
     model.trunks[0].trainable = False
-    model.compile(keras.optimizers.Adam(0.01))
+    model.compile(keras.optimizers.Adam(0.01), run_eagerly=True)
     model.train_on_batch(images, labels, masks)
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
@@ -349,8 +349,8 @@ def test_penalties_leave_alone_what_only_a_task_without_a_label_reads():
 def test_l2_is_half_the_squared_norm_of_the_kernels_beside_the_tasks_loss():
     features, labels, masks = rows()
     plain, decayed = network(), network()
-    plain.compile(keras.optimizers.SGD(0.1))
-    decayed.compile(keras.optimizers.SGD(0.1), l2=0.01)
+    plain.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
+    decayed.compile(keras.optimizers.SGD(0.1), l2=0.01, run_eagerly=True)
     before = {variable.path: variable.numpy() for variable in decayed.trainable_variables}
     kernels = {path: kernel for path, kernel in before.items() if path.endswith("kernel")}
     logs = [model.train_on_batch(features, labels, masks, return_dict=True) for model in (plain, decayed)]
