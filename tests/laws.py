@@ -202,7 +202,9 @@ def with_norm(tasks: list[Task]) -> MultiTaskModel:
     """A small network on features with a batch norm, which looks at all rows of a batch together."""
     keras.utils.set_random_seed(1)
     inputs = keras.Input((WIDTH,))
-    trunk = keras.Model(inputs, FusedBatchNormalization(name="norm")(keras.layers.Dense(4, name="dense")(inputs)))
+    trunk = keras.Model(
+        inputs, FusedBatchNormalization(name="norm")(keras.layers.Dense(4, use_bias=False, name="dense")(inputs))
+    )
     backbone = Backbone(trunk, WIDTH, channels=0, mean=0.0, scale=1.0)
     return MultiTaskModel(tasks, backbone, shared_units=(5,), head_units=(4,), dropout=0.0)
 

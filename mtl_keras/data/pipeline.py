@@ -110,14 +110,17 @@ def decoded(paths: tuple[str, ...], modified_at: tuple[int, ...], size: int, met
 
 
 def modified_at(paths: Iterable[str]) -> tuple[int, ...]:
-    """Return when each file was last written, in nanoseconds; one that is not there is tf.errors.NotFoundError."""
+    """Return when each file was last written, in nanoseconds; one that is not there is a `UserError`."""
 
     def stamp(path):
         try:
             return os.stat(path).st_mtime_ns
         except OSError:
             # Perhaps it lies in a cloud, where TensorFlow knows whole seconds only.
-            return tf.io.gfile.stat(path).mtime_nsec
+            try:
+                return tf.io.gfile.stat(path).mtime_nsec
+            except tf.errors.OpError:
+                raise UserError(f"{path}: No such file; check_images, or leaving out --no-check, drops it") from None
 
     return tuple(map(stamp, paths))
 

@@ -38,9 +38,17 @@ def with_fused_norms(model: keras.Model) -> keras.Model:
     if not any(type(norm) is keras.layers.BatchNormalization for norm in norms_of(model)):
         return model
 
+    return _with_norms(model, keras.layers.BatchNormalization, FusedBatchNormalization)
+
+
+def with_keras_norms(model: keras.Model) -> keras.Model:
+    """Return a copy of a model with Keras' own batch norms in the place of fused ones, as Keras' files name them."""
+    return _with_norms(model, FusedBatchNormalization, keras.layers.BatchNormalization)
+
+
+def _with_norms(model: keras.Model, old: type, new: type) -> keras.Model:
     def copied(layer: keras.layers.Layer) -> keras.layers.Layer:
-        kind = FusedBatchNormalization if type(layer) is keras.layers.BatchNormalization else type(layer)
-        return kind.from_config(layer.get_config())
+        return (new if type(layer) is old else type(layer)).from_config(layer.get_config())
 
     copy = keras.models.clone_model(model, clone_function=copied, recursive=True)
     copy.set_weights(model.get_weights())

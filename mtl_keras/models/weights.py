@@ -15,6 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from mtl_keras.errors import UserError
+from mtl_keras.models.normalization import with_keras_norms
 
 _TIMEOUT_SECONDS = 30
 _CHUNK_BYTES = 1 << 20
@@ -73,7 +74,13 @@ def load_keras_weights(model: keras.Model, path: Path | str) -> None:
     """
     before = model.get_weights()
     try:
-        model.load_weights(path)
+        try:
+            model.load_weights(path)
+        except Exception:
+            # Files of weights go by the classes of layers: perhaps it is one of the network as Keras has it.
+            plain = with_keras_norms(model)
+            plain.load_weights(path)
+            model.set_weights(plain.get_weights())
     except Exception as error:  # Keras and h5py raise nearly anything for what does not fit, or is damaged.
         set_weights(model, before)
         raise UserError(

@@ -169,6 +169,12 @@ def read_history(folder: Path) -> pd.DataFrame:
     return curve
 
 
+def images_per_second(folder: Path, seen: int) -> float | None:
+    """Return the number of images a second of training, by the median epoch; None where that is not known."""
+    seconds = read_history(folder).get("seconds") if seen and (folder / HISTORY).is_file() else None
+    return None if seconds is None else round(seen / seconds.median(), 1)
+
+
 def write_run(folder: Path, row: dict, predictions: pd.DataFrame) -> Run:
     """Note that the run of this folder is finished, drop what only served to resume it, and return it.
 

@@ -35,7 +35,7 @@ from mtl_keras.studies.progress import Progress
 from mtl_keras.studies.provenance import data_fingerprint
 from mtl_keras.studies.results_folder import check_agreement, results_folder
 from mtl_keras.studies.rows import label_part, labelled_rows, unlabelled, with_balance
-from mtl_keras.studies.runs import HISTORY, Run, read_history
+from mtl_keras.studies.runs import Run, images_per_second, read_history
 from mtl_keras.studies.settings import Experiment, check, label_of, last_stage, name_of, with_tasks
 from mtl_keras.studies.shared_features import SharedFeatures, network_name, shared_features
 from mtl_keras.studies.temperatures import calibrated, load_uncalibrated
@@ -295,9 +295,3 @@ class Study:
             **metrics_with_intervals(answers, model.tasks),
         }
         return replace(runs.write_run(folder, row, labelled_rows(answers, model.tasks)), outputs=outputs)
-
-
-def images_per_second(folder: Path, seen: int) -> float | None:
-    """Return the number of images a second of training, by the median epoch; None where that is not known."""
-    seconds = read_history(folder).get("seconds") if seen and (folder / HISTORY).is_file() else None
-    return None if seconds is None else round(seen / seconds.median(), 1)

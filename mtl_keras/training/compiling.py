@@ -54,12 +54,10 @@ class Compiling(TaskGradients):
         backward pass a task; "features" those at the features that all tasks read, with one pass through the trunk
         (Sener and Koltun, 2018, https://arxiv.org/abs/1810.04650). `accumulate` takes each batch in so many parts, one
         after the other, which needs less memory and gives the same step, but for batch norms, which see a part.
-        `sync_batch_norm` lets batch norms take the statistics of all replicas' rows, so that the result does not depend
-        on the number of replicas. One replica pays nothing for it.
+        `sync_batch_norm` lets batch norms take the statistics of all replicas' rows; one replica pays nothing for it.
 
         All others are as in `keras.Model.compile`: a `loss` of Keras, for all tasks or {task: loss}, takes the place of
-        those that the tasks' kinds have; `metrics` and `weighted_metrics` are {task: metrics}. They, too, are of
-        labelled examples alone.
+        the kinds' own; `metrics` and `weighted_metrics` are {task: metrics}, of labelled examples alone too.
         """
         _check(loss_mean, l2, gradients_at, accumulate)
         if loss_weights is not None and weighting != "equal":
@@ -78,16 +76,12 @@ class Compiling(TaskGradients):
             asked = MaskedMetrics(self.tasks, metrics, weighted_metrics) if metrics or weighted_metrics else None
         self._loss_mean, self._l2 = loss_mean, l2
         self._means = {name: mean for name, mean in self._means.items() if name not in ("l2", "compiled")}
-        if l2:
-            self._means["l2"] = keras.metrics.Mean("l2")
-        if asked:
-            self._means["compiled"] = asked
-        super().compile(
-            optimizer, loss, loss_weights, metrics, weighted_metrics, run_eagerly, steps_per_execution, jit_compile
-        )
+        self._means |= {"l2": keras.metrics.Mean("l2")} if l2 else {}
+        self._means |= {"compiled": asked} if asked else {}
+        others = run_eagerly, steps_per_execution, jit_compile
+        super().compile(optimizer, loss, loss_weights, metrics, weighted_metrics, *others)
         self._choices = {"loss": loss, "weighting": weighting, "loss_mean": loss_mean, "l2": l2}
-        self._choices |= {"gradients_at": gradients_at, "accumulate": accumulate}
-        self._choices |= {"sync_batch_norm": sync_batch_norm}
+        self._choices |= {"gradients_at": gradients_at, "accumulate": accumulate, "sync_batch_norm": sync_batch_norm}
 
     def _found(self, chosen) -> Weighting:
         """Return the weighting that is chosen, checked against where gradients are taken."""

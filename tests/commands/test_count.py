@@ -69,7 +69,7 @@ def test_ctrl_c_prints_and_keeps_what_was_counted(run, video, tmp_path, monkeypa
         (("--line", "1,2,x,4"), "--line 1,2,x,4: expected numbers with commas"),
         (("--zone", "1,2,3,4"), "zone 1,2,3,4: expected X1,Y1"),
         (("--reidentify", "nowhere.h5"), "weights 'nowhere.h5': no such file"),
-        (("--model", "nowhere"), "nowhere: no model.keras"),
+        (("--model", "nowhere"), "nowhere: no such folder"),
         (("--detector", "eyes"), "unknown detector 'eyes'"),
     ],
 )

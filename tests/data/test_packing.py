@@ -225,7 +225,7 @@ def test_another_table_or_other_settings_need_a_new_folder(table, tmp_path):
     (folder / "notes.txt").unlink()
     assert contents(folder) == expected
     (folder / "manifest.json").write_text("{")
-    assert_mistake("manifest.json: is damaged", table, folder, rows_per_shard=2)
+    assert_mistake("manifest.json: damaged", table, folder, rows_per_shard=2)
 
 
 def test_an_image_that_has_changed_is_another_table(table, tmp_path):

@@ -363,7 +363,7 @@ def test_mistakes_are_one_line_errors(photos, tmp_path):
         cropped(photos, tmp_path / "crops", Broken)
     cropped(photos, tmp_path / "crops")
     (tmp_path / "crops" / "skipped.csv").write_text("cat\n1\n")
-    with pytest.raises(UserError, match="skipped.csv: cannot be read"):
+    with pytest.raises(UserError, match="skipped.csv: damaged"):
         read_crops(tmp_path / "crops")
 
 

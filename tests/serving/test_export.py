@@ -90,7 +90,7 @@ def test_every_kind_of_trunk_can_be_exported(name, tmp_path):
 
 def test_images_to_calibrate_on_may_be_files_or_arrays(small_model, faces, tmp_path):
     for given in (faces["path"][:2], images_of(2, 40, 30)):
-        folder = mtl.mtl.export(small_model, "keras", calibrate=given, out=tmp_path / "out")
+        folder = mtl.export(small_model, "keras", calibrate=given, out=tmp_path / "out")
         compared = json.loads((folder / "model.json").read_text())["export"]["compared"]
         assert (compared["images"], compared["of"]) == (2, "images")
 

@@ -73,7 +73,7 @@ def fitted(parts, tmp_path, monkeypatch):
 
         def remembered(*arguments):
             calls.append(Fitted(*arguments))
-            history = pd.DataFrame({"epoch": [0, 1, 2], "val_loss": [0.9, 0.4, 0.7], "seconds": 1.0})
+            history = pd.DataFrame({"epoch": [0, 1, 2], "loss": 1.0, "val_loss": [0.9, 0.4, 0.7], "seconds": 1.0})
             calls[-1].folder.mkdir(parents=True, exist_ok=True)
             history.to_csv(calls[-1].folder / "history.csv", index=False)
 

@@ -154,7 +154,9 @@ def test_refit_trains_as_long_as_was_best_on_the_validation_rows_as_well(tmp_pat
         rows = sum(int(images.shape[0]) for images, *_ in training(0))
         calls.append((rows, validation is not None, epochs, folder.name))
         folder.mkdir(parents=True, exist_ok=True)
-        pd.DataFrame({"val_loss": [0.9, 0.4, 0.7], "seconds": 1.0}).to_csv(folder / "history.csv", index=False)
+        pd.DataFrame({"epoch": [0, 1, 2], "loss": 1.0, "val_loss": [0.9, 0.4, 0.7], "seconds": 1.0}).to_csv(
+            folder / "history.csv", index=False
+        )
 
     monkeypatch.setattr("mtl_keras.studies.network.fit", recorded)
     faces = rendered(write_faces(tmp_path / "set", UTKFACE, 24, seed=3, size=32))

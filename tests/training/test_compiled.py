@@ -129,7 +129,7 @@ def test_what_an_older_version_has_compiled_is_compiled(tmp_path):
     older = {"weighting": "uncertainty", "loss_mean": "batch", "l2": 0.1, "jit_compile": False}
     model.compile_from_config({"optimizer": model.get_compile_config()["optimizer"], **older})
     found = model.get_compile_config()["loss"]["config"]
-    newer = {"loss": None, "gradients_at": "parameters", "accumulate": 1}
+    newer = {"loss": None, "gradients_at": "parameters", "accumulate": 1, "sync_batch_norm": True}
     assert found == {"weighting": "uncertainty", "loss_mean": "batch", "l2": 0.1, **newer}
 
 
