@@ -57,7 +57,7 @@ def write_runs(rows: list[dict], folder: Path | str) -> Path:
 
 def read_runs(folder: Path | str) -> pd.DataFrame:
     """Read `runs.csv` of this folder: one row a run; an empty cell is NaN."""
-    return read_csv(Path(folder) / "runs.csv", RUN_COLUMNS[:4], texts=("device",))
+    return read_csv(Path(folder) / "runs.csv", RUN_COLUMNS[:4], texts=("device", "method"))
 
 
 def write_differences(rows: list[dict], folder: Path | str) -> Path:

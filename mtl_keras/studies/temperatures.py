@@ -105,7 +105,8 @@ def _read_outputs(path: Path, rows: str, count: int, tasks: list[Task]) -> dict[
     if str(arrays.pop(ROWS)) != rows:
         return {}
     sizes = {task.name: task.size if kind_of(task).names else 2 for task in tasks}
-    for name, array in arrays.items():
-        if array.shape != (count, sizes.get(name)) or array.dtype.kind != "f":
-            raise DamagedFileError(path, f"it holds {array.shape} of {name!r}; expected ({count}, {sizes.get(name)})")
-    return arrays
+    asked = {name: array for name, array in arrays.items() if name in sizes}
+    for name, array in asked.items():
+        if array.shape != (count, sizes[name]) or array.dtype.kind != "f":
+            raise DamagedFileError(path, f"it holds {array.shape} of {name!r}; expected ({count}, {sizes[name]})")
+    return asked

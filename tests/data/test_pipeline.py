@@ -272,7 +272,7 @@ def test_images_kept_in_memory_are_those_that_are_read_at_each_epoch(table, monk
     table.loc[3, "path"] = "/nowhere/3.jpg"
     # What does not fit is only read when its turn comes.
     dataset = batches(table, READER, 7, augment=how, shuffle=True)
-    with pytest.raises(tf.errors.NotFoundError, match="/nowhere/3.jpg"):
+    with pytest.raises(UserError, match="^/nowhere/3.jpg"), naming_images():
         epoch(dataset)
 
 
