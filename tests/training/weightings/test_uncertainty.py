@@ -107,3 +107,17 @@ def test_five_steps_of_the_papers_loss_by_hand_one_without_a_task(form, halved):
         # s = log(sigma^2): ds = 2 dsigma / sigma.
         slopes = present * (1 / 2 - factors * losses / deviations**2)
         deviations = np.exp((np.log(deviations**2) - 0.1 * slopes) / 2)
+
+
+def test_speed_is_how_much_faster_an_optimizer_of_even_steps_moves_the_variances():
+    found = []
+    for speed in (1, 30):
+        model = network()
+        model.compile(keras.optimizers.Adam(0.01), weighting=f"uncertainty:form=classification,speed={speed}")
+        assert model.train_on_batch(FEATURES, LABELS, MASKS, return_dict=True)["loss"] > 0
+        loss = model.test_on_batch(FEATURES, LABELS, MASKS, return_dict=True)
+        # Both losses are above 1 / 2, so both variances grow by the rate of the first step.
+        s = 0.01 * speed
+        assert loss["loss"] == pytest.approx(np.exp(-s) * (loss["age_loss"] + loss["gender_loss"]) + s, rel=1e-3)
+        found.append(loss["loss"])
+    assert found[1] < found[0]
