@@ -585,7 +585,7 @@ def free_ports(count: int) -> list[int]:
 
 @pytest.mark.parametrize(
     ("count", "backbone", "side"),
-    [(2, "small_cnn", 8), *(pytest.param(count, "bknet", 48, marks=pytest.mark.slow) for count in (2, 3))],
+    [(2, "small_cnn", 8), pytest.param(3, "bknet", 48, marks=pytest.mark.slow)],
 )
 def test_workers_equal_one_process(count, backbone, side, tmp_path):
     addresses = [f"127.0.0.1:{port}" for port in free_ports(count)]
