@@ -62,6 +62,12 @@ def test_training_and_validation_have_losses_of_their_own(strategy):
 
 
 def test_each_epoch_begins_anew():
-    assert even().fit(set_by_set(64), epochs=3, verbose=0, shuffle=False).history["loss"] == pytest.approx(
-        3 * [AGE_LOSS + GENDER_LOSS], rel=1e-5
-    )
+    model = even()
+
+    def surer(epoch, logs):
+        # From the second epoch on, gender is answered rightly with a probability of 0.9.
+        model.set_weights([np.log([9, 1]) if weight.shape == (2,) else weight for weight in model.get_weights()])
+
+    shown = keras.callbacks.LambdaCallback(on_epoch_end=surer)
+    losses = model.fit(set_by_set(64), epochs=2, verbose=0, shuffle=False, callbacks=[shown]).history["loss"]
+    assert losses == pytest.approx([AGE_LOSS + GENDER_LOSS, AGE_LOSS - np.log(0.9)], rel=1e-5)
