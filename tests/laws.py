@@ -6,7 +6,6 @@ import os
 import socket
 import subprocess
 import sys
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.models.backbones.backbone import Backbone
 from mtl_keras.models.normalization import FusedBatchNormalization
 from mtl_keras.models.sharing import SHARING
+from mtl_keras.studies.network import computing_in
 from mtl_keras.tasks import AGE, AGE_ARGMAX, AGE_REGRESSION, GENDER, HEAD_POSE, TASKS, Task
 from mtl_keras.training import distribute, resume, weightings
 from mtl_keras.training.labels import labels_and_masks
@@ -501,17 +501,6 @@ def test_layers_that_add_to_the_loss_are_refused_beside_synchronized_norms():
     batch = tf.ones((2, WIDTH)), {"gender": tf.constant([0, 1])}
     with pytest.raises(UserError, match="sync_batch_norm=False"):
         strategy.run(model.train_step, (batch,))
-
-
-@contextmanager
-def computing_in(policy: str):
-    """Let networks compute in this precision meanwhile."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
 
 
 def images_trained(strategy: str, backbone: str, side: int, policy: str = "float64") -> list[np.ndarray]:

@@ -37,9 +37,9 @@ from mtl_keras.studies.timing import milliseconds_in_turns
 from mtl_keras.training import model_folder
 from mtl_keras.training.model import known_tasks
 
-# In the base install TensorFlow's own interpreter runs it, and weights of eight bits make it a quarter as large.
 # What is read of a note on how runs came about.
 NOTE = {"settings": {"seed": int, "tasks": [str]}, "command?": str}
+# In the base install TensorFlow's own interpreter runs it, and weights of eight bits make it a quarter as large.
 FORMAT, PRECISION = "litert", "int8"
 BATCH, REPEATS = 32, 20
 

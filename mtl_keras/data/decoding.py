@@ -26,19 +26,27 @@ def with_images(rows: tf.data.Dataset, size: int, method: str) -> tf.data.Datase
     A file that cannot be read ends the pass with an error that names it.
     """
 
-    def load(paths, contents, *others):
-        return _pixels([paths, contents], size, method), *others
-
-    return rows.batch(FILES_AT_ONCE).map(load, num_parallel_calls=tf.data.AUTOTUNE).unbatch()
+    return _with_pixels(rows, 2, size, method)
 
 
 def with_images_of_files(rows: tf.data.Dataset, size: int, method: str) -> tf.data.Dataset:
     """Return rows (path, *others) as `with_images` does, with what the files hold now."""
 
-    def load(paths, *others):
-        return _pixels([paths], size, method), *others
+    return _with_pixels(rows, 1, size, method)
+
+
+def _with_pixels(rows: tf.data.Dataset, count: int, size: int, method: str) -> tf.data.Dataset:
+    """Return rows with images in the place of their first `count` columns."""
+
+    def load(*columns):
+        return _pixels([*columns[:count]], size, method), *columns[count:]
 
     return rows.batch(FILES_AT_ONCE).map(load, num_parallel_calls=tf.data.AUTOTUNE).unbatch()
+
+
+def unreadable(path: str, reason: str) -> UserError:
+    """Return the error of an image that a pass cannot read."""
+    return UserError(f"{printable(path)}: {reason}; check_images, or leaving out --no-check, drops it")
 
 
 def _pixels(columns: list[tf.Tensor], size: int, method: str) -> tf.Tensor:
@@ -54,8 +62,7 @@ def _pixels(columns: list[tf.Tensor], size: int, method: str) -> tf.Tensor:
                 contents = _contents(os.fsdecode(path)) if files is None else files[number]
                 pixels[number] = images.resize(images.decode(contents).pixels, size, method)
         except (OSError, UserError, tf.errors.OpError) as error:
-            name, reason = printable(os.fsdecode(paths[number])), images.reason_of(error)
-            raise UserError(f"{name}: {reason}; check_images, or leaving out --no-check, drops it") from None
+            raise unreadable(os.fsdecode(paths[number]), images.reason_of(error)) from None
         finally:
             _calling.discard(threading.get_ident())
         return pixels

@@ -12,7 +12,7 @@ import tensorflow as tf
 from mtl_keras.boxes import refuse_boxes
 from mtl_keras.data import sampling
 from mtl_keras.data.augment import Augmentation, augment_labelled, augmentation
-from mtl_keras.data.decoding import naming_images, with_images_of_files
+from mtl_keras.data.decoding import naming_images, unreadable, with_images_of_files
 from mtl_keras.data.table import encode_intervals
 from mtl_keras.errors import UserError
 from mtl_keras.tasks import Task
@@ -120,7 +120,7 @@ def modified_at(paths: Iterable[str]) -> tuple[int, ...]:
             try:
                 return tf.io.gfile.stat(path).mtime_nsec
             except tf.errors.OpError:
-                raise UserError(f"{path}: No such file; check_images, or leaving out --no-check, drops it") from None
+                raise unreadable(path, "No such file") from None
 
     return tuple(map(stamp, paths))
 

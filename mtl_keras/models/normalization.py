@@ -37,7 +37,6 @@ def with_fused_norms(model: keras.Model) -> keras.Model:
     """Return a model with fused batch norms in the place of Keras' own, which is the model itself where it has none."""
     if not any(type(norm) is keras.layers.BatchNormalization for norm in norms_of(model)):
         return model
-
     return _with_norms(model, keras.layers.BatchNormalization, FusedBatchNormalization)
 
 

@@ -24,8 +24,9 @@ from mtl_keras.kinds import ANSWERS, CLASSES
 from mtl_keras.models.weights import sha256
 from mtl_keras.state_files import CELL, DamagedFileError, read_csv, read_json, read_or_none
 from mtl_keras.training import model_folder
+from mtl_keras.training.resume import BACKUP, HISTORY
 
-SETTINGS, ROW, PREDICTIONS, HISTORY = "settings.json", "row.json", "predictions.csv", "history.csv"
+SETTINGS, ROW, PREDICTIONS = "settings.json", "row.json", "predictions.csv"
 # What is asked of a finished run's model only afterwards: its outputs for two parts of the split, and of its features.
 OUTPUTS, SOURCES = {"validation": "outputs-validation.npz", "test": "outputs-test.npz"}, "sources.csv"
 HASH_LENGTH = 8
@@ -186,7 +187,7 @@ def write_run(folder: Path, row: dict, predictions: pd.DataFrame) -> Run:
     with replacing(folder / ROW) as temporary:
         noted = {**row, CHECKSUM: sha256(folder / PREDICTIONS)}
         temporary.write_text(json.dumps(noted, indent=2) + "\n", encoding="utf-8")
-    for name in ("backup", "refit"):
+    for name in (BACKUP, "refit"):
         shutil.rmtree(folder / name, ignore_errors=True)
     return read_run(folder, predictions)
 

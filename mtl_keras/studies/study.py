@@ -44,7 +44,7 @@ from mtl_keras.training import distribute, model_folder
 from mtl_keras.training.backup import epochs_done
 from mtl_keras.training.divergence import Diverged
 from mtl_keras.training.model import MultiTaskModel
-from mtl_keras.training.resume import seconds_before
+from mtl_keras.training.resume import BACKUP, seconds_before
 
 # What of the settings only the other stage uses: changing it must not make the frozen one start anew.
 UNUSED_BY_FROZEN = {
@@ -222,7 +222,7 @@ class Study:
             raise before
         check_agreement(settings.strategy, self.noted(settings))
         folder = self.start_run(settings)
-        done = epochs_done(folder / "backup") / (settings.epochs or settings.frozen_epochs)
+        done = epochs_done(folder / BACKUP) / (settings.epochs or settings.frozen_epochs)
         print(f"{name}: training{self.progress.words(settings, done)}", flush=True)
         started = time.perf_counter()
         try:

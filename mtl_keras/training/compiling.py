@@ -76,8 +76,10 @@ class Compiling(TaskGradients):
             asked = MaskedMetrics(self.tasks, metrics, weighted_metrics) if metrics or weighted_metrics else None
         self._loss_mean, self._l2 = loss_mean, l2
         self._means = {name: mean for name, mean in self._means.items() if name not in ("l2", "compiled")}
-        self._means |= {"l2": keras.metrics.Mean("l2")} if l2 else {}
-        self._means |= {"compiled": asked} if asked else {}
+        if l2:
+            self._means["l2"] = keras.metrics.Mean("l2")
+        if asked:
+            self._means["compiled"] = asked
         others = run_eagerly, steps_per_execution, jit_compile
         super().compile(optimizer, loss, loss_weights, metrics, weighted_metrics, *others)
         self._choices = {"loss": loss, "weighting": weighting, "loss_mean": loss_mean, "l2": l2}
