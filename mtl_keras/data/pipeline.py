@@ -14,14 +14,13 @@ from mtl_keras.data import sampling
 from mtl_keras.data.augment import Augmentation, augment_labelled, augmentation
 from mtl_keras.data.decoding import naming_images, unreadable, with_images_of_files
 from mtl_keras.data.table import encode_intervals
+from mtl_keras.data.worker_rows import FILLING, own_rows, share_of, shared_batches
 from mtl_keras.errors import UserError
 from mtl_keras.tasks import Task
 
 # Training images that take no more bytes than this, an eighth of the memory, are decoded once, larger sets anew at each
 # epoch: no processor decodes as fast as an accelerator learns.
 IN_MEMORY = (os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**31) // 8
-# The mask of a row that only fills a batch up: it counts for nothing, neither in batch norms, unlike one of mask 0.
-FILLING = -1.0
 
 
 @dataclass(frozen=True)
@@ -55,6 +54,8 @@ def batches(
     fixes the rows of each source in every batch, until the source that lasts longest is seen.
     Order and changes depend on seed, epoch and row alone: an epoch is one pass over the returned dataset, counted from
     `first_epoch`, so that a resumed run sees what an uninterrupted one would have seen.
+    In the scope of a strategy of several workers each prepares its own part of every batch; `batch_size` is that of all
+    together.
     """
     refuse_boxes(table)
     how = augmentation(augment)
@@ -80,23 +81,27 @@ def batches(
     else:
         # Rows in their own order that are changed must know their epoch too, or every epoch would change them alike.
         order, count = passes(len(table), seed, first_epoch, False) if how else in_order(len(table)), len(table)
-    if kept and not how:
+    share = share_of()
+    if kept and not how and share.workers == 1:
         # Gathering whole batches is much faster than single rows.
-        dataset = order.batch(rows_at_once).map(load)
-    else:
-        rows = order.map(load, num_parallel_calls=tf.data.AUTOTUNE)
-        rows = rows if kept else with_images_of_files(rows, *form)
-        rows = rows.map(changed, num_parallel_calls=tf.data.AUTOTUNE) if how else rows
-        dataset = rows.batch(rows_at_once)
-    return finished(dataset.prefetch(2), count, rows_at_once)
+        return finished(order.batch(rows_at_once).map(load).prefetch(2), count, rows_at_once)
+    order = order if share.workers == 1 else own_rows(order, rows_at_once, share)
+    rows = order.map(load, num_parallel_calls=tf.data.AUTOTUNE)
+    rows = rows if kept else with_images_of_files(rows, *form)
+    rows = rows.map(changed, num_parallel_calls=tf.data.AUTOTUNE) if how else rows
+    if share.workers == 1:
+        return finished(rows.batch(rows_at_once).prefetch(2), count, rows_at_once)
+    own = shared_batches(rows, rows_at_once, model.image_size, -(-count // rows_at_once))
+    return own.with_options(options("OFF"))
 
 
 def kept_in_memory(dataset: tf.data.Dataset, count: int, size: int) -> tf.data.Dataset:
     """Return batches of `count` images in a fixed order that, if they are small enough, are decoded only once.
 
-    Each pass over them has to be a whole one.
+    Each pass over them has to be a whole one, which that of one worker of several is not.
     """
-    return dataset.cache() if count * 3 * size**2 <= IN_MEMORY else dataset
+    whole = dataset.options().experimental_distribute.auto_shard_policy != tf.data.experimental.AutoShardPolicy.OFF
+    return dataset.cache() if whole and count * 3 * size**2 <= IN_MEMORY else dataset
 
 
 @lru_cache(maxsize=1)

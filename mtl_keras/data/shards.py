@@ -9,7 +9,6 @@ shard is read twice.
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
@@ -18,8 +17,9 @@ from tqdm import tqdm
 from mtl_keras.data.augment import Augmentation, augment_labelled, augmentation
 from mtl_keras.data.decoding import with_images
 from mtl_keras.data.manifest import Shards, damage, read_manifest, reason
-from mtl_keras.data.pipeline import FILLING, InputSpec, check_labelled, finished, options, stamp
+from mtl_keras.data.pipeline import InputSpec, check_labelled, finished, options, stamp
 from mtl_keras.data.table import SPLITS, complete
+from mtl_keras.data.worker_rows import FILLING, share_of
 from mtl_keras.errors import UserError
 from mtl_keras.intervals import end_columns
 from mtl_keras.kinds import add_task, kind_of
@@ -127,7 +127,7 @@ def shard_batches(
         loaded = with_images(files, model.image_size, model.resize_method)
         return loaded.map(changed, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size).prefetch(2)
 
-    index, workers, replicas = _worker(model)
+    index, workers, replicas = share_of(model)
     total = shards.rows
     if workers == 1:
         return finished(load(_passes(_share(shards, 0, total), seed, first_epoch, shuffle)), total, batch_size)
@@ -142,18 +142,6 @@ def shard_batches(
     rows = rows.concatenate(again.map(lambda row, record: (row, tf.constant(0, tf.int64), record, True)))
     # Rows are shared out above. The `take` makes the number of batches known, on each worker that of all.
     return load(rows).take(-(-total // batch_size)).with_options(options("OFF"))
-
-
-def _worker(model: InputSpec) -> tuple[int, int, int]:
-    """Return this worker's place, the number of workers and of replicas; other strategies have one worker."""
-    strategy = model.distribute_strategy if isinstance(model, keras.Model) else tf.distribute.get_strategy()
-    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
-        return 0, 1, strategy.num_replicas_in_sync
-    resolver = strategy.cluster_resolver
-    jobs = resolver.cluster_spec().as_dict()
-    chiefs, workers = len(jobs.get("chief", ())), len(jobs.get("worker", ()))
-    place = resolver.task_id + (chiefs if resolver.task_type == "worker" else 0)
-    return place, max(1, chiefs + workers), strategy.num_replicas_in_sync
 
 
 def _share(shards: Shards, begin: int, end: int) -> list[tuple[str, int, int, int]]:

@@ -3,7 +3,8 @@
 import keras
 import tensorflow as tf
 
-from mtl_keras.data.pipeline import FILLING, fills_batches
+from mtl_keras.data.pipeline import fills_batches
+from mtl_keras.data.worker_rows import FILLING
 from mtl_keras.errors import UserError
 from mtl_keras.kinds import kind_of
 from mtl_keras.models.layers import stepping_layers

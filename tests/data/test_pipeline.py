@@ -6,12 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
+from tensorflow.python.data.experimental.ops.distribute import batch_sizes_for_worker, compute_batch_size
 
-from mtl_keras.data import pipeline
+from mtl_keras.data import decoding, pipeline
 from mtl_keras.data.augment import Augmentation
 from mtl_keras.data.decoding import naming_images
 from mtl_keras.data.images import read_image, resize
-from mtl_keras.data.pipeline import InputSpec, batches, feature_batches
+from mtl_keras.data.pipeline import InputSpec, batches, feature_batches, kept_in_memory
+from mtl_keras.data.worker_rows import FILLING, Share
 from mtl_keras.errors import UserError
 from mtl_keras.tasks import AGE, AGE_GROUP, ETHNICITY, GENDER, HEAD_POSE, Task
 from mtl_keras.training import distribute
@@ -196,6 +198,51 @@ def test_two_replicas_share_each_batch(table):
         np.testing.assert_array_equal(got, expected[0])
 
 
+KINDS = {
+    "kept in memory": {"shuffle": True},
+    "changed": {"augment": True},
+    "in order": {},
+    "composed": {"shuffle": True, "batch_size": {"a": 4, "b": 3}},
+}
+
+
+def rows_as_bytes(parts) -> list[bytes]:
+    """What each row of some batches holds, sorted, those that only fill a batch left out."""
+    arrays = [tf.nest.flatten(tf.nest.map_structure(np.asarray, part)) for part in parts]
+    rows = [b"".join(column[row].tobytes() for column in part) for part in arrays for row in range(len(part[0]))]
+    counts = [mask != FILLING for part in parts for mask in np.asarray(part[2]["age"])]
+    return sorted(row for row, counted in zip(rows, counts, strict=True) if counted)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("workers", "replicas"), [(2, 1), (3, 1), (2, 2), (9, 1)])
+def test_workers_together_take_each_batch_and_none_reads_the_rows_of_others(
+    table, monkeypatch, workers, replicas, kind
+):
+    table = table.assign(source=["a", "b"] * 12)
+    settings = {"batch_size": 7, "seed": 3, **KINDS[kind]}
+    dataset = batches(table, READER, **settings)
+    whole = [[*dataset] for _ in range(2)]
+    read, decode, found = [], decoding.images.decode, []
+    monkeypatch.setattr(decoding.images, "decode", lambda contents: read.append(contents) or decode(contents))
+    for place in range(workers):
+        share = Share(place, workers, workers * replicas)
+        monkeypatch.setattr(pipeline, "share_of", lambda share=share: share)
+        dataset = kept_in_memory(batches(table, READER, **settings), len(table), SIDE)
+        assert len(dataset) == len(whole[0])
+        read.clear()
+        # As tf.distribute deals them out.
+        dealt = dataset.rebatch(batch_sizes_for_worker(compute_batch_size(dataset), workers, replicas, place))
+        found.append([[*dealt.take(len(dataset) * replicas)] for _ in range(2)])
+        if kind == "in order":
+            assert len(read) == len(rows_as_bytes(sum(found[-1], [])))
+    for number, expected in enumerate(whole):
+        for step, batch in enumerate(expected):
+            parts = [part for worker in found for part in worker[number][step * replicas : (step + 1) * replicas]]
+            assert rows_as_bytes(parts) == rows_as_bytes([batch])
+            assert sum(len(images) for images, _, _ in parts) == 7
+
+
 def test_the_tuner_that_may_sleep_on_after_an_epoch_is_off(table):
     features = feature_batches(np.zeros((len(table), 2), np.float32), table, [AGE])
     for dataset in (batches(table, READER, augment=True), batches(table, READER), features):
@@ -344,4 +391,4 @@ def test_on_a_tpu_all_batches_have_one_shape_and_what_fills_the_last_is_known_by
         for got, right in zip(tf.nest.flatten(found), tf.nest.flatten(expected[name]), strict=True):
             np.testing.assert_array_equal(got[:24], right)
             assert len(got) == 28
-        assert all((mask[24:] == pipeline.FILLING).all() for mask in found[2].values())
+        assert all((mask[24:] == FILLING).all() for mask in found[2].values())

@@ -169,7 +169,7 @@ def shares(folder: Path, monkeypatch, workers: int, batch_size: int, split: str 
     """The dataset of each of so many workers with one replica each."""
     datasets = []
     for index in range(workers):
-        monkeypatch.setattr(module, "_worker", lambda model, index=index: (index, workers, workers))
+        monkeypatch.setattr(module, "share_of", lambda model, index=index: (index, workers, workers))
         datasets.append(shard_batches(read_shards(folder, split), READ_ALL, batch_size, **settings))
     return datasets
 
