@@ -503,23 +503,29 @@ def test_layers_that_add_to_the_loss_are_refused_beside_synchronized_norms():
         strategy.run(model.train_step, (batch,))
 
 
-def images_trained(strategy: str, backbone: str, side: int, policy: str = "float64") -> list[np.ndarray]:
+def images_trained(
+    strategy: str, backbone: str, side: int, policy: str = "float64", weightings: tuple[str, ...] = ("equal",)
+) -> list[np.ndarray]:
     """The weights and losses after three epochs of 11 images in batches of 5, of which the last has a single one.
 
-    Only the first three rows of a batch have a gender, so that the second of two workers never sees one.
+    Only the first three rows of a batch have a gender, so that the second of two workers never sees one. There is a
+    network for each weighting.
     """
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (ROWS, side, side, 3)).astype("uint8")
     tasks = [AGE, GENDER]
     _, labels, masks = rows_of(tasks)
     masks["gender"] = (np.arange(ROWS) % BATCH < 3).astype("float32")
-    with computing_in(policy), distribute.strategy(strategy).scope():
-        keras.utils.set_random_seed(1)
-        model = MultiTaskModel(tasks, backbone, "hard", side, 0, (8,), (4,), 0.0)
-        model.compile(keras.optimizers.SGD(0.01))
-    batches = finished(dataset_of((images, labels, masks)), ROWS, BATCH)
-    history = model.fit(batches, validation_data=batches, epochs=3, verbose=0, shuffle=False).history
-    return [*model.get_weights(), *map(np.asarray, history.values())]
+    found = []
+    for weighting in weightings:
+        with computing_in(policy), distribute.strategy(strategy).scope():
+            keras.utils.set_random_seed(1)
+            model = MultiTaskModel(tasks, backbone, "hard", side, 0, (8,), (4,), 0.0)
+            model.compile(keras.optimizers.SGD(0.01), weighting=weighting)
+        batches = finished(dataset_of((images, labels, masks)), ROWS, BATCH)
+        history = model.fit(batches, validation_data=batches, epochs=3, verbose=0, shuffle=False).history
+        found += [*model.get_weights(), *states(model), *map(np.asarray, history.values())]
+    return found
 
 
 def assert_close(found: list[np.ndarray], expected: list[np.ndarray], share: float = 1e-5):
@@ -558,7 +564,12 @@ def test_two_replicas_equal_one_device_in_ways_of_sharing(sharing, staged_backbo
 
 def work(out: str, backbone: str, side: str) -> None:
     """Train as one of the workers that TF_CONFIG names, and save the weights and the history."""
-    np.savez(out, *images_trained("auto", backbone, int(side)))
+    np.savez(out, *images_trained("auto", backbone, int(side), weightings=weighted_in_workers(backbone)))
+
+
+def weighted_in_workers(backbone: str) -> tuple[str, ...]:
+    """One weighting of each kind, of losses with a state, of dot products and of gradients, for the small network."""
+    return ("equal", "uncertainty", "mgda", "graddrop") if backbone == "small_cnn" else ("equal",)
 
 
 def free_ports(count: int) -> list[int]:
@@ -594,7 +605,7 @@ def test_workers_equal_one_process(count, backbone, side, tmp_path):
             with open(tmp_path / f"{index}.log", "w") as log:
                 command = [sys.executable, __file__, str(out), backbone, str(side)]
                 workers.append(subprocess.Popen(command, env={**os.environ, **settings}, stdout=log, stderr=log))
-        expected = images_trained("one", backbone, side)
+        expected = images_trained("one", backbone, side, weightings=weighted_in_workers(backbone))
         codes = [worker.wait(timeout=300) for worker in workers]
     finally:
         for worker in workers:

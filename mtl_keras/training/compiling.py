@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from mtl_keras.choices import name_of
+from mtl_keras.data.pipeline import fills_batches
 from mtl_keras.errors import UserError
 from mtl_keras.models.normalization import synchronize_norms
 from mtl_keras.training import weightings
@@ -70,8 +71,10 @@ class Compiling(TaskGradients):
             synchronize_norms(self, sync_batch_norm)
             self._gradients_at, self._accumulate, self._size = gradients_at, int(accumulate), None
             self._weighting = self._found(chosen)
-            if jit_compile is True and self._weighting.needs == "gramian":
-                raise UserError(f"jit_compile: XLA cannot compile weighting {chosen!r}, which NumPy computes; leave it")
+            if (jit_compile is True or fills_batches()) and self._weighting.needs == "gramian":
+                asked = "jit_compile" if jit_compile is True else "on a TPU"
+                way_out = "leave it" if jit_compile is True else "choose a weighting of losses, or train on GPUs"
+                raise UserError(f"{asked}: XLA cannot compile weighting {chosen!r}, which NumPy computes; {way_out}")
             self._skipped = (SkippedSteps(len(self.tasks)),)
             asked = MaskedMetrics(self.tasks, metrics, weighted_metrics) if metrics or weighted_metrics else None
         self._loss_mean, self._l2 = loss_mean, l2

@@ -8,6 +8,7 @@ import tensorflow as tf
 from mtl_keras.errors import UserError
 from mtl_keras.models.backbones.backbone import Backbone
 from mtl_keras.tasks import GENDER, SMILE
+from mtl_keras.training import compiling
 from mtl_keras.training.model import MultiTaskModel
 from mtl_keras.training.weightings.weighting import State, Weighting, variable
 
@@ -168,6 +169,15 @@ def test_what_cannot_work_is_one_line(choices, said):
     with pytest.raises(UserError, match=said) as error:
         network(**choices)
     assert "\n" not in str(error.value)
+
+
+def test_on_a_tpu_a_weighting_that_numpy_computes_is_one_line(monkeypatch):
+    monkeypatch.setattr(compiling, "fills_batches", lambda: True)
+    with pytest.raises(
+        UserError, match="on a TPU: XLA cannot compile weighting 'mgda', .*choose a weighting of losses"
+    ):
+        network(weighting="mgda")
+    network(weighting="dwa")
 
 
 def test_what_tasks_share_behind_the_features_goes_by_the_same_weights():

@@ -65,8 +65,6 @@ class Weighting:
     epoch. Rows of tasks without a label are put back in any case. With `looks_again`, the losses after the step are
     computed too, which takes another forward pass.
 
-    `reads_losses` False says that `weigh` does not look at the losses of this step.
-
     `objective(losses, present)` is the scalar by which epochs are compared, in training and validation; without it
     that is the weighted sum of the losses and the penalty where weights are of losses, else their plain sum. A
     weighting whose weights change for another reason than what the model learns should give `total`.
