@@ -70,6 +70,12 @@ def temperatures_of(tasks: list[Task], table: pd.DataFrame, outputs: Mapping[str
         if kind_of(task).names:
             labels, mask = encode(table, task)
             found[task.name] = fit_temperature(task, labels[mask > 0], outputs[task.name][mask > 0])
+            if not 1.01 * LOWEST < found[task.name] < HIGHEST / 1.01:
+                print(
+                    f"{task.name}: no temperature from {LOWEST:g} to {HIGHEST:g} makes its probabilities true; "
+                    f"{found[task.name]:.3g} comes nearest, and they say little of how sure an answer is",
+                    flush=True,
+                )
     return found
 
 

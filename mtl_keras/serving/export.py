@@ -1,6 +1,8 @@
 """From a trained model to a folder that needs no Keras: in another format, in fewer bits."""
 
+import errno
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -27,6 +29,8 @@ from mtl_keras.training.model import MultiTaskModel
 
 # At most this number of images is calibrated on; fewer than ADVISED say little of what comes.
 MOST, ADVISED = 1000, 300
+# What the operating system says where there is no room for a file.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # On this number of drawn faces answers are compared where there are no images.
 DRAWN, GENDERS = 16, ("male", "female")
 
@@ -99,6 +103,9 @@ def _converting(format: str) -> Iterator[None]:
     except (UserError, OSError, KeyboardInterrupt):
         raise
     except Exception as error:
+        # TensorFlow's own errors say it in words.
+        if lacking := next((number for number in NO_ROOM if os.strerror(number) in str(error)), None):
+            raise OSError(lacking, os.strerror(lacking)) from None
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         others = ", ".join(name for name in FORMATS if name != format)
         raise UserError(f"{format} cannot hold this network ({reason}); choose another format: {others}") from None

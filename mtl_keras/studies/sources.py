@@ -47,8 +47,11 @@ def sources_note(out: Path) -> list[str]:
         return []
     before, after = read_csv(out / SOURCES, COLUMNS[:2], COLUMNS[2:]).to_dict("records")
     first, last, largest = before["balanced_accuracy"], after["balanced_accuracy"], after["most_frequent"]
+    changed = f"{after['accuracy']:.1%} after ({last:.1%}; {after['run']})"
+    if (before["accuracy"], first) == (after["accuracy"], last):
+        changed = f"and as many after, since {after['run']} leaves these features as they are"
     return [
         f"from the features of {after['images']} validation images, a logistic regression guesses which of "
         f"{after['sources']} data sets they are of: {before['accuracy']:.1%} right before training (mean over the sets "
-        f"{first:.1%}), {after['accuracy']:.1%} after ({last:.1%}; {after['run']}); {largest:.1%} are of the largest"
+        f"{first:.1%}), {changed}; {largest:.1%} are of the largest"
     ]

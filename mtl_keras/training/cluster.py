@@ -147,9 +147,10 @@ def naming_who_is_gone(command: str) -> Iterator[None]:
         if not (gone := _gone(str(error.message))):
             raise
         print(file=sys.stderr)  # below the line of a progress bar
+        whose = "their" if ", " in gone else "its"
         raise UserError(
-            f"{gone} ended before its time, so this worker ends too; what the chief has backed up is kept: start all "
-            f"workers again with {command}"
+            f"{gone} ended before {whose} time, so this worker ends too; what the chief has backed up is kept: start "
+            f"all workers again with {command}"
         ) from None
 
 

@@ -11,6 +11,7 @@ from mtl_keras.evaluation.calibration import (
     fit_temperature,
     negative_log_likelihood,
     reliability,
+    temperatures_of,
 )
 from mtl_keras.evaluation.predictions import predictions
 from mtl_keras.tasks import AGE_GROUP_ORDINAL, ETHNICITY, GENDER
@@ -52,6 +53,16 @@ def test_without_a_wrong_answer_nothing_says_how_sure_to_be():
     outputs = np.array([[0.9, 0.1], [0.3, 0.7]])
     assert fit_temperature(GENDER, np.array([0, 1]), outputs) == 1
     assert fit_temperature(GENDER, np.zeros(0, int), outputs[:0]) == 1
+
+
+def test_probabilities_that_no_temperature_makes_true_are_told_of(capsys):
+    table = pd.DataFrame({"gender": ["male", "female"] * 20})
+    right = np.array([[0.9, 0.1], [0.1, 0.9]] * 20)
+    assert temperatures_of([GENDER], table, {"gender": right[::-1]})["gender"] > 19.8
+    assert "gender: no temperature from 0.05 to 20 makes its probabilities true; 20 comes" in capsys.readouterr().out
+    mostly = np.concatenate([right[:36], right[36:][::-1]])
+    assert temperatures_of([GENDER], table, {"gender": mostly})["gender"] == pytest.approx(1, rel=0.01)
+    assert capsys.readouterr().out == ""
 
 
 def test_a_calibrated_network_answers_the_same_classes_less_surely(tiny_model, faces):

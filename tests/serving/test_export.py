@@ -168,12 +168,13 @@ def test_an_image_to_calibrate_on_that_cannot_be_read_is_left_out(small_model, f
         mtl.export(small_model, "keras", calibrate=images_of(1, 32, 32)[0], out=tmp_path / "out")
 
 
-def test_a_place_without_room_is_no_fault_of_the_format(small_model, tmp_path, one_line):
+@pytest.mark.parametrize("name", ["keras", "savedmodel", "litert"])
+def test_a_place_without_room_is_no_fault_of_the_format(name, small_model, tmp_path, one_line):
     usual, most = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2000, most))
     try:
         with one_line("cannot be written", tmp_path / "full"):
-            mtl.export(small_model, "keras", out=tmp_path / "full")
+            mtl.export(small_model, name, out=tmp_path / "full")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (usual, most))
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mtl_keras.data.table import write_table
 from mtl_keras.evaluation.features import features_of
 from mtl_keras.studies import sources
 from mtl_keras.studies.network import build
@@ -39,6 +40,9 @@ def test_features_are_asked_before_and_after_training_once(
     (note,) = sources_note(tmp_path)
     before, after = rows["accuracy"]
     assert f"{before:.1%} right before training" in note and f"{after:.1%} after" in note and "2 data sets" in note
+    write_table(rows.assign(accuracy=0.75, balanced_accuracy=0.5), tmp_path / "sources.csv")
+    (same,) = sources_note(tmp_path)
+    assert "75.0% right before training (mean over the sets 50.0%), and as many after, since tiny leaves" in same
     # With the run it outlives the model.
     (tmp_path / "sources.csv").unlink()
     report_sources(study, replace(best, model=None), experiment)
