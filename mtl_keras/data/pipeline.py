@@ -14,7 +14,7 @@ from mtl_keras.data import sampling
 from mtl_keras.data.augment import Augmentation, augment_labelled, augmentation
 from mtl_keras.data.decoding import naming_images, unreadable, with_images_of_files
 from mtl_keras.data.table import encode_intervals
-from mtl_keras.data.worker_rows import FILLING, own_rows, share_of, shared_batches
+from mtl_keras.data.worker_rows import FILLING, Share, own_rows, share_of, shared_batches
 from mtl_keras.errors import UserError
 from mtl_keras.tasks import Task
 
@@ -43,6 +43,7 @@ def batches(
     shuffle: bool | None = None,
     seed: int = 0,
     first_epoch: int = 0,
+    share: Share | None = None,
 ) -> tf.data.Dataset:
     """Return batches of images (B, S, S, 3) uint8, labels {task: (B,) or (B, D)} and masks {task: (B,)}.
 
@@ -54,8 +55,8 @@ def batches(
     fixes the rows of each source in every batch, until the source that lasts longest is seen.
     Order and changes depend on seed, epoch and row alone: an epoch is one pass over the returned dataset, counted from
     `first_epoch`, so that a resumed run sees what an uninterrupted one would have seen.
-    In the scope of a strategy of several workers each prepares its own part of every batch; `batch_size` is that of all
-    together.
+    In the scope of a strategy of several workers each prepares its own part of every batch, unless it is told its
+    `share`; `batch_size` is that of all together.
     """
     refuse_boxes(table)
     how = augmentation(augment)
@@ -81,7 +82,7 @@ def batches(
     else:
         # Rows in their own order that are changed must know their epoch too, or every epoch would change them alike.
         order, count = passes(len(table), seed, first_epoch, False) if how else in_order(len(table)), len(table)
-    share = share_of()
+    share = share or share_of()
     if kept and not how and share.workers == 1:
         # Gathering whole batches is much faster than single rows.
         return finished(order.batch(rows_at_once).map(load).prefetch(2), count, rows_at_once)

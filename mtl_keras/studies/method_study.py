@@ -10,6 +10,7 @@ from keras import Model
 
 from mtl_keras.data.blanks import keep_some
 from mtl_keras.data.pipeline import batches, feature_batches
+from mtl_keras.data.worker_rows import Share
 from mtl_keras.errors import UserError
 from mtl_keras.studies.diverged import DivergedRun
 from mtl_keras.studies.methods import TUNED, Group, Method, chosen, leave_out, usable
@@ -167,6 +168,7 @@ def fixed_batches(study: Study, settings: Experiment, model: Model) -> Iterable:
     chosen = np.random.default_rng(0).permutation(len(train))[: CONFLICT_BATCHES * size]
     rows = train.iloc[chosen].reset_index(drop=True)
     if isinstance(model, MultiTaskModel):
-        return batches(rows, model, size)
+        # All of them on each worker of several.
+        return batches(rows, model, size, share=Share())
     features = study.features_of(settings, model).train[chosen]
     return feature_batches(features, rows, model.tasks, size)

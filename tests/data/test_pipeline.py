@@ -225,9 +225,9 @@ def test_workers_together_take_each_batch_and_none_reads_the_rows_of_others(
     whole = [[*dataset] for _ in range(2)]
     read, decode, found = [], decoding.images.decode, []
     monkeypatch.setattr(decoding.images, "decode", lambda contents: read.append(contents) or decode(contents))
+    monkeypatch.setattr(pipeline, "share_of", lambda: share)
     for place in range(workers):
         share = Share(place, workers, workers * replicas)
-        monkeypatch.setattr(pipeline, "share_of", lambda share=share: share)
         dataset = kept_in_memory(batches(table, READER, **settings), len(table), SIDE)
         assert len(dataset) == len(whole[0])
         read.clear()
@@ -236,6 +236,7 @@ def test_workers_together_take_each_batch_and_none_reads_the_rows_of_others(
         found.append([[*dealt.take(len(dataset) * replicas)] for _ in range(2)])
         if kind == "in order":
             assert len(read) == len(rows_as_bytes(sum(found[-1], [])))
+    assert rows_as_bytes(batches(table, READER, **settings, share=Share())) == rows_as_bytes(whole[0])
     for number, expected in enumerate(whole):
         for step, batch in enumerate(expected):
             parts = [part for worker in found for part in worker[number][step * replicas : (step + 1) * replicas]]
