@@ -4,8 +4,8 @@ python experiments/compare_methods.py
 
     trains small networks on 1,200 drawn faces, of which each keeps some of its labels, with three seeds each: eight
     weightings with hard sharing, and four ways of sharing with equal weights. The table in results/compare_methods/,
-    in 55 runs of five to seven seconds, so about six minutes on two cores that do nothing else. --resume goes on after
-    an interruption.
+    in 55 runs of four to twelve seconds, so seven to eight minutes on two cores that do nothing else. --resume goes on
+    after an interruption.
 
 python experiments/compare_methods.py --full
 
@@ -17,9 +17,9 @@ python experiments/compare_methods.py --weighting equal cagrad:c=0.2 --sharing h
 
 python experiments/compare_methods.py --data UTKFace --weights 20180408-102900
 
-    trains heads on the features that FaceNet's frozen trunk gives of UTKFace, of all 17,000 training images: six
-    minutes for the features, then 30 to 50 seconds for each of 50 runs, so 40 minutes on two cores. What the tasks
-    share here is the dense layers behind the trunk, so methods differ there alone.
+    trains heads on the features that FaceNet's frozen trunk gives of UTKFace, of all 17,000 training images: one to two
+    minutes for each of 50 runs on one core, and six for those of mmoe. What the tasks share here is the dense layers
+    behind the trunk, so methods differ there alone.
 
 python experiments/compare_methods.py --data UTKFace --weights 20180408-102900 --epochs 4 --frozen-epochs 5 \\
     --gradients-at features --images 0.25 --weighting equal uncertainty mgda pcgrad --out runs/compare_methods_whole
@@ -28,9 +28,11 @@ python experiments/compare_methods.py --data UTKFace --weights 20180408-102900 -
     of a quarter of the images, about a second each, so six minutes for each of 35 runs, three to four hours on two
     cores. All images would take four times that.
 
-python experiments/compare_methods.py --full --data UTKFace GENKI-4K RAF-DB
+python experiments/compare_methods.py --data UTKFace GENKI-4K RAF-DB --image-size 32 --images 0.5 --epochs 5 \\
+    --patience 5 --batch-size 64 --dropout 0.3 --gradients-at features
 
-    trains BKNet on sets that each label only some of the tasks, with every method: a day's work for a GPU.
+    trains BKNet on sets that each label only some of the tasks, for a short time: three minutes for most of 55 runs on
+    one core. At full length and with every method, --full --data UTKFace GENKI-4K RAF-DB is a day's work for a GPU.
 
 Writes to runs/compare_methods/, or to the folder that --out names.
 """
