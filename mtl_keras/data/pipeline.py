@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
+import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
@@ -43,7 +44,6 @@ def batches(
     shuffle: bool | None = None,
     seed: int = 0,
     first_epoch: int = 0,
-    share: Share | None = None,
 ) -> tf.data.Dataset:
     """Return batches of images (B, S, S, 3) uint8, labels {task: (B,) or (B, D)} and masks {task: (B,)}.
 
@@ -55,8 +55,8 @@ def batches(
     fixes the rows of each source in every batch, until the source that lasts longest is seen.
     Order and changes depend on seed, epoch and row alone: an epoch is one pass over the returned dataset, counted from
     `first_epoch`, so that a resumed run sees what an uninterrupted one would have seen.
-    In the scope of a strategy of several workers each prepares its own part of every batch, unless it is told its
-    `share`; `batch_size` is that of all together.
+    For a model of MultiWorkerMirroredStrategy each worker prepares its own part of every batch, and `batch_size` is
+    that of all together.
     """
     refuse_boxes(table)
     how = augmentation(augment)
@@ -82,18 +82,17 @@ def batches(
     else:
         # Rows in their own order that are changed must know their epoch too, or every epoch would change them alike.
         order, count = passes(len(table), seed, first_epoch, False) if how else in_order(len(table)), len(table)
-    share = share or share_of()
-    if kept and not how and share.workers == 1:
+    share = share_of(model) if isinstance(model, keras.Model) else Share()
+    alone = share.workers == 1
+    if kept and not how and alone:
         # Gathering whole batches is much faster than single rows.
         return finished(order.batch(rows_at_once).map(load).prefetch(2), count, rows_at_once)
-    order = order if share.workers == 1 else own_rows(order, rows_at_once, share)
-    rows = order.map(load, num_parallel_calls=tf.data.AUTOTUNE)
+    rows = own_rows(order, rows_at_once, share).map(load, num_parallel_calls=tf.data.AUTOTUNE)
     rows = rows if kept else with_images_of_files(rows, *form)
     rows = rows.map(changed, num_parallel_calls=tf.data.AUTOTUNE) if how else rows
-    if share.workers == 1:
+    if alone:
         return finished(rows.batch(rows_at_once).prefetch(2), count, rows_at_once)
-    own = shared_batches(rows, rows_at_once, model.image_size, -(-count // rows_at_once))
-    return own.with_options(options("OFF"))
+    return shared_batches(rows, rows_at_once, model.image_size, -(-count // rows_at_once)).with_options(options("OFF"))
 
 
 def kept_in_memory(dataset: tf.data.Dataset, count: int, size: int) -> tf.data.Dataset:

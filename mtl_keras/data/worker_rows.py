@@ -39,7 +39,9 @@ def share_of(model: object = None) -> Share:
 
 
 def own_rows(rows: tf.data.Dataset, batch_size: int, share: Share) -> tf.data.Dataset:
-    """Return those of the rows of an epoch that a worker trains on, in their order."""
+    """Return those of the rows of an epoch that a worker trains on, in their order: all of them where it is alone."""
+    if share.workers == 1:
+        return rows
     parts = np.full(share.replicas, batch_size // share.replicas)
     parts[: batch_size % share.replicas] += 1
     ends = tf.constant(parts.reshape(share.workers, -1).sum(axis=1).cumsum())

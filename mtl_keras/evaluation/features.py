@@ -16,7 +16,6 @@ from mtl_keras.data.augment import view
 from mtl_keras.data.decoding import naming_images
 from mtl_keras.data.images import READING
 from mtl_keras.data.pipeline import InputSpec, batches
-from mtl_keras.data.worker_rows import Share
 from mtl_keras.errors import UserError, printable
 from mtl_keras.files import replacing
 from mtl_keras.models.backbones import BACKBONES
@@ -28,8 +27,7 @@ def image_batches(
     model: MultiTaskModel, table: pd.DataFrame, batch_size: int = 64, flip: bool = False, zoom: float = 1.0
 ) -> tf.data.Dataset:
     """Return batches of images (B, S, S, 3) uint8 in the table's order, each as `view` shows it."""
-    # Of several workers each answers alone.
-    read = batches(table, InputSpec([], model.image_size, model.resize_method), batch_size, share=Share())
+    read = batches(table, InputSpec([], model.image_size, model.resize_method), batch_size)
     return read.map(lambda images, labels, masks: view(images, flip, zoom))
 
 

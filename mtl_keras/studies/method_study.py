@@ -9,8 +9,7 @@ import pandas as pd
 from keras import Model
 
 from mtl_keras.data.blanks import keep_some
-from mtl_keras.data.pipeline import batches, feature_batches
-from mtl_keras.data.worker_rows import Share
+from mtl_keras.data.pipeline import InputSpec, batches, feature_batches
 from mtl_keras.errors import UserError
 from mtl_keras.studies.diverged import DivergedRun
 from mtl_keras.studies.methods import TUNED, Group, Method, chosen, leave_out, usable
@@ -168,7 +167,7 @@ def fixed_batches(study: Study, settings: Experiment, model: Model) -> Iterable:
     chosen = np.random.default_rng(0).permutation(len(train))[: CONFLICT_BATCHES * size]
     rows = train.iloc[chosen].reset_index(drop=True)
     if isinstance(model, MultiTaskModel):
-        # All of them on each worker of several.
-        return batches(rows, model, size, share=Share())
+        # Not the model itself, since each of several workers looks at all of them.
+        return batches(rows, InputSpec(model.tasks, model.image_size, model.resize_method), size)
     features = study.features_of(settings, model).train[chosen]
     return feature_batches(features, rows, model.tasks, size)

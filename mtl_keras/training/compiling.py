@@ -71,10 +71,8 @@ class Compiling(TaskGradients):
             synchronize_norms(self, sync_batch_norm)
             self._gradients_at, self._accumulate, self._size = gradients_at, int(accumulate), None
             self._weighting = self._found(chosen)
-            if (jit_compile is True or fills_batches()) and self._weighting.needs == "gramian":
-                asked = "jit_compile" if jit_compile is True else "on a TPU"
-                way_out = "leave it" if jit_compile is True else "choose a weighting of losses, or train on GPUs"
-                raise UserError(f"{asked}: XLA cannot compile weighting {chosen!r}, which NumPy computes; {way_out}")
+            if self._weighting.needs == "gramian":
+                _check_compiler(chosen, jit_compile)
             self._skipped = (SkippedSteps(len(self.tasks)),)
             asked = MaskedMetrics(self.tasks, metrics, weighted_metrics) if metrics or weighted_metrics else None
         self._loss_mean, self._l2 = loss_mean, l2
@@ -189,6 +187,14 @@ class Compiling(TaskGradients):
     def weighting_state(self) -> keras.layers.Layer | None:
         """Return the weighting's state. Keras saves what a model's properties hold; its weights are the network's."""
         return self._weighting.state if self._weighting else None
+
+
+def _check_compiler(weighting: object, jit_compile: bool | str) -> None:
+    """Refuse a weighting that NumPy computes where XLA is to compile the training step."""
+    if jit_compile is True or fills_batches():
+        asked = "jit_compile" if jit_compile is True else "on a TPU"
+        way_out = "leave it" if jit_compile is True else "choose a weighting of losses, or train on GPUs"
+        raise UserError(f"{asked}: XLA cannot compile weighting {weighting!r}, which NumPy computes; {way_out}")
 
 
 def _check(loss_mean: str, l2: float, gradients_at: str, accumulate: int) -> None:
