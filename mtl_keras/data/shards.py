@@ -19,7 +19,7 @@ from mtl_keras.data.decoding import with_images
 from mtl_keras.data.manifest import Shards, damage, read_manifest, reason
 from mtl_keras.data.pipeline import InputSpec, check_labelled, finished, options, stamp
 from mtl_keras.data.table import SPLITS, complete
-from mtl_keras.data.worker_rows import FILLING, share_of
+from mtl_keras.data.worker_rows import share_of, shared_batches
 from mtl_keras.errors import UserError
 from mtl_keras.intervals import end_columns
 from mtl_keras.kinds import add_task, kind_of
@@ -101,8 +101,8 @@ def shard_batches(
 
     Rows are changed as there. A shuffled pass takes the shards in a new order and mixes the records of a few of them
     at a time, as seed and epoch say. Under MultiWorkerMirroredStrategy (that of `model`, or in whose scope this is
-    called) each worker gets other rows; `batch_size` is still that of all workers together. A worker's last batch may
-    be filled with rows that it has seen already, of masks FILLING.
+    called) each worker gets other rows; `batch_size` is still that of all workers together. A worker's last batches may
+    be filled with empty images of masks FILLING.
     """
     _check_agreement(shards, model.tasks)
     check_labelled({task.name: shards.labelled(task.name) for task in model.tasks})
@@ -110,11 +110,11 @@ def shard_batches(
     shuffle = bool(how) if shuffle is None else shuffle
     spec = {name: tf.io.FixedLenFeature((), tf.string) for name in ("path", "image")} | _label_spec(model.tasks, shards)
 
-    def parsed(row, epoch, record, filling):
+    def parsed(row, epoch, record):
         features = tf.io.parse_single_example(record, spec)
         pairs = {task.name: _label(task, features, _ends(task, shards)) for task in model.tasks}
         labels = {name: pair[0] for name, pair in pairs.items()}
-        masks = {name: tf.where(filling, FILLING, pair[1]) for name, pair in pairs.items()}
+        masks = {name: pair[1] for name, pair in pairs.items()}
         return features["path"], features["image"], row, epoch, labels, masks
 
     def changed(image, row, epoch, labels, masks):
@@ -125,23 +125,21 @@ def shard_batches(
     def load(rows):
         files = rows.map(parsed, num_parallel_calls=tf.data.AUTOTUNE)
         loaded = with_images(files, model.image_size, model.resize_method)
-        return loaded.map(changed, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size).prefetch(2)
+        return loaded.map(changed, num_parallel_calls=tf.data.AUTOTUNE)
 
     index, workers, replicas = share_of(model)
     total = shards.rows
     if workers == 1:
-        return finished(load(_passes(_share(shards, 0, total), seed, first_epoch, shuffle)), total, batch_size)
+        rows = load(_passes(_share(shards, 0, total), seed, first_epoch, shuffle))
+        return finished(rows.batch(batch_size).prefetch(2), total, batch_size)
     if batch_size % replicas:
         raise UserError(f"batch_size {batch_size}: expected a multiple of {replicas}, one part for each replica")
     if total < workers:
         raise UserError(f"{shards.folder}: {total} rows are too few for {workers} workers; expected one for each")
     share = _share(shards, total * index // workers, total * (index + 1) // workers)
-    # Every worker must know the same number of steps, but its own rows may end before the last is full.
-    again = tf.data.Dataset.range(len(share)).flat_map(_reader(share)).repeat()
-    rows = _passes(share, seed, first_epoch, shuffle)
-    rows = rows.concatenate(again.map(lambda row, record: (row, tf.constant(0, tf.int64), record, True)))
-    # Rows are shared out above. The `take` makes the number of batches known, on each worker that of all.
-    return load(rows).take(-(-total // batch_size)).with_options(options("OFF"))
+    rows = load(_passes(share, seed, first_epoch, shuffle))
+    own = shared_batches(rows, batch_size, model.image_size, -(-total // batch_size))
+    return own.with_options(options("OFF"))
 
 
 def _share(shards: Shards, begin: int, end: int) -> list[tuple[str, int, int, int]]:
@@ -156,7 +154,7 @@ def _share(shards: Shards, begin: int, end: int) -> list[tuple[str, int, int, in
 
 
 def _passes(share: list[tuple[str, int, int, int]], seed: int, first_epoch: int, shuffle: bool) -> tf.data.Dataset:
-    """Return (row number, epoch, record, False) of one epoch, of the next one at each pass, shuffled anew for each."""
+    """Return (row number, epoch, record) of one epoch, of the next one at each pass, shuffled anew for each."""
     counter = tf.Variable(first_epoch - 1, dtype=tf.int64, trainable=False)
     read = _reader(share)
 
@@ -175,7 +173,7 @@ def _passes(share: list[tuple[str, int, int, int]], seed: int, first_epoch: int,
             rows = turns.batch(WINDOW).map(mixed).prefetch(1).unbatch()
         else:
             rows = parts.flat_map(read)
-        return rows.map(lambda row, record: (row, epoch, record, False))
+        return rows.map(lambda row, record: (row, epoch, record))
 
     # A variable that each new pass counts up, as in `mtl_keras.data.pipeline.passes`.
     return tf.data.Dataset.range(1).map(lambda _: counter.assign_add(1)).flat_map(one_pass)

@@ -58,7 +58,7 @@ def own_rows(rows: tf.data.Dataset, batch_size: int, share: Share) -> tf.data.Da
 def shared_batches(rows: tf.data.Dataset, batch_size: int, image_size: int, steps: int) -> tf.data.Dataset:
     """Return batches of a worker's own rows (image, labels, masks), of which it takes its part for `steps` steps.
 
-    After its rows come empty images of the mask FILLING, since its part of an epoch's last batch may be smaller.
+    After its rows come empty images of the mask FILLING, since its part of an epoch's last batches may be smaller.
     """
     _, labels, masks = rows.element_spec
     empty = (
