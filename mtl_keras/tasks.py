@@ -127,7 +127,9 @@ AGE_RANGE = Task(
     classes=("0-2", "4-6", "8-12", "15-20", "25-32", "38-43", "48-53", "60-100"),
     unit="years",
 )
-HEAD_POSE = Task("head_pose", "angle", outputs=("yaw", "pitch", "roll"), unit="degrees", scale=30.0, oriented=True)
+# In units of 10 degrees an error weighs as much as one of a class. BKNet (48 pixels, 15 epochs of GENKI-4K, validation)
+# errs by 3.8, 4.1 and 2.0 degrees of yaw, pitch and roll; in units of 30 by 5.1, 5.1 and 3.6.
+HEAD_POSE = Task("head_pose", "angle", outputs=("yaw", "pitch", "roll"), unit="degrees", scale=10.0, oriented=True)
 # The two other ways of the FaceNet article to learn age: the most probable of its 117 bins, and regression with MSE.
 AGE_ARGMAX = replace(AGE, readout="argmax")
 AGE_REGRESSION = Task("age", "regression", unit="years", center=33.0, scale=20.0, within=5.0)

@@ -22,7 +22,7 @@ from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.models.backbones.backbone import Backbone
 from mtl_keras.models.normalization import FusedBatchNormalization
 from mtl_keras.models.sharing import SHARING
-from mtl_keras.studies.network import computing_in
+from mtl_keras.precision import computing_in
 from mtl_keras.tasks import AGE, AGE_ARGMAX, AGE_REGRESSION, GENDER, HEAD_POSE, TASKS, Task
 from mtl_keras.training import distribute, resume, weightings
 from mtl_keras.training.labels import labels_and_masks

@@ -21,6 +21,7 @@ LEVELS = (
         "extras",
         "colors",
         "columns",
+        "precision",
         "choices",
         "files",
         "state_files",

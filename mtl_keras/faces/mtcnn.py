@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from mtl_keras.faces.detectors import SMALLEST_FACE, Detector
+from mtl_keras.precision import computing_in
 
 # Images of one size go through the networks together, up to this many pixels, which bounds the memory.
 BATCH_PIXELS = 3_000_000
@@ -54,7 +55,8 @@ def _stages() -> list:
     # Left to itself, mtcnn takes (and unpickles) a file named pnet.lz4 of the working folder before its own.
     weights = Path(mtcnn.__file__).parent / "assets" / "weights"
     stages = ((StagePNet, "pnet.lz4"), (StageRNet, "rnet.lz4"), (StageONet, "onet.lz4"))
-    with tf.device("CPU:0"):
+    # In a mixed precision that a program trains in, they would find other boxes, or fail.
+    with tf.device("CPU:0"), computing_in("float32"):
         made = [stage(weights=str(weights / name)) for stage, name in stages]
     # Layer by layer, as mtcnn calls them, a photo of 512 x 512 pixels takes more than twice as long.
     for stage, side in zip(made, (None, 24, 48), strict=True):

@@ -1,7 +1,5 @@
 """The network of an experiment, and how it is trained: its heads on features, or all of it on images."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,17 +41,6 @@ def build(experiment: Experiment) -> MultiTaskModel:
 def precision(name: str) -> str:
     """Return the Keras dtype policy of this name; "auto" takes bfloat16 where the machine computes in it."""
     return name if name != "auto" else "mixed_bfloat16" if distribute.computes_bfloat16() else "float32"
-
-
-@contextmanager
-def computing_in(policy: str) -> Iterator[None]:
-    """Let Keras compute in a dtype policy, and in the earlier one afterwards."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
 
 
 def train_heads(

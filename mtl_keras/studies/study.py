@@ -20,13 +20,13 @@ from mtl_keras.evaluation.predictions import outputs_of, with_predictions
 from mtl_keras.faces.geometry import CROPS
 from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.models.weights import sha256
+from mtl_keras.precision import computing_in
 from mtl_keras.studies import runs
 from mtl_keras.studies.diverged import DivergedRun
 from mtl_keras.studies.network import (
     FROZEN_BATCH,
     build,
     changes_of,
-    computing_in,
     precision,
     train_heads,
     train_network,
@@ -175,7 +175,8 @@ class Study:
         weights, data = self.weights_of(settings), self.data_of(settings)
         noted = {**asdict(settings), "weights": weights, "data": data, "method": METHOD, "reading": READING}
         noted |= {"strategy": "", "precision": ""}
-        if own := [asdict(task) for task in settings.chosen_tasks() if task.name not in BUILT_IN]:
+        # Runs are told apart by the task that they learn, where it is not what it has always been: a head pose is not.
+        if own := [asdict(task) for task in settings.chosen_tasks() if task.name not in BUILT_IN or task.oriented]:
             noted["own_tasks"] = own
         how = augmentation(changes_of(settings))
         noted["augment"] = asdict(how) if how else None

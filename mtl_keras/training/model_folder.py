@@ -1,8 +1,7 @@
 """A trained model on disk: a folder with `model.keras` and its sidecar `model.json`."""
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from mtl_keras.faces.geometry import UTKFACE_CROP, CropGeometry
 from mtl_keras.files import replacing_folder
 from mtl_keras.models.backbones.backbone import unknown_class
 from mtl_keras.models.weights import set_weights
+from mtl_keras.precision import computing_in
 from mtl_keras.state_files import CELL, DamagedFileError, count, name_inside
 from mtl_keras.tasks import task_from
 from mtl_keras.training.model import MultiTaskModel
@@ -84,20 +84,10 @@ def save(
 
 def in_float32(model: MultiTaskModel) -> MultiTaskModel:
     """Return an uncompiled copy that computes in float32, so that a saved model answers alike on every machine."""
-    with _computing_in_float32():
+    with computing_in("float32"):
         copy = MultiTaskModel.from_config(model.get_config())
     set_weights(copy, model.get_weights())
     return copy
-
-
-@contextmanager
-def _computing_in_float32() -> Iterator[None]:
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float32")
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(policy)
 
 
 def load(folder: Path | str) -> MultiTaskModel:
@@ -117,7 +107,7 @@ def load(folder: Path | str) -> MultiTaskModel:
 def read_network(path: Path) -> keras.Model:
     """Read a file of Keras in safe mode, to compute in float32; what cannot be read so is an error that names it."""
     try:
-        with _computing_in_float32():
+        with computing_in("float32"):
             return keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises nearly anything for a damaged archive.
         if unknown := unknown_class(error):

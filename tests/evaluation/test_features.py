@@ -3,7 +3,6 @@
 import os
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 
@@ -11,6 +10,7 @@ from mtl_keras.data.images import read_image
 from mtl_keras.errors import UserError
 from mtl_keras.evaluation import features
 from mtl_keras.evaluation.features import image_batches, trunk_features
+from mtl_keras.precision import computing_in
 from mtl_keras.training.model import MultiTaskModel
 
 
@@ -101,15 +101,12 @@ def test_flip_weights_images_and_size_make_other_features(tiny_model, faces, tmp
 
 def test_the_precision_of_the_model_counts_not_that_of_the_moment(tiny_model, faces, tmp_path, computed):
     exact = trunk_features(tiny_model, faces, tmp_path, "random")
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
+    with computing_in("mixed_bfloat16"):
         mixed = MultiTaskModel.from_config(tiny_model.get_config())
         mixed.set_weights(tiny_model.get_weights())
         np.testing.assert_array_equal(trunk_features(tiny_model, faces, tmp_path, "random"), exact)
         assert len(computed) == 1
         rounded = trunk_features(mixed, faces, tmp_path, "random")
-    finally:
-        keras.config.set_dtype_policy("float32")
     assert len(computed) == 2
     assert 0 < np.abs(rounded - exact).max() < 0.1
 

@@ -15,7 +15,7 @@ ERRORS = np.array([[2.0, 10.0, 0.0], [20.0, 180.0, 1.0]])
 
 def test_the_error_between_179_and_minus_179_is_2():
     kind = kind_of(HEAD_POSE)
-    np.testing.assert_allclose(kind.loss(LABELS, ANSWERS), np.mean((ERRORS / 30) ** 2, axis=-1), rtol=1e-6)
+    np.testing.assert_allclose(kind.loss(LABELS, ANSWERS), np.mean((ERRORS / HEAD_POSE.scale) ** 2, axis=-1), rtol=1e-6)
     np.testing.assert_allclose(kind.score(LABELS, ANSWERS), ERRORS.mean(-1), rtol=1e-6)
     found = kind.measure(LABELS, ANSWERS, np.ones(2))
     assert found["mae"] == pytest.approx(ERRORS.mean())
@@ -51,7 +51,7 @@ def test_the_gradient_turns_an_answer_the_shorter_way():
         tape.watch(answers)
         loss = kind_of(HEAD_POSE).loss(np.array([[179.0, 0.0, 0.0]], "float32"), answers)
     # -179 is 181: down from there to 179.
-    np.testing.assert_allclose(tape.gradient(loss, answers), [[2 * 2 / 900 / 3, 0, 0]], rtol=1e-5)
+    np.testing.assert_allclose(tape.gradient(loss, answers), [[2 * 2 / HEAD_POSE.scale**2 / 3, 0, 0]], rtol=1e-5)
 
 
 def test_any_finite_number_of_degrees_is_a_label():

@@ -13,6 +13,7 @@ from mtl_keras.errors import UserError
 from mtl_keras.kinds import KINDS, METRICS, kind_of, metric_of
 from mtl_keras.kinds.angle import GEODESIC
 from mtl_keras.kinds.kind import WITHIN_INTERVAL
+from mtl_keras.precision import computing_in
 from mtl_keras.tasks import (
     AGE,
     AGE_ARGMAX,
@@ -85,11 +86,8 @@ def test_the_hidden_layers_are_leaky():
 
 @pytest.mark.parametrize("task", [ETHNICITY, HEAD_POSE, AGE_GROUP_ORDINAL], ids=lambda task: task.name)
 def test_answers_are_float32_in_mixed_precision(task):
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
+    with computing_in("mixed_bfloat16"):
         model = network(task, (4,))
-    finally:
-        keras.config.set_dtype_policy("float32")
     assert model.get_layer(f"{task.name}_dense_0").compute_dtype == "bfloat16"
     outputs = model(FEATURES)
     assert outputs.dtype == "float32"

@@ -15,7 +15,7 @@ from mtl_keras.studies.network import build
 from mtl_keras.studies.runs import place_for_model, plain_name, write_run
 from mtl_keras.studies.settings import Experiment
 from mtl_keras.studies.study import Study, run
-from mtl_keras.tasks import GENDER, TASKS, Task
+from mtl_keras.tasks import GENDER, HEAD_POSE, TASKS, Task
 from mtl_keras.training import model_folder
 from mtl_keras.training.model import MultiTaskModel
 
@@ -145,6 +145,15 @@ def test_the_definition_of_a_task_of_ones_own_tells_runs_apart(tmp_path, no_new_
     assert [each["own_tasks"][0].pop("scale") for each in (first, second)] == [0.5, 0.25]
     assert first == second and len(first["own_tasks"]) == 1
     assert "own_tasks" not in noted("smile")
+
+
+def test_head_poses_learned_in_other_units_are_other_runs(tmp_path, monkeypatch):
+    angles = {f"head_pose.{name}": 0.0 for name in HEAD_POSE.outputs}
+    table = pd.DataFrame({"path": ["a"], "source": "mine", **angles})
+    study, settings = Study((table,) * 3, tmp_path), Experiment(tasks=("head_pose",))
+    first = study.noted(settings)
+    monkeypatch.setitem(TASKS, "head_pose", replace(HEAD_POSE, scale=30.0))
+    assert first != study.noted(settings)
 
 
 def test_refit_trains_as_long_as_was_best_on_the_validation_rows_as_well(tmp_path, monkeypatch):

@@ -12,6 +12,7 @@ import mtl_keras
 from mtl_keras import files
 from mtl_keras.errors import UserError
 from mtl_keras.faces.geometry import CELEBA_CROP, UTKFACE_CROP
+from mtl_keras.precision import computing_in
 from mtl_keras.tasks import AGE_REGRESSION, GENDER
 from mtl_keras.training import model_folder
 from mtl_keras.training.model import MultiTaskModel
@@ -19,9 +20,8 @@ from mtl_keras.training.model import MultiTaskModel
 
 @pytest.fixture
 def mixed_bfloat16():
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    yield
-    keras.config.set_dtype_policy("float32")
+    with computing_in("mixed_bfloat16"):
+        yield
 
 
 def images() -> np.ndarray:

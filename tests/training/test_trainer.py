@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from mtl_keras.data.pipeline import batches
 from mtl_keras.errors import UserError
+from mtl_keras.precision import computing_in
 from mtl_keras.tasks import AGE, AGE_REGRESSION, ETHNICITY, GENDER, HEAD_POSE, SMILE
 from mtl_keras.training import resume
 from mtl_keras.training.model import MultiTaskModel
@@ -42,7 +43,7 @@ def by_hand(model: MultiTaskModel, weights: dict, loss_mean: str) -> dict[str, f
     errors = {
         "age": -np.log(outputs["age"][number, labels["age"].astype(int)]),
         "gender": -np.log(outputs["gender"][number, labels["gender"]]),
-        "head_pose": (((outputs["head_pose"] - labels["head_pose"]) / 30) ** 2).mean(-1),
+        "head_pose": (((outputs["head_pose"] - labels["head_pose"]) / HEAD_POSE.scale) ** 2).mean(-1),
     }
     scores = {
         "age_mae": np.abs(outputs["age"] @ np.arange(117) - labels["age"]),
@@ -201,11 +202,8 @@ def test_a_border_comes_on_top_of_the_image_and_survives_saving(tiny_backbone, t
 
 
 def test_mixed_precision_trains_and_answers_in_float32(tiny_backbone):
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
+    with computing_in("mixed_bfloat16"):
         model = MultiTaskModel(TASKS, tiny_backbone, shared_units=(8,), head_units=(4,))
-    finally:
-        keras.config.set_dtype_policy("float32")
     _, labels, masks = rows()
     images = np.random.default_rng(0).integers(0, 256, (ROWS, 32, 32, 3)).astype("uint8")
     model.compile(keras.optimizers.SGD(0.01))

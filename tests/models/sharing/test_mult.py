@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from mtl_keras.models.sharing.mult import SharedAttention
+from mtl_keras.precision import computing_in
 from mtl_keras.tasks import EYEGLASSES, GENDER, SMILE
 from mtl_keras.training.model import MultiTaskModel
 
@@ -88,14 +89,11 @@ def test_a_task_alone_is_its_own_reference():
 
 def test_mixed_precision_answers_nearly_alike():
     exact = network()(IMAGES)
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
+    with computing_in("mixed_bfloat16"):
         model = network()
         assert model.get_layer("gender_mean").output.dtype == "float32"
         for name, answer in model(IMAGES).items():
             np.testing.assert_allclose(answer, exact[name], atol=0.05)
-    finally:
-        keras.config.set_dtype_policy("float32")
 
 
 @pytest.mark.parametrize(
