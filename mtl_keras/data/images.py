@@ -142,6 +142,8 @@ def resize(pixels: np.ndarray, size: int, method: str = "bilinear") -> np.ndarra
     Without antialiasing thin lines stay as dark as they are. Beyond a third of the side it would skip pixels, so that
     larger images are first brought to three times the size, antialiased.
     """
+    if pixels.shape[:2] == (size, size):
+        return pixels.copy()
     image = Image.fromarray(pixels)
     if method != "sharp":
         return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from keras import ops
 
-from mtl_keras.kinds.kind import Kind, Metric, rounded
+from mtl_keras.kinds.kind import Kind, Metric, library, rounded
 
 ACCURACY = Metric("accuracy", "accuracy", "%", False, "%")
 MACRO_F1 = Metric("macro_f1", "macro F1", "macro F1, %", False, "%")
@@ -64,7 +64,7 @@ class Categorical(Kind):
 
     def answers(self, outputs):
         """Return the index (B,) of the most probable class."""
-        return ops.argmax(outputs, axis=-1)
+        return library(outputs).argmax(outputs, axis=-1)
 
     def score(self, labels, outputs):
         """Return 1 where the answer is right, else 0 (B,)."""

@@ -7,7 +7,7 @@ from keras import ops
 
 from mtl_keras.errors import UserError
 from mtl_keras.kinds.categorical import SMALLEST_PROBABILITY, precise, soft_cross_entropy
-from mtl_keras.kinds.kind import Kind, distance
+from mtl_keras.kinds.kind import Kind, distance, library
 
 
 class Expectation(Kind):
@@ -60,10 +60,10 @@ class Expectation(Kind):
 
     def answers(self, outputs):
         """Return the expected value (B,), or the most probable bin where the task reads out that."""
-        values = ops.convert_to_tensor(self.task.values, "float32")
+        of, values = library(outputs), np.asarray(self.task.values, np.float32)
         if self.task.readout == "argmax":
-            return ops.take(values, ops.argmax(outputs, axis=-1))
-        return ops.matmul(outputs, values)
+            return of.take(values, of.argmax(outputs, axis=-1))
+        return of.matmul(outputs, values)
 
     def answer_columns(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
         """Return each answer (N,), and the standard deviation (N,) of its distribution."""

@@ -9,7 +9,7 @@ from keras import ops
 from scipy.special import expit
 
 from mtl_keras.kinds.categorical import ACCURACY, MACRO_F1, SMALLEST_PROBABILITY, Categorical
-from mtl_keras.kinds.kind import Metric
+from mtl_keras.kinds.kind import Metric, library
 
 CLASS_MAE = Metric("class_mae", "MAE", "MAE in classes", True, "classes")
 
@@ -39,7 +39,8 @@ class Ordinal(Categorical):
 
     def answers(self, outputs):
         """Return the number (B,) of ranks that the class is above with a probability over one half."""
-        return ops.sum(ops.cast(ops.cumsum(outputs, -1)[:, :-1] < 0.5, "int32"), axis=-1)
+        of = library(outputs)
+        return of.sum(of.cumsum(outputs, -1)[:, :-1] < 0.5, axis=-1)
 
     def tempered(self, outputs: np.ndarray, temperature: float) -> np.ndarray:
         """Return the probabilities (N, K) that come of the same logits of the ranks divided by a temperature."""
