@@ -76,7 +76,8 @@ def measured(faces: pd.DataFrame, tasks: list[Task]) -> pd.DataFrame:
 
 def write_markdown(rows: pd.DataFrame, tasks: list[Task], path: Path) -> None:
     """Write a line a group: its share of the faces, and the main figures of each task with their 95 % intervals."""
-    columns, lines = figure_columns(tasks), []
+    # Of ages that are labelled as intervals there is no error in years.
+    columns, lines = [column for column in figure_columns(tasks) if rows[column].notna().any()], []
     for row in rows.to_dict("records"):
         cells = []
         for column in columns:

@@ -19,13 +19,14 @@ import tyro
 
 import mtl_keras as mtl
 from mtl_keras.boxes import refuse_boxes
+from mtl_keras.data.derive import derived
 from mtl_keras.data.images import read_image, resize
 from mtl_keras.errors import UserError, guarded, kept_if_interrupted
 from mtl_keras.evaluation.metrics import differences, metrics_with_intervals
 from mtl_keras.evaluation.predictions import with_predictions
 from mtl_keras.extras import needed
 from mtl_keras.files import replacing, write_rows
-from mtl_keras.kinds import kind_of
+from mtl_keras.kinds import kind_of, metric_of
 from mtl_keras.owner import owned
 from mtl_keras.portraits import LAYOUTS
 from mtl_keras.portraits.writer import write_faces
@@ -37,11 +38,14 @@ from mtl_keras.serving.runtime import Runtime, open_runtime
 from mtl_keras.state_files import read_csv
 from mtl_keras.studies.markdown import table_lines
 from mtl_keras.studies.provenance import data_fingerprint, write_run_json
+from mtl_keras.studies.runs import read_run
 from mtl_keras.studies.timing import milliseconds_in_turns
 from mtl_keras.training import model_folder
 
 KEYS = ("model", "format", "precision", "float_layers")
 BATCH = 32
+# So many training images calibrate int8.
+CALIBRATION = 300
 # What takes turns: Keras, OpenVINO by itself with the same file (else its float32), what is measured, and `Predictor`.
 TIMED = ("keras", "openvino", "this", "predictor")
 
@@ -115,9 +119,23 @@ def measured(folder: Path, parts: dict, row: dict, out: Path, repeats: int) -> d
     return {**row, "mb": size / 1e6, **timed, **accuracy(parts["test"], tasks, parts["expected"], outputs)}
 
 
+def tested(folder: Path, table: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that a network is measured on: its run's own test images, since it may know those of `test`."""
+    name = model_folder.read_sidecar(folder).get("run")
+    run = read_run(folder.resolve().parents[1] / "checkpoints" / name, table) if name else None
+    if run is None or not len(run.predictions):
+        print(f"{folder}: no checkpoints/ beside models/ says what it was tested on; taking the data set's test split")
+        return test
+    return table[table["path"].isin(run.predictions["path"])]
+
+
 def parts_of(folder: Path, train: pd.DataFrame, test: pd.DataFrame) -> dict:
     """Return a network of Keras, the crops that it sees of both tables, and its answers."""
     runtime = open_runtime(folder)
+    # An age group follows from an age.
+    test = derived(test, runtime.tasks)
+    train = train[~train["path"].isin(test["path"])]
+    train = train.sample(min(CALIBRATION, len(train)), random_state=0)
     sides = (runtime.image_size, runtime.resize_method)
     calibration, crops = (
         np.stack([resize(read_image(path), *sides) for path in each["path"]]) for each in (train, test)
@@ -127,32 +145,38 @@ def parts_of(folder: Path, train: pd.DataFrame, test: pd.DataFrame) -> dict:
 
 
 def write_markdown(rows: pd.DataFrame, path: Path) -> None:
-    """Write the table: times as milliseconds an image, and how many times faster than Keras, in the same run."""
+    """Write the table, network by network: times in milliseconds an image, and how many times faster than Keras."""
     scores = [name for name in rows if f"{name}.difference" in rows]
-    heads = [
-        *KEYS,
-        "MB",
-        "ms alone",
-        "x Keras",
-        "ms in batches",
-        "x Keras",
-        "Predictor / OpenVINO, alone",
-        "in batches",
-    ]
+    speed = ["ms alone", "x Keras", "ms in batches", "x Keras", "Predictor / OpenVINO, alone", "in batches"]
+    heads = ["format", "precision", "in float", "MB", *speed, *(title(name) for name in scores)]
     lines = []
-    for row in rows.to_dict("records"):
-        cells = [*(row[key] or "–" for key in KEYS), f"{row['mb']:.1f}"]
-        for name in ("alone", "batch"):
-            own, keras = row[f"this_{name}_ms"], row[f"keras_{name}_ms"]
-            cells += [f"{own:.2f}", f"{keras / own:.1f}"]
-        cells += [f"{row[f'predictor_{name}_ms'] / row[f'openvino_{name}_ms']:.2f}" for name in ("alone", "batch")]
-        for name in scores:
-            low, high = row[f"{name}.difference.low"], row[f"{name}.difference.high"]
-            cells.append(f"{row[name]:.4f} ({row[f'{name}.difference']:+.4f} [{low:+.4f}, {high:+.4f}])")
-        lines.append(cells)
-    text = "\n".join(table_lines([*heads, *(f"{name} (minus Keras)" for name in scores)], lines))
+    for model, several in rows.groupby("model", sort=False):
+        lines.append([f"*{model}*", *[""] * (len(heads) - 1)])
+        for row in several.to_dict("records"):
+            cells = [row["format"], row["precision"], row["float_layers"] or "–", f"{row['mb']:.1f}"]
+            for name in ("alone", "batch"):
+                own, keras = row[f"this_{name}_ms"], row[f"keras_{name}_ms"]
+                cells += [f"{own:.2f}", f"{keras / own:.1f}"]
+            cells += [f"{row[f'predictor_{name}_ms'] / row[f'openvino_{name}_ms']:.2f}" for name in ("alone", "batch")]
+            lines.append([*cells, *(figure(row, name) for name in scores)])
+    text = "\n".join(table_lines(heads, lines, text=(0, 1, 2)))
     with replacing(path) as temporary:
         temporary.write_text(f"{text}\n", encoding="utf-8")
+
+
+def title(name: str) -> str:
+    """Return the heading of a figure such as "gender.accuracy": "gender %"."""
+    return f"{name.rpartition('.')[0].replace('_', ' ')} {metric_of(name).heading}, minus Keras'"
+
+
+def figure(row: dict, name: str) -> str:
+    """Return a figure of a row, and in brackets how far it is from that of Keras, with the interval of that."""
+    if pd.isna(row[name]):
+        return "–"
+    factor = metric_of(name).factor
+    keys = ("", ".difference", ".difference.low", ".difference.high")
+    value, *ends = (round(factor * row[f"{name}{key}"], 2) + 0.0 for key in keys)  # no -0.00
+    return "{:.2f}, {:+.2f} [{:+.2f}, {:+.2f}]".format(value, *ends)
 
 
 def drawn(out: Path) -> tuple[Path, Path]:
@@ -165,12 +189,15 @@ def main(
     models: tuple[Path, ...] = (),
     data: Path | None = None,
     dataset: str = "utkface",
-    calibration: int = 300,
     repeats: int = 30,
     resume: bool = False,
     out: Path = Path("runs/serving"),
 ) -> None:
-    """Measure the models of these folders on a data set's test split; int8 is calibrated on its training images."""
+    """Measure the models of these folders on the images of a data set that their runs were tested on.
+
+    Of a folder that no run's `checkpoints/` lie beside, that is the data set's test split. int8 is calibrated on images
+    of the training split.
+    """
     start = time.perf_counter()
     if bool(models) != bool(data):
         raise UserError("measuring takes both --models and --data; give neither for a tiny drawn version")
@@ -188,20 +215,19 @@ def main(
             table = mtl.check_images(mtl.datasets.DATASETS[dataset](data))
             refuse_boxes(table)
             train, _, test = mtl.split(table, seed=0)
-            train = train.sample(min(calibration, len(train)), random_state=0)
             for folder in models:
                 network, parts = mtl.load(folder), None
                 for name, precision, layers in variants(network):
                     row = dict(zip(KEYS, (folder.name, name, precision, " ".join(layers)), strict=True))
                     if tuple(row.values()) in done:
                         continue
-                    parts = parts or parts_of(folder, train, test.reset_index(drop=True))
+                    parts = parts or parts_of(folder, train, tested(folder, table, test).reset_index(drop=True))
                     rows.append(measured(folder, parts, row, out / "exports" / folder.name, repeats))
                     write_rows(rows, list(dict.fromkeys(key for each in rows for key in each)), path)
                     print(f"{' '.join(row.values())}: {rows[-1]['this_batch_ms']:.2f} ms an image", flush=True)
             fingerprint = data_fingerprint(table)
         write_markdown(pd.DataFrame(rows).astype(object).fillna(np.nan), out / "table.md")
-        info = {"seconds": time.perf_counter() - start, "data_fingerprint": fingerprint, "test_images": len(test)}
+        info = {"seconds": time.perf_counter() - start, "data_fingerprint": fingerprint}
         write_run_json(out, info)
         print(f"table: {out / 'table.md'}")
 
