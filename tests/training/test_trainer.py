@@ -171,9 +171,9 @@ def test_training_lowers_every_loss():
     model = network([AGE_REGRESSION, GENDER, HEAD_POSE])
     model.compile(keras.optimizers.Adam(0.01))
     data = tf.data.Dataset.from_tensor_slices(rows()).batch(BATCH)
-    history = model.fit(data, epochs=60, verbose=0, shuffle=False).history
+    history = model.fit(data, epochs=160, verbose=0, shuffle=False).history
     for name in ("age_loss", "gender_loss", "head_pose_loss"):
-        assert history[name][-1] < 0.5 * history[name][0]
+        assert history[name][-1] < 0.2 * history[name][0]
 
 
 # === Inputs and precision ===
