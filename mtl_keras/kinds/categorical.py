@@ -105,7 +105,7 @@ class Categorical(Kind):
     def answer_columns(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
         """Return the name of each answer's class (N,) and its probability (N,)."""
         answers = ops.convert_to_numpy(self.answers(outputs)).astype(int)
-        probabilities = np.take_along_axis(outputs, answers[:, None], axis=-1)[:, 0]
+        probabilities = outputs[np.arange(len(outputs)), answers]
         name = self.task.name
         return {f"{name}.class": np.array(self.task.classes)[answers], f"{name}.probability": probabilities}
 

@@ -1,5 +1,6 @@
 """What a kind of task answers, with the defaults that all kinds of numbers share; and what a metric is."""
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -271,4 +272,4 @@ def distance(intervals, answers):
 
 def rounded(number: float | None) -> float | None:
     """Return a number with four decimals, and None for one that is missing or not finite."""
-    return None if number is None or not np.isfinite(number) else round(float(number), 4)
+    return None if number is None or not math.isfinite(number) else round(float(number), 4)

@@ -1,8 +1,8 @@
 """From images to people: every face found, and what the model answers about it."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import PIL.Image
@@ -29,6 +29,16 @@ BATCH_IMAGES, BATCH_PIXELS = 64, 32_000_000
 BATCH_CROPS = 64
 # From this number of images on there is a progress bar.
 MANY = 8
+
+
+class _Seen(NamedTuple):
+    """What a `Person` tells before anything is answered: the face, and its crop (S, S, 3) as the network sees it."""
+
+    box: tuple[int, int, int, int]
+    confidence: float | None
+    landmarks: dict[str, tuple[float, float]] | None
+    crop: np.ndarray
+    reason: str = ""
 
 
 class Predictor:
@@ -99,36 +109,36 @@ class Predictor:
     def about(self, pixels: np.ndarray, faces: list[Face]) -> list[Person]:
         """Return what is answered about each of these faces, which were found in an image (H, W, 3) uint8."""
         picture = Picture(pixels, (pixels.shape[1], pixels.shape[0]), 1)
-        return self._answered([self._person(picture, face) for face in faces])
+        return self._answered([self._seen(picture, face) for face in faces])
 
     def _people(self, pictures: list[Picture]) -> list[list[Person]]:
         """Return the people of each picture; all crops go through the network together."""
         pixels = [picture.pixels for picture in pictures]
         found = self._detector.detect(pixels) if self._detector else [[None]] * len(pixels)
         pairs = zip(pictures, found, strict=True)
-        everyone = iter(self._answered([self._person(picture, face) for picture, faces in pairs for face in faces]))
+        everyone = iter(self._answered([self._seen(picture, face) for picture, faces in pairs for face in faces]))
         return [[next(everyone) for _ in faces] for faces in found]
 
-    def _person(self, picture: Picture, face: Face | None) -> Person:
+    def _seen(self, picture: Picture, face: Face | None) -> _Seen:
         """Return a face, cut out as the network sees it; without a place of a face, the image is its crop."""
         size, method = self._runtime.image_size, self._runtime.resize_method
         if face is None:
-            return Person((0, 0, *picture.size), None, None, resize(picture.pixels, size, method))
+            return _Seen((0, 0, *picture.size), None, None, resize(picture.pixels, size, method))
         crop, reason = cut_out(picture.pixels, face, self._crops)
         face = face.in_file(picture.size, picture.factor)
-        return Person(face.box, face.confidence, face.landmarks, resize(crop, size, method), reason=reason)
+        return _Seen(face.box, face.confidence, face.landmarks, resize(crop, size, method), reason)
 
-    def _answered(self, people: list[Person]) -> list[Person]:
-        """Return people with what the network answers about their crops."""
-        if not people:
+    def _answered(self, everyone: list[_Seen]) -> list[Person]:
+        """Return the people whose faces these are, with what the network answers about their crops."""
+        if not everyone:
             return []
-        crops = np.stack([person.crop for person in people])  # (B, S, S, 3)
+        crops = np.stack([seen.crop for seen in everyone])  # (B, S, S, 3)
         parts = [self._runtime.run(crops[start : start + BATCH_CROPS]) for start in range(0, len(crops), BATCH_CROPS)]
         outputs = {task.name: np.concatenate([part[task.name] for part in parts]) for task in self.tasks}
-        rows = zip(people, answers_of(self.tasks, outputs), strict=True)
+        rows = zip(everyone, zip(*outputs.values(), strict=True), answers_of(self.tasks, outputs), strict=True)
         return [
-            replace(person, outputs={name: output[number] for name, output in outputs.items()}, answers=answers)
-            for number, (person, answers) in enumerate(rows)
+            Person(box, confidence, landmarks, crop, dict(zip(outputs, given, strict=True)), answers, reason)
+            for (box, confidence, landmarks, crop, reason), given, answers in rows
         ]
 
 
