@@ -1,7 +1,7 @@
 """Whatever stands in a file, it is read or refused in one line: inputs that are changed at random, kind by kind.
 
 The suite tries a few of each kind. `MTL_KERAS_FUZZ=20000 pytest -n 0 -s tests/test_fuzz.py` tries that many of each,
-which takes an hour of one core, and prints how many were read and how many refused.
+which takes twenty minutes of one core, and prints how many were read and how many refused.
 """
 
 import contextlib
