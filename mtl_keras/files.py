@@ -49,7 +49,9 @@ def check_writable(path: str | Path, folder: bool = False) -> None:
         if re.match(r"[A-Za-z][\w+.-]+:/", path.as_posix()):
             raise OSError(None, f"is not on this computer; expected a local {'folder' if folder else 'file'}")
         if folder != path.is_dir() and os.path.lexists(path):
-            raise OSError(None, f"is a {'file; expected a folder' if folder else 'folder; expected a file'}")
+            found, wanted = ("file", "folder") if folder else ("folder", "file")
+            found = f"a {found}" if path.exists() else "a link that leads nowhere"
+            raise OSError(None, f"is {found}; expected a {wanted}")
         with suppress(FileNotFoundError):
             path.lstat()  # which knows of a name that is too long
         place = path if folder else path.parent
@@ -84,16 +86,34 @@ def replacing(path: str | Path) -> Iterator[Path]:
         os.close(handle)
         temporary = Path(name)
         yield temporary
-        # mkstemp makes a file that only its owner may read; the result gets the rights of any new file.
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
+        temporary.chmod(_rights(0o666))
         os.replace(temporary, path)
     except OSError as error:
         raise _unwritable(path, error) from None
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def _rights(most: int) -> int:
+    """Return the rights of a new file or folder: those made by `tempfile` are for their owner alone."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return most & ~mask
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a folder with all that is in it, or a link and not what it leads to; none there is no mistake.
+
+    What cannot be removed is a `UserError`, since somebody relies on its being gone.
+    """
+    try:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be removed ({error.strerror or error}); remove it yourself") from None
 
 
 # How the names of images end; what they are their first bytes tell (`mtl_keras.data.image_formats`).
@@ -166,7 +186,7 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
         folder.absolute().parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(**_beside(folder)))
         yield temporary
-        temporary.chmod(0o755)  # mkdtemp makes a folder that only its owner may read
+        temporary.chmod(_rights(0o777))
         _take_place(temporary, folder)
     except OSError as error:
         raise _unwritable(folder, error) from None

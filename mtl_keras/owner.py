@@ -12,7 +12,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from mtl_keras.errors import UserError
-from mtl_keras.files import check_writable
+from mtl_keras.files import check_writable, open_regular, replacing
 
 # Hidden files of a folder that is written to: the lock, and who holds it.
 LOCK, NOTE = ".lock", ".owner"
@@ -41,8 +41,9 @@ def owned(folder: str | Path) -> Iterator[None]:
         raise UserError(f"{folder}: cannot be locked ({error.strerror or error}); name another folder") from None
     try:
         if outermost:
-            with suppress(OSError):  # Without it the message to others names nobody.
-                (folder / NOTE).write_text(_this_process(), encoding="utf-8")
+            # Without it the message to others names nobody.
+            with suppress(UserError), replacing(folder / NOTE) as temporary:
+                temporary.write_text(_this_process(), encoding="utf-8")
         yield
     finally:
         if outermost:
@@ -72,7 +73,8 @@ def _this_process() -> str:
 def _owner(folder: Path) -> str:
     """Return the owner of a folder in words, as it has noted itself."""
     try:
-        words = (folder / NOTE).read_text(encoding="utf-8", errors="replace").split()
-    except OSError:
+        with open_regular(folder / NOTE) as file:
+            words = file.read(1000).decode(errors="replace").split()
+    except (OSError, UserError):
         words = []
     return " ".join(words)[:300] or "another process"

@@ -1,6 +1,7 @@
 """Files of our own: where they can be written is known before, and their names are free and short enough."""
 
 import os
+import stat
 
 import pytest
 
@@ -56,3 +57,16 @@ def test_names_are_free_and_short():
     long = {free_name(f"y/{'ä' * 120}{number}", ".jpg", taken) for number in range(3)}
     assert len(long) == 3 and all(len(name.encode()) < LONGEST for name in long)
     assert free_name("\udcff", ".jpg", taken) == "image.jpg"
+
+
+def test_new_files_and_folders_have_the_rights_that_the_user_chose(tmp_path):
+    before = os.umask(0o027)
+    try:
+        with replacing(tmp_path / "file") as temporary:
+            temporary.touch()
+        with replacing_folder(tmp_path / "folder"):
+            pass
+    finally:
+        os.umask(before)
+    rights = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("file", "folder")]
+    assert rights == [0o640, 0o750]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mtl_keras.errors import UserError
-from mtl_keras.owner import owned
+from mtl_keras.owner import NOTE, owned
 
 # One line on standard output says that the folder is owned; whoever reads it may then kill the process.
 OWNER = """
@@ -59,9 +59,26 @@ def test_an_owner_that_fails_leaves_nothing(tmp_path):
 def test_a_folder_that_is_removed_meanwhile_is_no_mistake(tmp_path):
     with owned(tmp_path / "out"):
         shutil.rmtree(tmp_path / "out")
+    with owned(tmp_path / "out"):
+        assert os.listdir(tmp_path / "out")
+
+
+def test_nothing_is_written_through_a_link_or_into_a_pipe_in_place_of_the_note(tmp_path):
+    (tmp_path / "precious").write_text("of somebody else")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / NOTE).symlink_to("../precious")
+    with owned(tmp_path / "out"):
+        assert f"process {os.getpid()}" in (tmp_path / "out" / NOTE).read_text()
+    os.mkfifo(tmp_path / "out" / NOTE)
+    with owned(tmp_path / "out"):
+        assert (tmp_path / "out" / NOTE).is_file()
+    assert (tmp_path / "precious").read_text() == "of somebody else"
 
 
 def test_a_place_that_cannot_be_owned_is_one_line(tmp_path, one_line):
     (tmp_path / "file").touch()
     with one_line("is a file; expected a folder", tmp_path / "file"), owned(tmp_path / "file"):
+        pass
+    (tmp_path / "link").symlink_to("nowhere")
+    with one_line("is a link that leads nowhere; expected a folder", tmp_path / "link"), owned(tmp_path / "link"):
         pass

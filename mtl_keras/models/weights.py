@@ -15,6 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from mtl_keras.errors import UserError
+from mtl_keras.files import open_regular
 from mtl_keras.models.normalization import with_keras_norms
 
 _TIMEOUT_SECONDS = 30
@@ -52,8 +53,11 @@ PUBLISHED: dict[str, Published] = _published()
 
 def sha256(path: Path | str) -> str:
     """The sha256 of a file's bytes, in hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with open_regular(path) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
 
 
 # === Files of any network ===

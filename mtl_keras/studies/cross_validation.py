@@ -1,7 +1,6 @@
 """Repeated cross-validation of one network of several tasks against one network for each task."""
 
 import gc
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
@@ -16,6 +15,7 @@ from mtl_keras.data.folds import folds
 from mtl_keras.data.split import split
 from mtl_keras.data.table import encode, write_table
 from mtl_keras.errors import UserError
+from mtl_keras.files import remove
 from mtl_keras.kinds import kind_of
 from mtl_keras.studies.markdown import table_lines
 from mtl_keras.studies.plan import CrossValidation
@@ -114,7 +114,7 @@ def of_one_fold(study: Study, settings: Experiment) -> Run:
     """Train one network on one fold; of all that is kept only what the table needs, not the model."""
     run = study.run(settings)[-1]
     if run.model:
-        shutil.rmtree(run.model)
+        remove(run.model)
     # Or each of some hundred networks would stay in Keras' global state.
     keras.backend.clear_session(free_memory=False)
     gc.collect()

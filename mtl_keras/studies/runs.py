@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ import pandas as pd
 
 from mtl_keras.data.table import write_table
 from mtl_keras.errors import UserError
-from mtl_keras.files import replacing
+from mtl_keras.files import remove, replacing
 from mtl_keras.kinds import ANSWERS, CLASSES
 from mtl_keras.models.weights import sha256
 from mtl_keras.state_files import CELL, DamagedFileError, read_csv, read_json, read_or_none
@@ -83,7 +82,7 @@ def start_run(checkpoints: Path, name: str, settings: dict, known: Path | None, 
         aside = folder.with_name(f"{folder.name}-damaged-{time.strftime('%Y%m%d%H%M%S')}")
         print(f"{folder}: {SETTINGS} is missing or damaged; moved to {aside.name}, and trained anew")
         os.replace(folder, aside)
-    shutil.rmtree(folder, ignore_errors=True)
+    remove(folder)
     with replacing(folder / SETTINGS) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return folder
@@ -105,9 +104,9 @@ def place_for_model(folder: Path) -> Path:
     if owner != folder.name:
         # A model that does not say its run is of an earlier version.
         aside = place.with_name(owner or f"{place.name}-earlier")
-        shutil.rmtree(aside, ignore_errors=True)
+        remove(aside)
         os.replace(place, aside)
-    shutil.rmtree(place.with_name(folder.name), ignore_errors=True)
+    remove(place.with_name(folder.name))
     return place
 
 
@@ -188,7 +187,7 @@ def write_run(folder: Path, row: dict, predictions: pd.DataFrame) -> Run:
         noted = {**row, CHECKSUM: sha256(folder / PREDICTIONS)}
         temporary.write_text(json.dumps(noted, indent=2) + "\n", encoding="utf-8")
     for name in (BACKUP, "refit"):
-        shutil.rmtree(folder / name, ignore_errors=True)
+        remove(folder / name)
     return read_run(folder, predictions)
 
 

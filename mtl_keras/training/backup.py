@@ -9,9 +9,12 @@ import numpy as np
 from keras.src.random.seed_generator import global_seed_generator
 
 from mtl_keras.errors import UserError
+from mtl_keras.files import remove
 from mtl_keras.models.weights import sha256
+from mtl_keras.state_files import read_arrays
 from mtl_keras.training.trainer import Trainer
 
+ANEW = "start anew, without --resume"
 # The number of epochs before it, and the checksum of its bytes: one step makes the file known with both.
 _NAME = re.compile(r"(\d+)-([0-9a-f]{64})\.npz")
 
@@ -42,9 +45,10 @@ def assign(variables: list[keras.Variable], values: list[np.ndarray]) -> None:
 
 def check_fits(values: list[np.ndarray], variables: list[keras.Variable], run: Path) -> None:
     """Refuse values of the backup of a `run`, a folder, that are those of another network's variables."""
-    if [value.shape for value in values] != [tuple(variable.shape) for variable in variables]:
+    found = [(value.shape, value.dtype.kind) for value in values]
+    if found != [(tuple(variable.shape), np.dtype(variable.dtype).kind) for variable in variables]:
         what = "its backup is of another network, perhaps of another version of mtl_keras"
-        raise UserError(f"{run}: {what}; start anew, without --resume")
+        raise UserError(f"{run}: {what}; {ANEW}")
 
 
 # === Files ===
@@ -54,6 +58,7 @@ def write(backup: Path, epochs: int, arrays: list[np.ndarray]) -> None:
     """Write the backup of a run after this number of epochs, and drop all before it but the newest."""
     backup.mkdir(parents=True, exist_ok=True)
     unfinished = backup / "unfinished.npz"
+    remove(unfinished)  # A link would be written through.
     np.savez(unfinished, *arrays)
     earlier = _newest_first(backup)
     os.replace(unfinished, backup / f"{epochs}-{sha256(unfinished)}.npz")
@@ -64,8 +69,7 @@ def write(backup: Path, epochs: int, arrays: list[np.ndarray]) -> None:
 def read(backup: Path) -> list[np.ndarray]:
     """Return the arrays of the newest backup in a folder, which `epochs_done` has checked; [] where there is none."""
     for _, path in _newest_first(backup)[:1]:
-        with np.load(path) as saved:
-            return [saved[name] for name in saved.files]
+        return [*read_arrays(path, {}, ANEW).values()]
     return []
 
 
@@ -76,13 +80,21 @@ def epochs_done(backup: Path) -> int:
     """
     found = _newest_first(backup)
     for place, (epochs, path) in enumerate(found):
-        if sha256(path) == _NAME.fullmatch(path.name)[2]:
+        if _is_whole(path):
             return epochs
         others = [other for other, _ in found[place + 1 :]]
         then = f"the backup before it, after epoch {others[0]}" if others else "the first epoch: there is no other one"
         print(f"{path.parent.parent}: the backup after epoch {epochs} is damaged; going on from {then}", flush=True)
-        path.unlink()
+        remove(path)
     return 0
+
+
+def _is_whole(path: Path) -> bool:
+    """Return whether a file has the checksum of its name; what is no file has none."""
+    try:
+        return path.is_file() and sha256(path) == _NAME.fullmatch(path.name)[2]
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error}); mend that, or {ANEW}") from None
 
 
 def _newest_first(backup: Path) -> list[tuple[int, Path]]:

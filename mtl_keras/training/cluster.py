@@ -1,12 +1,15 @@
-"""The workers that TF_CONFIG names: who they are, what the chief tells the others, and which of them is gone."""
+"""The workers that TF_CONFIG names: who they are, who is awaited, what the chief tells, and which of them is gone."""
 
 import json
 import os
 import re
+import signal
 import socket
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -40,8 +43,8 @@ class Cluster(NamedTuple):
 
 
 def is_described() -> bool:
-    """Return whether TF_CONFIG is set."""
-    return bool(os.environ.get("TF_CONFIG"))
+    """Return whether TF_CONFIG describes a cluster; some platforms set it to an empty object on a single machine."""
+    return os.environ.get("TF_CONFIG", "").strip() not in ("", "{}")
 
 
 def read_cluster() -> Cluster:
@@ -77,7 +80,48 @@ def read_cluster() -> Cluster:
 
 
 def _is_address(value: object) -> bool:
-    return isinstance(value, str) and bool(re.fullmatch(r"[^\s/]+:\d{1,5}", value))
+    return isinstance(value, str) and bool(re.fullmatch(r"[^\s/]+:\d{1,5}", value)) and 0 < _port(value) < 2**16
+
+
+# === Who is awaited ===
+
+
+def joined(join: Callable[[], tf.distribute.Strategy]) -> tf.distribute.Strategy:
+    """Return what `join` gives, called once all workers are there; SIGTERM then does what it did before.
+
+    TensorFlow would wait for them as well, but where Python hears of no signal, and it takes SIGTERM over.
+    """
+    _wait_for_all(read_cluster())
+    if threading.current_thread() is not threading.main_thread():
+        return join()  # Python lets no other thread say what a signal does.
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        return join()
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+
+
+def _wait_for_all(cluster: Cluster) -> None:
+    """Return when each of the other workers has been there once, and say meanwhile who is awaited.
+
+    Each listens at its address, until TensorFlow does, so that the others see it.
+    """
+    awaited = [place for place in range(len(cluster.names)) if place != cluster.place]
+    said, patience = [], time.monotonic() + 3
+    with suppress(OSError), socket.create_server(("", _port(cluster.addresses[cluster.place])), backlog=4096):
+        while awaited := [place for place in awaited if not _answers(cluster.addresses[place])]:
+            if said != awaited and time.monotonic() > patience:
+                print(f"waiting for {_named(cluster, awaited)}", file=sys.stderr, flush=True)
+                said = awaited
+            time.sleep(0.2)
+
+
+def _port(address: str) -> int:
+    return int(address.rpartition(":")[2])
+
+
+def _named(cluster: Cluster, places: list[int]) -> str:
+    return ", ".join(f"{cluster.names[place]} ({cluster.addresses[place]})" for place in places)
 
 
 # === What the chief tells ===
@@ -131,6 +175,7 @@ def _files(folder: Path, left_out: tuple[str, ...]) -> list[tuple[str, int]]:
     for place, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if name not in left_out)
         paths = [Path(place) / name for name in sorted(files) if not name.startswith(".")]
+        paths = [path for path in paths if path.is_file()]  # no pipe, and no link that leads nowhere
         found += [(path.relative_to(folder).as_posix(), path.stat().st_size) for path in paths]
     return found
 
@@ -167,13 +212,13 @@ def _gone(message: str) -> str:
     ]
     # Of several, those that TensorFlow names: others may have ended by now since they lost the same one.
     found = [place for place in away if cluster.names[place] in lost] or away
-    return ", ".join(f"{cluster.names[place]} ({cluster.addresses[place]})" for place in found)
+    return _named(cluster, found)
 
 
 def _answers(address: str) -> bool:
-    host, _, port = address.rpartition(":")
+    host = address.rpartition(":")[0].strip("[]")
     try:
-        with socket.create_connection((host.strip("[]"), int(port)), timeout=5):
+        with socket.create_connection((host, _port(address)), timeout=5):
             return True
     except OSError:
         return False

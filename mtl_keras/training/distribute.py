@@ -7,7 +7,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from mtl_keras.errors import UserError
-from mtl_keras.training.cluster import is_described, read_cluster
+from mtl_keras.training.cluster import is_described, joined, read_cluster
 
 STRATEGIES = ("auto", "one", "mirrored", "workers", "tpu")
 
@@ -23,7 +23,7 @@ def strategy(name: str = "auto") -> tf.distribute.Strategy:
     if joins_workers(name):
         # Without a look at the devices: it would start TensorFlow, and then no cluster can be joined any more.
         if not is_described():
-            raise UserError("strategy 'workers': TF_CONFIG is not set; set it on every worker to name them all")
+            raise UserError("strategy 'workers': TF_CONFIG names no workers; set it on each of them to name all")
         read_cluster()
         return _workers()
     if name == "auto":
@@ -65,7 +65,7 @@ def _mirrored(devices: tuple[str, ...]) -> tf.distribute.Strategy:
 
 @functools.cache
 def _workers() -> tf.distribute.Strategy:
-    return tf.distribute.MultiWorkerMirroredStrategy()
+    return joined(tf.distribute.MultiWorkerMirroredStrategy)
 
 
 def device() -> str:

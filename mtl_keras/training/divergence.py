@@ -1,12 +1,12 @@
 """Training whose loss is no number: such steps are skipped, and where many are it ends, and says what to try."""
 
-import shutil
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from mtl_keras.errors import UserError
+from mtl_keras.files import remove
 
 # So many steps in a row are no mishap of a single batch.
 MOST_SKIPPED = 10
@@ -67,7 +67,7 @@ class StopWhenDiverged(keras.callbacks.Callback):
         which, value = self._wrong(losses)
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         if self.backup:
-            shutil.rmtree(self.backup, ignore_errors=True)
+            remove(self.backup)
         print(flush=True)  # ends the line of the progress bar
         raise Diverged(
             f"{which} was {value} {when}, so training was stopped; "

@@ -106,11 +106,10 @@ def fit(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         finished = backup.epochs_done(folder / BACKUP)
-        curve, state, kept = _read(model, folder) if finished else (b"", [], [])
-        if finished:
-            # That of before may have an epoch more, which is repeated.
-            with replacing(folder / HISTORY) as temporary:
-                temporary.write_bytes(curve)
+        curve, state, kept = _read(model, folder, finished) if finished else (b"", [], [])
+        # A file of before may have an epoch more, which is repeated, and a link would be written through.
+        with replacing(folder / HISTORY) as temporary:
+            temporary.write_bytes(curve)
         losses = [] if validation is None else _column(curve, "val_loss")
         best = KeepBest(losses, kept)
         with naming_images():
@@ -146,9 +145,11 @@ def fit(
         ) from None
 
 
-def _read(model: MultiTaskModel, folder: Path) -> tuple[bytes, list[np.ndarray], list[np.ndarray]]:
+def _read(model: MultiTaskModel, folder: Path, epochs: int) -> tuple[bytes, list[np.ndarray], list[np.ndarray]]:
     """Return what the newest backup of a run holds: its learning curve, its state, and that of its best epoch."""
     curve, *arrays = backup.read(folder / BACKUP)
+    if len(_column(curve.tobytes(), "loss")) != epochs:
+        raise UserError(f"{folder}: its backup has no learning curve of {epochs} epochs; {backup.ANEW}")
     state = backup.training_state(model)
     backup.check_fits(arrays, [*state, *backup.network_state(model)], folder)
     return curve.tobytes(), arrays[: len(state)], arrays[len(state) :]
@@ -156,7 +157,10 @@ def _read(model: MultiTaskModel, folder: Path) -> tuple[bytes, list[np.ndarray],
 
 def _column(curve: bytes, name: str) -> list[float]:
     """Return a column of a learning curve as its file holds it, to the last bit: which epoch is best hangs on it."""
-    return [float(row[name]) for row in csv.DictReader(curve.decode().splitlines())]
+    try:
+        return [float(row[name]) for row in csv.DictReader(curve.decode().splitlines())]
+    except (KeyError, TypeError, ValueError):
+        raise UserError(f"the learning curve of a backup has no numbers {name!r}; {backup.ANEW}") from None
 
 
 def seconds_before(folder: Path) -> float:

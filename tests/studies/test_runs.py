@@ -1,6 +1,7 @@
 """A run that was broken off and resumed is the run that was not."""
 
 import json
+import os
 import re
 from dataclasses import asdict
 from pathlib import Path
@@ -159,6 +160,26 @@ def test_a_setting_that_is_newer_than_a_run_had_its_default(tmp_path):
     # Without defaults the newer settings are unknown, and a setting that the run lacks is another one.
     assert runs.find_folder(tmp_path, "net-age", settings) is None
     assert runs.find_folder(tmp_path, "net-age", {}, defaults) is None
+
+
+def test_a_run_that_starts_anew_takes_nothing_over_through_a_link(tmp_path):
+    folder = start(tmp_path / "checkpoints", {"seed": 0})
+    (folder / "backup").mkdir()
+    os.replace(folder, tmp_path / "elsewhere")
+    folder.symlink_to(tmp_path / "elsewhere")
+    assert start(tmp_path / "checkpoints", {"seed": 0}, resume=False) == folder
+    assert not folder.is_symlink() and os.listdir(folder) == ["settings.json"]
+    assert (tmp_path / "elsewhere" / "backup").is_dir()
+
+
+def test_a_run_that_cannot_be_removed_is_not_gone_on_with(tmp_path, monkeypatch):
+    def forbidden(*args, **options):
+        raise PermissionError(13, "Permission denied")
+
+    start(tmp_path, {"seed": 0})
+    monkeypatch.setattr("mtl_keras.files.shutil.rmtree", forbidden)
+    with pytest.raises(UserError, match="cannot be removed .Permission denied"):
+        start(tmp_path, {"seed": 0}, resume=False)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "[1]", "[" * 100_000])

@@ -157,6 +157,64 @@ def test_a_damaged_backup_is_told_and_the_one_before_it_is_taken(fit, damage, wh
     assert capsys.readouterr().out.count(told) == 1
 
 
+def folder_there(path: Path, outside: Path) -> None:
+    path.mkdir()
+    (path / "file").touch()
+
+
+@pytest.mark.parametrize(
+    "put",
+    [folder_there, lambda path, outside: os.mkfifo(path), lambda path, outside: path.symlink_to(outside / "nowhere")],
+)
+def test_what_is_no_file_in_place_of_a_backup_is_a_damaged_one(fit, put, whole, broken, tmp_path, capsys):
+    put(broken / "backup" / f"9-{'0' * 64}.npz", tmp_path)
+    assert_same(fit(broken), whole)
+    assert "the backup after epoch 9 is damaged; going on from the backup before it, after epoch 3\n" in (
+        capsys.readouterr().out
+    )
+
+
+def renamed(path: Path) -> None:
+    """Give a backup that was changed the checksum of what it holds now."""
+    path.rename(path.with_name(f"{path.name.partition('-')[0]}-{backup.sha256(path)}.npz"))
+
+
+def as_text(path: Path) -> None:
+    path.write_text("hello")
+
+
+def without_curve(path: Path) -> None:
+    arrays = backup.read(path.parent)
+    np.savez(path, np.frombuffer(b"epoch,loss\n0,1.5\n", "uint8"), *arrays[1:])
+
+
+def of_bytes(path: Path) -> None:
+    arrays = backup.read(path.parent)
+    np.savez(path, *arrays[:1], arrays[1].astype("S8"), *arrays[2:])
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [(as_text, "damaged"), (without_curve, "no learning curve of 3 epochs"), (of_bytes, "of another network")],
+)
+def test_what_no_run_backs_up_is_refused_in_one_line_whatever_its_checksum(fit, change, says, broken):
+    newest = files(broken)[-1]
+    change(newest)
+    renamed(newest)
+    with pytest.raises(UserError, match=f"{says}.*start anew, without --resume") as caught:
+        fit(broken)
+    assert "\n" not in str(caught.value)
+
+
+def test_nothing_is_written_through_links_in_the_folder_of_a_run(fit, whole, tmp_path):
+    (tmp_path / "precious").write_text("of somebody else")
+    (tmp_path / "run" / "backup").mkdir(parents=True)
+    for name in ("history.csv", "backup/unfinished.npz"):
+        (tmp_path / "run" / name).symlink_to(tmp_path / "precious")
+    assert_same(fit(tmp_path / "run"), whole)
+    assert (tmp_path / "precious").read_text() == "of somebody else"
+
+
 def test_without_a_whole_backup_training_starts_anew(fit, whole, broken, capsys):
     for path in files(broken):
         path.write_bytes(flipped(path.read_bytes()))
@@ -164,18 +222,18 @@ def test_without_a_whole_backup_training_starts_anew(fit, whole, broken, capsys)
     assert "going on from the first epoch: there is no other one\n" in capsys.readouterr().out
 
 
-# While it writes its second backup, names it, or drops an older one.
-@pytest.mark.parametrize(("module", "name", "call"), [(np, "savez", 2), (os, "replace", 2), (Path, "unlink", 1)])
+# While it writes its second backup, names it, or drops an older one, after it looked three times for an unfinished one.
+@pytest.mark.parametrize(("module", "name", "call"), [(np, "savez", 2), (os, "replace", 2), (Path, "unlink", 4)])
 def test_a_run_killed_while_it_writes_a_backup_goes_on(fit, module, name, call, whole, tmp_path, monkeypatch):
     calls, complete = [], getattr(module, name)
 
-    def kill(path, *rest):
+    def kill(path, *rest, **options):
         if "backup" in str(path):
             calls.append(path)
         if len(calls) == call:
             Path(path).write_bytes(b"half")
             raise Killed
-        return complete(path, *rest)
+        return complete(path, *rest, **options)
 
     with monkeypatch.context() as patched, pytest.raises(Killed):
         patched.setattr(module, name, kill)

@@ -1,11 +1,15 @@
 """What TF_CONFIG says, what the chief tells, and who is named when a worker ends before its time."""
 
+import functools
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
+import sys
 import textwrap
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -34,11 +38,12 @@ def test_the_chief_is_the_first_worker_or_the_one_of_that_job(monkeypatch):
     [
         ("{", "is no JSON"),
         ("[]", "is no such object"),
-        ("{}", "lacks 'cluster'"),
+        ('{"task": {}}', "lacks 'cluster'"),
         ('{"cluster": {"worker": ["a:1"]}}', "lacks 'task'"),
         ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker"}}', "lacks 'index'"),
         ('{"cluster": {"worker": "a:1"}, "task": {"type": "worker", "index": 0}}', '"a:1" as the addresses of worker'),
         ('{"cluster": {"worker": ["a"]}, "task": {"type": "worker", "index": 0}}', "as the addresses of worker"),
+        ('{"cluster": {"worker": ["a:99999"]}, "task": {"type": "worker", "index": 0}}', "as the addresses of worker"),
         ('{"cluster": {"worker": [1]}, "task": {"type": "worker", "index": 0}}', "as the addresses of worker"),
         ('{"cluster": {"worker": []}, "task": {"type": "worker", "index": 0}}', "index 0 for 0 of type worker"),
         ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}', "index 1 for 1 of type worker"),
@@ -61,12 +66,21 @@ def test_a_mistake_in_tf_config_is_one_line_before_tensorflow_reads_it(monkeypat
         assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
 
 
+def test_an_empty_tf_config_describes_one_machine(monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", "{}")
+    assert not distribute.joins_workers("auto")
+    with pytest.raises(UserError, match="TF_CONFIG names no workers"):
+        distribute.strategy("workers")
+
+
 def test_what_the_first_replica_tells_comes_as_it_is(monkeypatch, tmp_path):
     mirrored = distribute.strategy("mirrored")
     for contents in (b"", b"\0", b"four", bytes(range(256)) + b"\0"):
         assert told_by_chief(mirrored, contents) == contents
     describe(monkeypatch, {"worker": TWO}, {"type": "worker", "index": 0})
     (tmp_path / "runs.csv").write_text("run\n")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("nowhere")
     copy_from_chief(mirrored, tmp_path)
     assert (tmp_path / "runs.csv").read_text() == "run\n"
 
@@ -95,6 +109,61 @@ def test_scripts_of_the_documentation_describe_each_worker(monkeypatch, tmp_path
     ):
         monkeypatch.setenv("TF_CONFIG", printed(tmp_path, lines, **variables))
         assert read_cluster().place == 2 and len(read_cluster().addresses) == 4
+
+
+# === Who is awaited ===
+
+# Joins the other workers as a command does, and then ends itself as a preemption would.
+JOINS = """
+import os, signal, time
+from mtl_keras.errors import guarded
+from mtl_keras.training import distribute
+
+def work():
+    distribute.strategy("workers")
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(60)
+
+guarded(work)
+"""
+
+
+def joining(ports: list[int], place: int) -> subprocess.Popen:
+    """Start a worker of those that listen at these ports."""
+    described = {
+        "cluster": {"worker": [f"127.0.0.1:{port}" for port in ports]},
+        "task": {"type": "worker", "index": place},
+    }
+    environment = {**os.environ, "TF_CONFIG": json.dumps(described), "PYTHONPATH": str(Path(__file__).parents[2])}
+    # Where the tests themselves run in the background, Ctrl+C is ignored by whatever they start.
+    heed = functools.partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+    return subprocess.Popen(
+        [sys.executable, "-c", JOINS], env=environment, stderr=subprocess.PIPE, text=True, preexec_fn=heed
+    )
+
+
+def free_ports(number: int) -> list[int]:
+    with ExitStack() as stack:
+        held = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(number)]
+        return [each.getsockname()[1] for each in held]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_worker_that_waits_says_for_whom_and_can_be_ended(number, code):
+    ports = free_ports(3)
+    with socket.create_server(("127.0.0.1", ports[1])), joining(ports, 0) as waits:
+        for line in waits.stderr:
+            if line.startswith("waiting"):
+                break
+        assert line == f"waiting for worker 2 (127.0.0.1:{ports[2]})\n"
+        waits.send_signal(number)
+        assert waits.wait(30) == code
+
+
+def test_workers_that_have_joined_still_end_with_sigterm():
+    ports = free_ports(2)
+    with joining(ports, 1) as second, joining(ports, 0) as first:
+        assert [first.wait(90), second.wait(90)] == [143, 143]
 
 
 # === Who is gone ===

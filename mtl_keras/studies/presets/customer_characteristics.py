@@ -62,7 +62,7 @@ VARIANTS = {
 # Drawings are learned in a few epochs, unchanged and small.
 DRAWN = replace(
     REAL,
-    **{**SMALL, "image_size": 48, "epochs": 8, "batch_size": 32, "patience": 8, "ema": 0.97},
+    **{**SMALL, "image_size": 48, "epochs": 16, "batch_size": 32, "patience": 16, "ema": 0.97},
     dropout=0.2,
     augment=False,
     balance="",
