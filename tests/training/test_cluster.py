@@ -85,17 +85,19 @@ def test_what_the_first_replica_tells_comes_as_it_is(monkeypatch, tmp_path):
     assert (tmp_path / "runs.csv").read_text() == "run\n"
 
 
-def printed(folder: Path, lines: str, **environment: str) -> str:
+def printed(folder: Path, lines: str, srun: str = '"${@:2}"', **environment: str) -> str:
     """What a shell prints of TF_CONFIG, with stand-ins for the programs of a cluster, for one that sees four hosts."""
     for name, text in {
-        "scontrol": "printf 'n%s\\n' 0 1 2 3",
-        "srun": '"${@:2}"',
+        "scontrol": """[[ $1 == requeue ]] && echo "requeued $2" || printf 'n%s\\n' 0 1 2 3""",
+        "srun": srun,
         "python": 'echo "$TF_CONFIG"',
     }.items():
         (folder / name).write_text(f"#!/usr/bin/env bash\n{text}\n")
         (folder / name).chmod(0o755)
     environment["PATH"] = f"{folder}{os.pathsep}{os.environ['PATH']}"
-    return subprocess.run(["bash", "-c", lines], env=environment, capture_output=True, text=True, check=True).stdout
+    done = subprocess.run(["bash", "-c", lines], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == (3 if "exit 3" in srun else 0), done.stderr
+    return done.stdout
 
 
 def test_scripts_of_the_documentation_describe_each_worker(monkeypatch, tmp_path):
@@ -109,6 +111,9 @@ def test_scripts_of_the_documentation_describe_each_worker(monkeypatch, tmp_path
     ):
         monkeypatch.setenv("TF_CONFIG", printed(tmp_path, lines, **variables))
         assert read_cluster().place == 2 and len(read_cluster().addresses) == 4
+    failing = {"srun": "exit 3", "SLURM_JOB_NODELIST": "n[0-3]", "SLURM_JOB_ID": "7"}
+    assert printed(tmp_path, slurm, **failing) == "requeued 7\n"
+    assert printed(tmp_path, slurm, **failing, SLURM_RESTART_COUNT="20") == ""
 
 
 # === Who is awaited ===
