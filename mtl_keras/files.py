@@ -38,6 +38,11 @@ def open_regular(path: str | Path) -> BinaryIO:
         raise
 
 
+def no_link(path: str, flags: int) -> int:
+    """Open a file to write to, as the `opener` of `open`: a link or a pipe in its place is an error."""
+    return os.open(path, flags | (0 if os.name == "nt" else os.O_NOFOLLOW | os.O_NONBLOCK), 0o666)
+
+
 def check_writable(path: str | Path, folder: bool = False) -> None:
     """Refuse a place to which no file, or with `folder` no folder of files, can be written, before the work for it.
 

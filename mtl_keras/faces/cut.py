@@ -17,6 +17,7 @@ from mtl_keras.errors import UserError
 from mtl_keras.faces.detectors import Detector
 from mtl_keras.faces.geometry import LANDMARKS, UTKFACE_CROP, CropGeometry, Face, align, share_outside
 from mtl_keras.faces.given import faces_in
+from mtl_keras.files import no_link
 from mtl_keras.tasks import Task
 
 FACES = ("largest", "central", "all")
@@ -185,7 +186,8 @@ def _unturned(face: Face, geometry: CropGeometry) -> Face:
 def _write(picture: np.ndarray, path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(picture).save(path, "JPEG", quality=QUALITY)
+        with open(path, "wb", opener=no_link) as file:
+            Image.fromarray(picture).save(file, "JPEG", quality=QUALITY)
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror or error}); make room, then call again") from None
 

@@ -20,7 +20,7 @@ from mtl_keras.data.images import SMALLEST_SIDE
 from mtl_keras.data.table import read_table, write_table
 from mtl_keras.errors import UserError
 from mtl_keras.faces.given import LEAST_INSIDE
-from mtl_keras.files import TEXT, folder_of, free_name, replacing
+from mtl_keras.files import TEXT, folder_of, free_name, no_link, replacing
 from mtl_keras.state_files import DamagedFileError, count, name_inside, parse_json, read_csv, read_json, read_or_none
 
 TABLE, SKIPPED, SETTINGS, JOURNAL = "table.csv", "skipped.csv", "crops.json", "crops.jsonl"
@@ -120,7 +120,7 @@ def _opened(folder: Path, settings: dict) -> dict[str, dict]:
 
 def _read_journal(path: Path) -> dict[str, dict]:
     """Return the journal's lines by photo, the last of each; a torn end is cut off, a damaged line left out."""
-    contents = path.read_bytes() if path.is_file() else b""
+    contents = path.read_bytes() if path.is_file() and not path.is_symlink() else b""
     whole = contents[: contents.rfind(b"\n") + 1]
     if whole != contents:
         os.truncate(path, len(whole))
@@ -135,7 +135,7 @@ def _read_journal(path: Path) -> dict[str, dict]:
 def append(lines: list[dict], folder: Path) -> None:
     """Add lines to the folder's journal."""
     try:
-        with open(folder / JOURNAL, "a", encoding="utf-8") as file:
+        with open(folder / JOURNAL, "a", encoding="utf-8", opener=no_link) as file:
             file.write("".join(json.dumps(line) + "\n" for line in lines))
     except OSError as error:
         reason = error.strerror or error

@@ -534,6 +534,18 @@ def test_a_pipe_is_not_waited_for(photos, tmp_path):
     assert cropped(photos, tmp_path / "crops").attrs["skipped"][-1]["reason"] == "not a regular file"
 
 
+def test_nothing_is_written_through_links_in_the_folder(tmp_path):
+    (tmp_path / "precious").write_text("torn")
+    for name in ("a.jpg", folder.JOURNAL):
+        (tmp_path / name).symlink_to(tmp_path / "precious")
+    with pytest.raises(UserError, match="a.jpg: cannot be written .Too many levels of symbolic links"):
+        cut._write(np.zeros((8, 8, 3), np.uint8), tmp_path / "a.jpg")
+    assert folder._read_journal(tmp_path / folder.JOURNAL) == {}
+    with pytest.raises(UserError, match=f"{folder.JOURNAL}: cannot be written .Too many levels of symbolic links"):
+        folder.append([FIELDS], tmp_path)
+    assert (tmp_path / "precious").read_text() == "torn"
+
+
 # === Real faces ===
 
 
