@@ -39,11 +39,11 @@ def shared_features(
     exact = model_folder.in_float32(model)
     asked = ((model, parts[0], False), (model, parts[0], True), (exact, parts[1], False), (exact, parts[2], False))
     asked = [(trunk, part, out / "cache", weights, flip) for trunk, part, flip in asked]
-    started, known = time.monotonic(), all(features_path(*each).exists() for each in asked)
+    started, known = time.time(), all(features_path(*each).exists() for each in asked)
     found = SharedFeatures(*(trunk_features(*each) for each in asked))
     if not known:
         path = out / "checkpoints" / SECONDS
-        noted = {**seconds_noted(out), name: max(0.1, round(time.monotonic() - started, 1))}
+        noted = {**seconds_noted(out), name: max(0.1, round(time.time() - started, 1))}
         with replacing(path) as temporary:
             temporary.write_text(json.dumps(noted, indent=2) + "\n", encoding="utf-8")
     return found

@@ -75,7 +75,7 @@ def test_workers_train_together_and_answer_alone(monkeypatch):
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("mirorred", ", ".join(STRATEGIES)), ("workers", "TF_CONFIG is not set"), ("tpu", "no TPU was found")],
+    [("mirorred", ", ".join(STRATEGIES)), ("workers", "TF_CONFIG names no workers"), ("tpu", "no TPU was found")],
 )
 def test_what_cannot_be_had_is_one_line(name, message):
     with pytest.raises(UserError, match=message) as error:
