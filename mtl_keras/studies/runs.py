@@ -10,6 +10,7 @@ import json
 import os
 import re
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -187,7 +188,8 @@ def write_run(folder: Path, row: dict, predictions: pd.DataFrame) -> Run:
         noted = {**row, CHECKSUM: sha256(folder / PREDICTIONS)}
         temporary.write_text(json.dumps(noted, indent=2) + "\n", encoding="utf-8")
     for name in (BACKUP, "refit"):
-        remove(folder / name)
+        with suppress(UserError):  # What is left of a finished run is not gone on with.
+            remove(folder / name)
     return read_run(folder, predictions)
 
 

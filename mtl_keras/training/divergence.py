@@ -1,5 +1,6 @@
 """Training whose loss is no number: such steps are skipped, and where many are it ends, and says what to try."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import keras
@@ -67,7 +68,8 @@ class StopWhenDiverged(keras.callbacks.Callback):
         which, value = self._wrong(losses)
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         if self.backup:
-            remove(self.backup)
+            with suppress(UserError):  # That it diverged is what matters.
+                remove(self.backup)
         print(flush=True)  # ends the line of the progress bar
         raise Diverged(
             f"{which} was {value} {when}, so training was stopped; "

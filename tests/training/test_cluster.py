@@ -22,6 +22,12 @@ from mtl_keras.training.cluster import copy_from_chief, naming_who_is_gone, read
 TWO = ["a:1", "b:2"]
 
 
+def free_ports(number: int) -> list[int]:
+    with ExitStack() as stack:
+        held = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(number)]
+        return [each.getsockname()[1] for each in held]
+
+
 def describe(monkeypatch, cluster: object, task: object) -> None:
     monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": task}))
 
@@ -147,12 +153,6 @@ def joining(ports: list[int], place: int) -> subprocess.Popen:
     )
 
 
-def free_ports(number: int) -> list[int]:
-    with ExitStack() as stack:
-        held = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(number)]
-        return [each.getsockname()[1] for each in held]
-
-
 def test_a_worker_that_waits_says_for_whom_and_can_be_ended():
     ports = free_ports(3)
     with socket.create_server(("127.0.0.1", ports[1])), joining(ports, 0) as waits:
@@ -185,10 +185,8 @@ The tasks have crashed. The error could be from a previous operation. Restart yo
 def workers(monkeypatch):
     """Describe four workers of which this one, 0, and 2 take connections, and 1 and 3 do not."""
     with socket.create_server(("127.0.0.1", 0)) as here, socket.create_server(("127.0.0.1", 0)) as two:
-        closed = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
-        ports = [each.getsockname()[1] for each in (here, closed[0], two, closed[1])]
-        for each in closed:
-            each.close()
+        one, three = free_ports(2)
+        ports = [here.getsockname()[1], one, two.getsockname()[1], three]
         describe(monkeypatch, {"worker": [f"127.0.0.1:{port}" for port in ports]}, {"type": "worker", "index": 0})
         yield ports
 
