@@ -3,6 +3,7 @@
 import os
 import sys
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 # Read by TensorFlow when it is imported.
@@ -25,6 +26,7 @@ from mtl_keras.portraits.writer import UTKFACE, write_faces
 from mtl_keras.serving.export import export
 from mtl_keras.tasks import AGE, ETHNICITY, GENDER, HEAD_POSE, TASKS
 from mtl_keras.training import model_folder
+from mtl_keras.training.local_workers import LocalWorkers
 from mtl_keras.training.model import MultiTaskModel
 from mtl_keras.training.weightings.weighting import Step
 
@@ -270,6 +272,13 @@ def adam_by_hand():
         return -rate * mean / (np.sqrt(square) + 1e-8)
 
     return change
+
+
+@pytest.fixture(scope="session")
+def local_workers():
+    """Give a function that starts workers of a test's own file, on CPUs: their number, folder and arguments."""
+    root = str(Path(__file__).parents[1])
+    return partial(LocalWorkers, PYTHONPATH=root, CUDA_VISIBLE_DEVICES="-1", TF_CPP_MIN_LOG_LEVEL="3")
 
 
 @pytest.fixture(scope="session")

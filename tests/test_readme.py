@@ -70,12 +70,11 @@ def draw_signs(folder: Path, count: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(PYTHON)), ids=lambda number: f"{PYTHON[number][0]}-{number}")
-def test_python_blocks_run(folder, number, no_new_members, no_new_tasks, monkeypatch, request):
+@pytest.mark.usefixtures("eager", "no_new_members", "no_new_tasks")
+def test_python_blocks_run(folder, number, monkeypatch):
     # In this process, since to import TensorFlow takes longer than most blocks.
     monkeypatch.chdir(folder)
     page, block = PYTHON[number]
-    if page != "README.md":
-        request.getfixturevalue("eager")
     module = ModuleType("block")
     monkeypatch.setitem(sys.modules, "block", module)
     exec(compile(block, f"{page}, block {number}", "exec"), vars(module))

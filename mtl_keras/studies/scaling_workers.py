@@ -4,9 +4,6 @@ Each worker is a process of its own that runs this module, as tf.distribute asks
 """
 
 import json
-import os
-import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -14,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mtl_keras.errors import UserError
+from mtl_keras.training.local_workers import LocalWorkers
 
 LONGEST_WAIT = 1800  # seconds
 
@@ -29,38 +27,20 @@ class Load(NamedTuple):
 
 def measure_workers(count: int, load: Load) -> dict:
     """Return images a second and the exchange's share of a step, of a number of workers on this machine."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
-    for each in sockets:
-        each.close()
-    # A proxy has no place between two processes of one machine.
-    usual = {name: value for name, value in os.environ.items() if name != "TF_CONFIG"} | {"no_proxy": "127.0.0.1"}
-    workers = []
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "measured.json")
-        try:
-            for index in range(count):
-                cluster = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
-                own = {"TF_CONFIG": json.dumps(cluster)} if count > 1 else {}
-                command = [sys.executable, "-m", __name__, json.dumps(load), str(out) if index == 0 else ""]
-                with Path(folder, f"{index}.log").open("w") as log:
-                    workers.append(subprocess.Popen(command, env=usual | own, stdout=log, stderr=log))
-            codes = [worker.wait(LONGEST_WAIT) for worker in workers]
-        except subprocess.TimeoutExpired:
-            codes = [worker.poll() for worker in workers]
-        finally:
-            for worker in workers:
-                worker.kill()
-                worker.wait()
-        if any(codes):
-            index = next(number for number, code in enumerate(codes) if code)
-            said = Path(folder, f"{index}.log").read_text(errors="replace").strip().splitlines()
-            raise UserError(f"worker {index} of {count} ended with {codes[index]}: {said[-1] if said else 'no word'}")
+        with LocalWorkers(count, folder, "-m", __name__, json.dumps(load), out) as workers:
+            codes = workers.codes(LONGEST_WAIT)
+        if any(code != 0 for code in codes):
+            index = next(number for number, code in enumerate(codes) if code != 0)
+            end = f"did not end in {LONGEST_WAIT} s" if codes[index] is None else f"ended with {codes[index]}"
+            said = (workers.printed(index) + workers.told(index)).strip().splitlines()
+            raise UserError(f"worker {index} of {count} {end}: {said[-1] if said else 'no word'}")
         return {"workers": count, **json.loads(out.read_text())}
 
 
 def work(load: Load, out: str) -> None:
-    """Train as one of the workers that TF_CONFIG names, or alone, and write what was measured."""
+    """Train as one of the workers that TF_CONFIG names, or alone; the chief writes what was measured."""
     # Here, since the process that starts the workers needs none of it.
     import keras
     import numpy as np
@@ -69,9 +49,10 @@ def work(load: Load, out: str) -> None:
     from mtl_keras.data.pipeline import finished
     from mtl_keras.kinds import kind_of
     from mtl_keras.training import distribute
+    from mtl_keras.training.cluster import is_described, read_cluster
     from mtl_keras.training.model import MultiTaskModel
 
-    strategy = distribute.strategy("workers" if "TF_CONFIG" in os.environ else "one")
+    strategy = distribute.strategy("workers" if is_described() else "one")
     keras.utils.set_random_seed(0)
     with strategy.scope():
         model = MultiTaskModel(list(load.tasks), load.backbone)
@@ -91,7 +72,7 @@ def work(load: Load, out: str) -> None:
     exchange = exchange_seconds(strategy, exchanged(model), load.steps)
     found = {"images_per_second": load.steps * load.batch_size / seconds[1], "step_ms": 1000 * seconds[1] / load.steps}
     found |= {"exchange_ms": 1000 * exchange, "share_of_exchange": exchange * load.steps / seconds[1]}
-    if out:
+    if not is_described() or read_cluster().is_chief:
         Path(out).write_text(json.dumps(found))
 
 

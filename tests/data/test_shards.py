@@ -1,9 +1,6 @@
 """Shards read back: the table and the batches that were packed, workers' shares, and every damage named."""
 
-import json
 import os
-import socket
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +19,7 @@ from mtl_keras.data.table import complete, encode, label_columns
 from mtl_keras.errors import UserError
 from mtl_keras.tasks import AGE, AGE_GROUP, AGE_REGRESSION, ETHNICITY, GENDER, HEAD_POSE, TASKS, Task
 from mtl_keras.training import distribute
+from mtl_keras.training.cluster import read_cluster
 from mtl_keras.training.model import MultiTaskModel
 
 SIDE, ROWS, PER_SHARD = 32, 24, 6
@@ -239,38 +237,22 @@ def work(folder: str, out: str) -> None:
         model.compile(keras.optimizers.SGD(0.01))
     # The images are made into features behind the shards: as small a network as there is.
     model.image_size = 4
-    np.savez(out, *trained(model, shard_batches(read_shards(folder, "train"), model, 4)))
+    losses = trained(model, shard_batches(read_shards(folder, "train"), model, 4))
+    np.savez(Path(out, f"{read_cluster().place}.npz"), *losses)
 
 
 @pytest.mark.slow
-def test_fit_with_two_workers_equals_one_process(table, folder, tmp_path):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
-    addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
-    for each in sockets:
-        each.close()
-    workers, outs = [], [tmp_path / f"{index}.npz" for index in range(2)]
-    try:
-        for index, out in enumerate(outs):
-            cluster = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
-            own = {"TF_CONFIG": json.dumps(cluster), "PYTHONPATH": str(Path(__file__).parents[2])}
-            own |= {"CUDA_VISIBLE_DEVICES": "-1", "no_proxy": "127.0.0.1", "TF_CPP_MIN_LOG_LEVEL": "3"}
-            command = [sys.executable, __file__, str(folder), str(out)]
-            with open(tmp_path / f"{index}.log", "w") as log:
-                workers.append(subprocess.Popen(command, env={**os.environ, **own}, stdout=log, stderr=log))
+def test_fit_with_two_workers_equals_one_process(table, folder, local_workers, tmp_path):
+    with local_workers(2, tmp_path, __file__, folder, tmp_path) as workers:
         # The 11 rows are dealt 5 and 6, and each step takes two of either worker.
         shards = read_shards(folder, "train")
         rows = with_images(shard_table(shards), table).iloc[[0, 1, 5, 6, 2, 3, 7, 8, 4, 9, 10]]
         model = network()
         model.compile(keras.optimizers.SGD(0.01))
         expected = trained(model, batches(rows.reset_index(drop=True), asks(READER.tasks, 4), 4))
-        codes = [worker.wait(timeout=200) for worker in workers]
-    finally:
-        for worker in workers:
-            worker.kill()
-            worker.wait()
-    assert codes == [0, 0], "".join((tmp_path / f"{index}.log").read_text()[-2000:] for index in range(2))
-    for out in outs:
-        with np.load(out) as saved:
+        assert workers.codes(200) == [0, 0], workers.told(0) + workers.told(1)
+    for place in range(2):
+        with np.load(tmp_path / f"{place}.npz") as saved:
             for index, array in enumerate(expected):
                 np.testing.assert_allclose(saved[f"arr_{index}"], array, rtol=1e-5, atol=1e-5)
 

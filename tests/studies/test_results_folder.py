@@ -5,8 +5,6 @@ import os
 import re
 import shlex
 import signal
-import socket
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -24,54 +22,13 @@ from mtl_keras.training import model_folder
 from mtl_keras.training.cluster import read_cluster
 from mtl_keras.training.resume import Backup
 
-ROOT = Path(__file__).parents[2]
 
-
-def experiment(frozen_epochs: int, strategy: str) -> Experiment:
+def experiment(strategy: str) -> Experiment:
     """A tiny network without batch norm, which three workers can share the 24 training images of."""
     return Experiment(
-        tasks=("age", "gender"), backbone="gender_eyeglasses", image_size=16, frozen_epochs=frozen_epochs, epochs=4,
+        tasks=("age", "gender"), backbone="gender_eyeglasses", image_size=16, frozen_epochs=1, epochs=4,
         patience=4, batch_size=12, dropout=0.0, augment=False, precision="float32", strategy=strategy,
     )  # fmt: skip
-
-
-class Workers:
-    """Processes of one command line, each with a TF_CONFIG, a log and a temporary folder of its own in `place`."""
-
-    def __init__(self, count: int, place: Path, *command: object):
-        sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-        self.addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
-        for each in sockets:
-            each.close()
-        self.place, self.processes = place, []
-        for index in range(count):
-            cluster = {"cluster": {"worker": self.addresses}, "task": {"type": "worker", "index": index}}
-            (place / f"tmp-{index}").mkdir(parents=True)
-            own = {"TF_CONFIG": json.dumps(cluster), "TMPDIR": str(place / f"tmp-{index}"), "PYTHONPATH": str(ROOT)}
-            own |= {"CUDA_VISIBLE_DEVICES": "-1", "no_proxy": "127.0.0.1", "TF_CPP_MIN_LOG_LEVEL": "3"}
-            with open(place / f"{index}.out", "w") as out, open(place / f"{index}.err", "w") as err:
-                words = [sys.executable, *map(str, command)]
-                self.processes.append(subprocess.Popen(words, env={**os.environ, **own}, stdout=out, stderr=err))
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        for process in self.processes:
-            process.kill()
-            process.wait()
-
-    def codes(self, seconds: float) -> list[int]:
-        """The exit codes, once all have ended."""
-        return [process.wait(timeout=seconds) for process in self.processes]
-
-    def said(self) -> list[str]:
-        """What each has written to the two streams."""
-        return [(self.place / f"{i}.err").read_text() for i in range(len(self.processes))]
-
-    def printed(self) -> list[str]:
-        """What each has printed."""
-        return [(self.place / f"{i}.out").read_text() for i in range(len(self.processes))]
 
 
 def files(folder: Path) -> set[str]:
@@ -92,38 +49,29 @@ def assert_equal_models(ours: Path, theirs: Path) -> None:
             np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
 
 
-def test_two_workers_with_one_results_folder_are_one_process(faces, faces_folder, tmp_path):
-    with Workers(2, tmp_path / "workers", __file__, faces_folder, tmp_path / "out", "0") as workers:
-        expected = run(experiment(0, "one"), faces, tmp_path / "one")
-        assert workers.codes(500) == [0, 0], workers.said()
-    rows, _ = workers.printed()
-    assert "are in the chief's" in workers.said()[1]
-    assert not any(os.listdir(tmp_path / "workers" / f"tmp-{index}") for index in range(2))
-    assert_equal_but_for_seconds(json.loads(rows.splitlines()[-1]), expected)
-    assert files(tmp_path / "out" / "checkpoints") == files(tmp_path / "one" / "checkpoints")
-    assert_equal_models(tmp_path / "out" / "models", tmp_path / "one" / "models")
-
-
 @pytest.mark.slow
-def test_three_workers_go_on_after_one_was_killed(faces, faces_folder, tmp_path):
-    command = __file__, faces_folder, tmp_path / "out", "1"
-    with Workers(3, tmp_path / "killed", *command, "--die") as workers:
-        expected = run(experiment(1, "one"), faces, tmp_path / "one")
-        assert workers.processes[1].wait(timeout=500) == -signal.SIGKILL
+def test_three_workers_go_on_after_one_was_killed_and_are_one_process(faces, faces_folder, tmp_path, local_workers):
+    command = __file__, faces_folder, tmp_path / "out"
+    with local_workers(3, tmp_path / "killed", *command, "--die") as three:
+        expected = run(experiment("one"), faces, tmp_path / "one")
+        assert three.processes[1].wait(timeout=500) == -signal.SIGKILL
         killed = time.monotonic()
-        assert workers.codes(500) == [2, -signal.SIGKILL, 2]
+        assert three.codes(500) == [2, -signal.SIGKILL, 2]
         assert time.monotonic() - killed < 60
     again = shlex.join(["python", *map(str, command), "--die", "--resume"])
-    for index in (0, 2):
-        last = workers.said()[index].splitlines()[-1]
+    for place in (0, 2):
+        last = three.told(place).splitlines()[-1]
         # The other, which ends for the same reason, may be named as well.
-        assert f"worker 1 ({workers.addresses[1]})" in last and re.search(" ended before (its|their) time", last)
+        assert f"worker 1 ({three.addresses[1]})" in last and re.search(" ended before (its|their) time", last)
         assert last.endswith(f"with {again}")
     assert list(tmp_path.glob("out/checkpoints/*/backup/*.npz"))
-    with Workers(3, tmp_path / "resumed", *command, "--resume") as workers:
-        assert workers.codes(500) == [0, 0, 0], workers.said()
-    assert "frozen: finished before" in workers.printed()[0]
-    assert_equal_but_for_seconds(json.loads(workers.printed()[0].splitlines()[-1]), expected)
+    with local_workers(3, tmp_path / "resumed", *command, "--resume") as three:
+        assert three.codes(500) == [0, 0, 0], three.told(0)
+    assert "are in the chief's" in three.told(1)
+    assert not any(os.listdir(folder / "tmp") for folder in three.folders)
+    assert "frozen: finished before" in three.printed(0)
+    assert_equal_but_for_seconds(json.loads(three.printed(0).splitlines()[-1]), expected)
+    assert files(tmp_path / "out" / "checkpoints") == files(tmp_path / "one" / "checkpoints")
     assert_equal_models(tmp_path / "out" / "models", tmp_path / "one" / "models")
     (curve,) = tmp_path.glob("out/checkpoints/*fine-tuned*/history.csv")
     (other,) = tmp_path.glob("one/checkpoints/*fine-tuned*/history.csv")
@@ -158,11 +106,11 @@ def die_after(epochs: int) -> None:
     Backup.on_epoch_begin = kept
 
 
-def work(folder: str, out: str, frozen_epochs: str, *flags: str) -> None:
+def work(folder: str, out: str, *flags: str) -> None:
     """Train as one of the workers that TF_CONFIG names, and print the rows of the runs."""
     if "--die" in flags and read_cluster().place == 1:
         die_after(2)
-    print(json.dumps(run(experiment(int(frozen_epochs), "workers"), rendered(folder), out, "--resume" in flags)))
+    print(json.dumps(run(experiment("workers"), rendered(folder), out, "--resume" in flags)))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import textwrap
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -18,14 +17,17 @@ import tensorflow as tf
 from mtl_keras.errors import UserError
 from mtl_keras.training import distribute
 from mtl_keras.training.cluster import copy_from_chief, naming_who_is_gone, read_cluster, told_by_chief
+from mtl_keras.training.local_workers import free_addresses, tf_config
 
 TWO = ["a:1", "b:2"]
 
 
-def free_ports(number: int) -> list[int]:
-    with ExitStack() as stack:
-        held = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(number)]
-        return [each.getsockname()[1] for each in held]
+def port_of(address: str) -> int:
+    return int(address.rpartition(":")[2])
+
+
+def address_of(server: socket.socket) -> str:
+    return f"127.0.0.1:{server.getsockname()[1]}"
 
 
 def describe(monkeypatch, cluster: object, task: object) -> None:
@@ -139,13 +141,9 @@ guarded(work)
 """
 
 
-def joining(ports: list[int], place: int) -> subprocess.Popen:
-    """Start a worker of those that listen at these ports."""
-    described = {
-        "cluster": {"worker": [f"127.0.0.1:{port}" for port in ports]},
-        "task": {"type": "worker", "index": place},
-    }
-    environment = {**os.environ, "TF_CONFIG": json.dumps(described), "PYTHONPATH": str(Path(__file__).parents[2])}
+def joining(addresses: list[str], place: int) -> subprocess.Popen:
+    """Start the worker at this place among those at the addresses."""
+    environment = {**os.environ, "TF_CONFIG": tf_config(addresses, place), "PYTHONPATH": str(Path(__file__).parents[2])}
     # Where the tests themselves run in the background, Ctrl+C is ignored by whatever they start.
     heed = functools.partial(signal.signal, signal.SIGINT, signal.default_int_handler)
     return subprocess.Popen(
@@ -153,20 +151,21 @@ def joining(ports: list[int], place: int) -> subprocess.Popen:
     )
 
 
-def test_a_worker_that_waits_says_for_whom_and_can_be_ended():
-    ports = free_ports(3)
-    with socket.create_server(("127.0.0.1", ports[1])), joining(ports, 0) as waits:
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_worker_that_waits_says_for_whom_and_can_be_ended(sent, code):
+    addresses = free_addresses(3)
+    with socket.create_server(("127.0.0.1", port_of(addresses[1]))), joining(addresses, 0) as waits:
         for line in waits.stderr:
             if line.startswith("waiting"):
                 break
-        assert line == f"waiting for worker 2 (127.0.0.1:{ports[2]})\n"
-        waits.send_signal(signal.SIGINT)
-        assert waits.wait(30) == 130
+        assert line == f"waiting for worker 2 ({addresses[2]})\n"
+        waits.send_signal(sent)
+        assert waits.wait(30) == code
 
 
 def test_workers_that_have_joined_still_end_with_sigterm():
-    ports = free_ports(2)
-    with joining(ports, 1) as second, joining(ports, 0) as first:
+    addresses = free_addresses(2)
+    with joining(addresses, 1) as second, joining(addresses, 0) as first:
         assert [first.wait(90), second.wait(90)] == [143, 143]
 
 
@@ -185,10 +184,10 @@ The tasks have crashed. The error could be from a previous operation. Restart yo
 def workers(monkeypatch):
     """Describe four workers of which this one, 0, and 2 take connections, and 1 and 3 do not."""
     with socket.create_server(("127.0.0.1", 0)) as here, socket.create_server(("127.0.0.1", 0)) as two:
-        one, three = free_ports(2)
-        ports = [here.getsockname()[1], one, two.getsockname()[1], three]
-        describe(monkeypatch, {"worker": [f"127.0.0.1:{port}" for port in ports]}, {"type": "worker", "index": 0})
-        yield ports
+        one, three = free_addresses(2)
+        addresses = [address_of(here), one, address_of(two), three]
+        monkeypatch.setenv("TF_CONFIG", tf_config(addresses, 0))
+        yield addresses
 
 
 def said(error: Exception) -> str:
@@ -200,7 +199,7 @@ def said(error: Exception) -> str:
 
 def test_the_worker_that_does_not_answer_is_named(workers):
     # Worker 2 lost it too, but is there; of worker 3 nobody spoke.
-    assert said(tf.errors.UnavailableError(None, None, RESET)) == f"worker 1 (127.0.0.1:{workers[1]})"
+    assert said(tf.errors.UnavailableError(None, None, RESET)) == f"worker 1 ({workers[1]})"
     assert said(tf.errors.UnavailableError(None, None, "?")).startswith("worker 1 (127") and "worker 3" in said(
         tf.errors.AbortedError(None, None, "?")
     )
@@ -208,7 +207,7 @@ def test_the_worker_that_does_not_answer_is_named(workers):
 
 def test_a_worker_that_hangs_is_named_although_it_takes_connections(workers):
     hangs = SILENT.replace("task:1\n", "task:2\n")
-    assert said(tf.errors.UnavailableError(None, None, hangs)) == f"worker 2 (127.0.0.1:{workers[2]})"
+    assert said(tf.errors.UnavailableError(None, None, hangs)) == f"worker 2 ({workers[2]})"
 
 
 def test_an_error_while_all_are_there_stays_as_it_is(workers, monkeypatch):

@@ -1,4 +1,5 @@
 import io
+import os
 import re
 import resource
 import threading
@@ -187,6 +188,18 @@ def test_eight_clients_at_once_are_all_answered_and_memory_stays_flat(page, draw
     assert len(times) >= CLIENTS and after < 1.1 * before
     assert one() == expected
     assert httpx.get(f"{page.address}/health").json() == {"status": "ok", "waiting": 0}
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only Linux says how long a process has computed")
+def test_a_page_that_nobody_asks_leaves_the_processor_alone(page):
+    def seconds() -> float:
+        """What the page has computed, in its own code and in the system's."""
+        fields = Path(f"/proc/{page.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    before = seconds()
+    time.sleep(3)
+    assert seconds() - before < 0.1
 
 
 @pytest.mark.parametrize("place", ["docs/page/desk.png", str(Path("docs/page/desk.png").absolute()), "/dev/zero"])
