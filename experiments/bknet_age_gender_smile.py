@@ -6,8 +6,8 @@ python experiments/bknet_age_gender_smile.py
 
 python experiments/bknet_age_gender_smile.py --data UTKFace GENKI-4K FER2013
 
-    the real thing: the table in results/bknet_age_gender_smile/, in about two hours on two cores with bfloat16, or half
-    an hour with --seeds 1 --no-variants. Each folder is a set with UTKFace's or IMDB-WIKI's ages and genders,
+    the real thing: the table in results/bknet_age_gender_smile/, in about four hours on two cores with bfloat16, or 40
+    minutes with --seeds 1 --no-variants. Each folder is a set with UTKFace's or IMDB-WIKI's ages and genders,
     GENKI-4K's smiles or, if there, FER2013's expressions. Faces of whole photos are found and cut out first. --resume
     goes on after an interruption.
     The article's own training: --epochs 80 --batch-size 256 --schedule constant --ema 0 --balance genki4k=10
