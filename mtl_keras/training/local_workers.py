@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -33,17 +34,21 @@ class LocalWorkers:
         # A proxy has no place between two processes of one machine.
         usual = {name: value for name, value in os.environ.items() if name != "TF_CONFIG"} | {"no_proxy": "127.0.0.1"}
         self.processes = []
-        for place, own in enumerate(self.folders):
-            (own / "tmp").mkdir(parents=True)
-            told = {"TF_CONFIG": tf_config(self.addresses, place)} if count > 1 else {}
-            with open(own / "out", "w") as out, open(own / "err", "w") as err:
-                process = subprocess.Popen(
-                    [sys.executable, *map(str, command)],
-                    env={**usual, "TMPDIR": str(own / "tmp"), **told, **environment},
-                    stdout=out,
-                    stderr=err,
-                )
-            self.processes.append(process)
+        try:
+            for place, own in enumerate(self.folders):
+                (own / "tmp").mkdir(parents=True)
+                told = {"TF_CONFIG": tf_config(self.addresses, place)} if count > 1 else {}
+                with open(own / "out", "w") as out, open(own / "err", "w") as err:
+                    process = subprocess.Popen(
+                        [sys.executable, *map(str, command)],
+                        env={**usual, "TMPDIR": str(own / "tmp"), **told, **environment},
+                        stdout=out,
+                        stderr=err,
+                    )
+                self.processes.append(process)
+        except BaseException:  # The `with` block, which ends them, has not begun.
+            self.__exit__()
+            raise
 
     def __enter__(self):
         return self
@@ -54,11 +59,11 @@ class LocalWorkers:
             process.wait()
 
     def codes(self, seconds: float) -> list[int | None]:
-        """Return the exit codes, None for a worker that runs longer than these seconds, counted for each anew."""
-        found = []
+        """Return the exit codes, None for a worker that still runs after these seconds."""
+        found, end = [], time.monotonic() + seconds
         for process in self.processes:
             try:
-                found.append(process.wait(seconds))
+                found.append(process.wait(max(0, end - time.monotonic())))
             except subprocess.TimeoutExpired:
                 found.append(None)
         return found

@@ -216,7 +216,7 @@ def rows_as_bytes(parts) -> list[bytes]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("workers", "replicas"), [(3, 1), (2, 2), (9, 1)])
+@pytest.mark.parametrize(("workers", "replicas"), [(2, 1), (3, 1), (2, 2), (9, 1)])
 def test_workers_together_take_each_batch_and_none_reads_the_rows_of_others(
     table, monkeypatch, workers, replicas, kind
 ):

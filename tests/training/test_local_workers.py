@@ -1,6 +1,8 @@
 """Processes that know of each other, what they say, and that none is left."""
 
 import json
+import subprocess
+import time
 
 import pytest
 
@@ -44,3 +46,25 @@ def test_what_still_runs_is_ended(tmp_path):
         assert workers.codes(0.1) == [None, None]
         raise KeyError
     assert workers.codes(1) == [-9, -9]
+
+
+def test_the_seconds_are_those_of_all_together(tmp_path):
+    with LocalWorkers(3, tmp_path, "-c", "import time; time.sleep(600)") as workers:
+        started = time.monotonic()
+        assert workers.codes(1) == [None] * 3
+        assert time.monotonic() - started < 2
+
+
+def test_of_workers_that_cannot_all_be_started_none_is_left(tmp_path, monkeypatch):
+    started, start = [], subprocess.Popen
+
+    def once(*words, **settings):
+        if started:
+            raise OSError("no more processes")
+        started.append(start(*words, **settings))
+        return started[0]
+
+    monkeypatch.setattr(subprocess, "Popen", once)
+    with pytest.raises(OSError, match="no more processes"):
+        LocalWorkers(2, tmp_path, "-c", "import time; time.sleep(600)")
+    assert started[0].poll() == -9

@@ -20,7 +20,7 @@ TITLE = "Faces, answered by mtl_keras"
 # Photos that are drawn and shown at once.
 AT_ONCE = 4
 # Seconds between two looks for who waits.
-LOOK = 0.02
+LOOK_EVERY = 0.02
 # Every so many seconds gradio deletes files that came in, but were not asked about, after so many.
 CACHE = (30, 300)
 FACES = [("Photo of people", "detect"), ("One face, cut out", "crop")]
@@ -62,7 +62,7 @@ def page(worker: Worker, runtime: Runtime, examples: list[Example]) -> gr.Blocks
         gr.Markdown(USE, elem_id="use")
     blocks.queue(max_size=worker.limits.waiting, default_concurrency_limit=AT_ONCE)
     # gradio looks for visitors a thousand times a second, which takes 7 % of a processor while there are none.
-    blocks._queue.sleep_when_free = LOOK
+    blocks._queue.sleep_when_free = LOOK_EVERY
     return blocks
 
 
