@@ -25,7 +25,8 @@ class Arguments:
     # Folders of the data sets, or of shards that `mtl-keras pack` made of them. Without any, the experiment renders
     # faces of its own.
     data: tuple[Path, ...] = ()
-    # Folders of data sets on which what was trained is tested as well, on their test images.
+    # Folders of data sets on which what was trained is tested as well: on their test images, or on all of a set that
+    # comes without parts of its own and is not trained on.
     test_data: tuple[Path, ...] = ()
     # Folder for tables, figures, models and checkpoints.
     out: Path = Path("runs/experiment")

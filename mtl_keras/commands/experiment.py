@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
@@ -84,7 +84,7 @@ def read_and_check(
     table, elsewhere = without_leaks(table, out, arguments.leaks), None
     if arguments.test_data:
         others = joined(tables_of(arguments.test_data, read, arguments), arguments)
-        elsewhere = rows_to_test_on(others, experiment.seed)
+        elsewhere = rows_to_test_on(others, set(table["source"]), experiment.seed)
     return experiment, arguments.comparison, (table, elsewhere)
 
 
@@ -161,10 +161,18 @@ def without_leaks(table: pd.DataFrame, out: Path, how: str) -> pd.DataFrame:
     return settled
 
 
-def rows_to_test_on(table: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Return the rows of other sets to test on: copies of one photo must not part, so the test part of their split."""
+def rows_to_test_on(table: pd.DataFrame, trained_on: Container[str], seed: int) -> pd.DataFrame:
+    """Return the rows of sets to test on: all of one that comes without parts of its own, unless it is `trained_on`.
+
+    Of the others these are the test part of their split, since copies of one photo must not part.
+    """
+    others = {source for source in table["source"].unique() if source not in trained_on}
+    whole = table["source"].isin(others) & (table["split"].groupby(table["source"]).transform("count") == 0)
+    rest = table[~whole]
     # A set may come with nothing to train on.
-    return table if table["split"].isin(["validation", "test"]).all() else split(table, seed=seed)[2]
+    if rest["split"].isin(["validation", "test"]).all():
+        return table
+    return pd.concat([table[whole], split(rest, seed=seed)[2]], ignore_index=True)
 
 
 def report(table: pd.DataFrame, out: Path, how: str) -> None:

@@ -373,6 +373,15 @@ def test_copies_across_the_parts_of_a_set_are_told_of_and_dropped(tmp_path, caps
 
 def test_other_sets_are_tested_on_their_test_rows_or_on_all_where_none_is_for_training():
     table = pd.DataFrame({"path": [f"{row}.jpg" for row in range(40)], "source": "x", "split": "validation"})
-    assert len(rows_to_test_on(table, 0)) == 40
-    assert len(rows_to_test_on(table.assign(split=["train"] * 30 + ["validation"] * 10), 0)) == 10
-    assert len(rows_to_test_on(table.assign(split=None), 0)) == 4
+    assert len(rows_to_test_on(table, {"y"}, 0)) == 40
+    assert len(rows_to_test_on(table.assign(split=["train"] * 30 + ["validation"] * 10), {"y"}, 0)) == 10
+
+
+def test_a_set_without_parts_is_tested_on_as_a_whole_unless_it_is_trained_on():
+    table = pd.DataFrame({"path": [f"{row}.jpg" for row in range(40)], "source": "x", "split": None})
+    assert len(rows_to_test_on(table, {"y"}, 0)) == 40
+    tested = rows_to_test_on(table, {"x"}, 0)
+    assert set(tested["path"]) == set(split(table)[2]["path"]) and len(tested) == 4
+    other = table.assign(path="other-" + table["path"], source="y", split=["train"] * 20 + ["test"] * 20)
+    both = rows_to_test_on(pd.concat([table, other]), {"z"}, 0)
+    assert both["source"].value_counts().to_dict() == {"x": 40, "y": 20}

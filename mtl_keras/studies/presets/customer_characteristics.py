@@ -34,8 +34,8 @@ SMALL = {
     "ema": 0.99,
     "patience": 24,
 }
-# What is compared at equal budget is compared with the smallest of these, of 48 pixels, in a sixth of its epochs: half an
-# hour or less on one core, most of them. AlexNet and Swin need a larger image to have maps left at their end.
+# What is compared at equal budget is compared with the smallest of these, of 48 pixels, in a sixth of its epochs: half
+# an hour or less on one core, most of them. AlexNet and Swin need a larger image to have maps left at their end.
 SHORT = {**SMALL, "image_size": 48, "epochs": 4, "patience": 4}
 LARGER_INPUT = {**SHORT, "image_size": 96, "batch_size": 64, "learning_rate": 3e-4}
 VARIANTS = {
