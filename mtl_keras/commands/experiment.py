@@ -78,7 +78,7 @@ def read_and_check(
         experiment = replace(experiment, weights=str(BACKBONES[experiment.backbone].find_weights(experiment.weights)))
     folders = arguments.data or [rendered_folder(arguments, layout, n) for n, layout in enumerate(layouts)]
     table = checked(joined(tables_of(folders, read, arguments), arguments), arguments)
-    report(table, out, arguments.conflicts)
+    report(table, out, arguments.conflicts, folders)
     if arguments.check:
         table = resolve_conflicts(table, arguments.conflicts)
     table, elsewhere = without_leaks(table, out, arguments.leaks), None
@@ -175,10 +175,10 @@ def rows_to_test_on(table: pd.DataFrame, trained_on: Container[str], seed: int) 
     return pd.concat([table[whole], split(rest, seed=seed)[2]], ignore_index=True)
 
 
-def report(table: pd.DataFrame, out: Path, how: str) -> None:
+def report(table: pd.DataFrame, out: Path, how: str, folders: Iterable[Path]) -> None:
     """Print what was read and skipped, and write the skipped files and the conflicting labels as CSV."""
     skipped, deviations = table.attrs.get("skipped", []), table.attrs.get("deviations", [])
-    write_skipped(skipped, out / "skipped.csv")
+    write_skipped(skipped, out / "skipped.csv", folders)
     print(f"{len(table)} images read, {len(skipped)} skipped (skipped.csv), {len(deviations)} names read in part")
     if "audit" not in table.attrs:
         print("images not checked: copies of one photo may be in several parts, and a damaged one ends the training")

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -147,10 +148,16 @@ def _disagreements(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def write_skipped(skipped: list[dict], path: Path | str) -> None:
-    """Write the skipped files as CSV: `path`, counted from the folder that all of them share, and `reason`."""
-    files = [os.path.abspath(item["path"]) for item in skipped]
-    shared = os.path.commonpath([os.path.dirname(file) for file in files]) if files else ""
+def write_skipped(skipped: list[dict], path: Path | str, folders: Iterable[Path | str] = ()) -> None:
+    """Write the skipped files as CSV: `path`, from the name on of that of the `folders` that it is in, and `reason`.
+
+    Files in none of these are named as counted from the folder that all of them share.
+    """
+    roots, files = [os.path.abspath(folder) for folder in folders], [os.path.abspath(item["path"]) for item in skipped]
+    within = [next((root for root in roots if file.startswith(root + os.sep)), None) for file in files]
+    others = [os.path.dirname(file) for file, root in zip(files, within, strict=True) if not root]
+    shared = os.path.commonpath(others) if others else ""
+    names = [os.path.relpath(f, os.path.dirname(r) if r else shared) for f, r in zip(files, within, strict=True)]
     reasons = [without_folders(str(item["reason"])) for item in skipped]
-    rows = [{"path": os.path.relpath(f, shared), "reason": reason} for f, reason in zip(files, reasons, strict=True)]
+    rows = [{"path": name, "reason": reason} for name, reason in zip(names, reasons, strict=True)]
     write_rows(rows, ["path", "reason"], Path(path))

@@ -414,6 +414,14 @@ def test_skipped_files_are_listed_without_the_folder_they_share(tmp_path):
     assert rows[1] == {"path": os.path.join("GENKI", odd), "reason": 'no "age", no date'}
 
 
+def test_skipped_files_of_sets_in_different_places_do_not_tell_where_these_lie(tmp_path):
+    folders = [tmp_path / "one" / "place" / "GENKI-4K", tmp_path / "another" / "drawn"]
+    files = [folders[0] / "files" / "a.jpg", folders[1] / "b.jpg", tmp_path / "one" / "unpacked" / "c.jpg"]
+    audit.write_skipped([{"path": file, "reason": ""} for file in files], tmp_path / "skipped.csv", folders)
+    listed = pd.read_csv(tmp_path / "skipped.csv")["path"]
+    assert listed.tolist() == [os.path.join("GENKI-4K", "files", "a.jpg"), os.path.join("drawn", "b.jpg"), "c.jpg"]
+
+
 def test_one_skipped_file_is_listed_by_its_name_and_none_as_an_empty_list(tmp_path):
     path = tmp_path / "skipped.csv"
     audit.write_skipped([{"path": tmp_path / "data" / "a.jpg", "reason": "empty file"}], path)
