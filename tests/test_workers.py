@@ -23,7 +23,9 @@ def test_workers_leave_an_interruption_to_whoever_started_them():
 def test_an_interruption_meanwhile_is_not_lost():
     # Tests that a shell runs in the background inherit that Ctrl+C is ignored.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    with pytest.raises(KeyboardInterrupt), starting_workers():
-        os.kill(os.getpid(), signal.SIGINT)
-    signal.signal(signal.SIGINT, before)
+    try:
+        with pytest.raises(KeyboardInterrupt), starting_workers():
+            os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert not blocked()

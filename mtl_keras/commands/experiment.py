@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +22,7 @@ from mtl_keras.data.split import split
 from mtl_keras.data.table import combine, write_table
 from mtl_keras.data.unpacking import unpack_shards
 from mtl_keras.datasets import PHOTOS
+from mtl_keras.datasets.recognition import split_name
 from mtl_keras.faces.crop import crop_faces
 from mtl_keras.faces.cut import settings_for
 from mtl_keras.faces.geometry import CROPS, UTKFACE_CROP
@@ -161,13 +162,12 @@ def without_leaks(table: pd.DataFrame, out: Path, how: str) -> pd.DataFrame:
     return settled
 
 
-def rows_to_test_on(table: pd.DataFrame, trained_on: Container[str], seed: int) -> pd.DataFrame:
+def rows_to_test_on(table: pd.DataFrame, trained_on: set[str], seed: int) -> pd.DataFrame:
     """Return the rows of sets to test on: all of one that comes without parts of its own, unless it is `trained_on`.
 
     Of the others these are the test part of their split, since copies of one photo must not part.
     """
-    others = {source for source in table["source"].unique() if source not in trained_on}
-    whole = table["source"].isin(others) & (table["split"].groupby(table["source"]).transform("count") == 0)
+    whole = ~table["source"].isin(trained_on) & (table["split"].groupby(table["source"]).transform("count") == 0)
     rest = table[~whole]
     # A set may come with nothing to train on.
     if rest["split"].isin(["validation", "test"]).all():
@@ -178,7 +178,7 @@ def rows_to_test_on(table: pd.DataFrame, trained_on: Container[str], seed: int) 
 def report(table: pd.DataFrame, out: Path, how: str, folders: Iterable[Path]) -> None:
     """Print what was read and skipped, and write the skipped files and the conflicting labels as CSV."""
     skipped, deviations = table.attrs.get("skipped", []), table.attrs.get("deviations", [])
-    write_skipped(skipped, out / "skipped.csv", folders)
+    write_skipped(skipped, out / "skipped.csv", [split_name(folder)[1] for folder in folders])
     print(f"{len(table)} images read, {len(skipped)} skipped (skipped.csv), {len(deviations)} names read in part")
     if "audit" not in table.attrs:
         print("images not checked: copies of one photo may be in several parts, and a damaged one ends the training")

@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 
 import mtl_keras as mtl
 from mtl_keras.commands.arguments import Arguments, has_data, parse
-from mtl_keras.commands.experiment import crops_of, cut_out, read_folder, rows_to_test_on, run
+from mtl_keras.commands.experiment import crops_of, cut_out, read_folder, report, rows_to_test_on, run
 from mtl_keras.data.packing import pack_shards
 from mtl_keras.data.shards import read_shards
 from mtl_keras.data.split import split
@@ -385,3 +385,10 @@ def test_a_set_without_parts_is_tested_on_as_a_whole_unless_it_is_trained_on():
     other = table.assign(path="other-" + table["path"], source="y", split=["train"] * 20 + ["test"] * 20)
     both = rows_to_test_on(pd.concat([table, other]), {"z"}, 0)
     assert both["source"].value_counts().to_dict() == {"x": 40, "y": 20}
+
+
+def test_skipped_files_of_a_set_that_is_given_by_name_do_not_tell_where_it_lies(tmp_path):
+    table = pd.DataFrame({"path": ["a.jpg"], "source": "x", "split": None})
+    table.attrs["skipped"] = [{"path": tmp_path / place / "b.jpg", "reason": "empty"} for place in ("one/set", "two")]
+    report(table, tmp_path, "keep", [Path(f"utkface={tmp_path}/one/set"), tmp_path / "two"])
+    assert pd.read_csv(tmp_path / "skipped.csv")["path"].tolist() == ["set/b.jpg", "two/b.jpg"]
