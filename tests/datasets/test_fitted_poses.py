@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.io import loadmat, savemat
 
+from mtl_keras.boxes import box_numbers, refuse_boxes
 from mtl_keras.datasets.fitted_poses import aflw2000, photo_of, read_pose, w300lp
 from mtl_keras.errors import UserError
 from mtl_keras.rotations import rotation_of
@@ -57,6 +58,22 @@ def test_w300lp_groups_everything_that_was_made_from_one_photo(tmp_path):
     assert table["source"].unique().tolist() == ["w300lp"] and len(table) == len(names)
     assert table["group"].tolist() == [0, 0, 0, 1, 0, 2, 2]
     np.testing.assert_allclose(table["head_pose.yaw"], range(7), atol=1e-4)
+
+
+def test_landmarks_give_the_box_of_a_face(tmp_path):
+    names = ["image00002", "image00004", "image00006", "image00008"]
+    make_images(tmp_path, dict.fromkeys(names, (60, 5, 0)))
+    points = np.random.default_rng(0).uniform((100, 50), (180, 150), (68, 2)).T
+    points[:, :2] = [(100, 180), (50, 150)]
+    pose_of = {"Pose_Para": pose(0, 1, 0)}
+    savemat(tmp_path / "image00002.mat", pose_of | {"pt2d": points})
+    # As in AFLW2000-3D, where `pt2d` are 21 points, and those that cannot be seen are -1.
+    savemat(tmp_path / "image00004.mat", pose_of | {"pt2d": -np.ones((2, 21)), "pt3d_68": [*points, np.arange(68)]})
+    savemat(tmp_path / "image00006.mat", pose_of | {"pt2d": np.where(points == 50, np.nan, points)})
+    table = w300lp(tmp_path, strict=True)
+    assert table["box"].fillna("").tolist() == ["102.4 20 75.2 128", "102.4 20 75.2 128", "", ""]
+    with pytest.raises(UserError, match="has a `box`"):
+        refuse_boxes(table)
 
 
 @pytest.mark.parametrize(
@@ -132,6 +149,9 @@ def test_damaged_files_give_angles_or_a_one_line_reason(tmp_path_factory, length
 def test_the_real_set_is_read_whole_and_has_the_documented_signs(real_data):
     table = aflw2000(real_data / "AFLW2000", strict=True)
     assert len(table) == len(list((real_data / "AFLW2000").glob("*.jpg"))) and table.attrs["skipped"] == []
+    assert (table["box"].notna()).all()
+    sides = box_numbers(table["box"])[:, 2:]
+    assert ((sides[:, 1] / sides[:, 0] > 0.8) & (sides[:, 1] / sides[:, 0] < 2)).all()
     heads = []
     for path, pose in zip(table["path"], table[ANGLES].to_numpy(), strict=True):
         points = loadmat(Path(path).with_suffix(".mat"))["pt3d_68"].T * (1, -1, 1)  # (68, 3), y up, z to the viewer
