@@ -3,12 +3,14 @@
 from mtl_keras.models.sharing.sharing import Settings, Shared, Trunk, dense_layers, in_turn
 
 
-def hard(trunk: Trunk, tasks: list[str], settings: Settings) -> Shared:
+def hard(trunk: Trunk, tasks: list[str], settings: Settings, *, dense: bool = True) -> Shared:
     """Share one trunk, and dense layers with LeakyReLU and dropout, whose answers (B, units[-1]) all tasks read.
 
-    Two layers as in the article on FaceNet for age, gender and ethnicity, which does not give their widths.
+    Two layers as in the article on FaceNet for age, gender and ethnicity, which does not give their widths. Not `dense`,
+    the tasks share the trunk alone, as suits many tasks or those of different kinds: there is no room in few units for
+    what each needs.
     """
-    network, layers = trunk.build(), dense_layers(settings, "shared")
+    network, layers = trunk.build(), dense_layers(settings, "shared") if dense else []
 
     def by_task(features) -> dict:
         return dict.fromkeys(tasks, in_turn(layers, features))
