@@ -6,9 +6,9 @@ from mtl_keras.models.sharing.sharing import Settings, Shared, Trunk, dense_laye
 def hard(trunk: Trunk, tasks: list[str], settings: Settings, *, dense: bool = True) -> Shared:
     """Share one trunk, and dense layers with LeakyReLU and dropout, whose answers (B, units[-1]) all tasks read.
 
-    Two layers as in the article on FaceNet for age, gender and ethnicity, which does not give their widths. Not `dense`,
-    the tasks share the trunk alone, as suits many tasks or those of different kinds: there is no room in few units for
-    what each needs.
+    Two layers as in the article on FaceNet for age, gender and ethnicity, which does not give their widths. If not
+    `dense`, the tasks share the trunk alone: among few units there is no room for what many tasks need, or those of
+    different kinds.
     """
     network, layers = trunk.build(), dense_layers(settings, "shared") if dense else []
 
