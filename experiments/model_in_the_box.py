@@ -1,6 +1,7 @@
 """Put a trained network into the package, as the model that answers where none is named, with its model card.
 
-python experiments/model_in_the_box.py --results runs/customer_characteristics --data UTKFace RAF-DB
+python experiments/model_in_the_box.py --results runs/customer_characteristics \
+    --data UTKFace RAF-DB FER2013 GENKI-4K FairFace
 
     takes the smallest network of the results folder that answers all, or the one that --model names; exports it as
     LiteRT with weights of 8 bits; measures it on the test images of the data that it was trained on, by set and by

@@ -49,6 +49,8 @@ def repeated(table: pd.DataFrame) -> str:
     """Return the first path that several rows have though not each of them has a box of its own, or else ""."""
     rows = table[table["path"].duplicated(keep=False)]
     if "box" in rows:
+        # In one spelling: 45.0 is 45.
+        rows = rows.assign(box=box_texts(box_numbers(rows["box"], rows["path"])).array)
         rows = rows[rows["box"].isna() | rows.duplicated(["path", "box"], keep=False)]
     return str(rows["path"].iloc[0]) if len(rows) else ""
 

@@ -10,6 +10,7 @@ import re
 import numpy as np
 import pandas as pd
 
+from mtl_keras.errors import UserError
 from mtl_keras.files import as_numbers
 from mtl_keras.tasks import TASKS, Task
 
@@ -43,6 +44,10 @@ def with_intervals(table: pd.DataFrame) -> pd.DataFrame:
         ends = {}
         for column, end in zip(end_columns(task), (found[0], found[1]), strict=True):
             known = table.get(column, pd.Series(np.nan, table.index))
+            if (wrong := end.notna() & known.notna() & (end != as_numbers(known))).any():
+                row = wrong.idxmax()
+                other = f"{known[row]} in column {column!r}"
+                raise UserError(f"column {task.name!r}: got {cells[row]!r} beside {other}; leave one of them empty")
             ends[column] = end.fillna(known)
         rest = cells.where(~given)
         numbers = as_numbers(rest)

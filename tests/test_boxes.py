@@ -34,6 +34,8 @@ def test_what_is_no_box_is_one_line(cell, one_line):
 
 
 def test_the_faces_of_a_photo_are_rows_of_one_group():
+    # A photo may be written in two ways.
+    assert complete(faces(path=["x/a.jpg", "x/../x/a.jpg", "b.jpg", "b.jpg", "c.jpg"]))["group"].nunique() == 3
     # A person who is in both photos joins them.
     table = complete(faces(group=[5, 6, 5, 9, None]))
     assert table.columns.tolist()[:2] == ["path", "box"] and table["group"].tolist()[:4] == [5] * 4
@@ -51,6 +53,7 @@ def test_faces_of_one_photo_in_several_parts_are_one_line(one_line):
 def test_a_face_is_there_once():
     assert len(combine([faces()])) == 5 and repeated(faces()) == ""
     assert repeated(faces(box=["1 2 30 40", None] + [None] * 3)) == "a.jpg"
+    assert repeated(faces(box=["1 2 30 40", "1.0 2 30 40.0"] + [None] * 3)) == "a.jpg"
     with pytest.raises(UserError, match="'b.jpg' is in the tables twice; .* give each of several faces .* a `box`"):
         combine([faces(), faces()[3:4].assign(box="50.0 2 30 40")])
 

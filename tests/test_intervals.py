@@ -77,6 +77,10 @@ def test_an_interval_of_one_number_is_that_number():
 def test_what_is_no_interval_of_the_task_is_refused():
     with pytest.raises(UserError, match="column 'age': got '20 to 29'"):
         complete(table(age=["20 to 29", "3-9"]))
+    with pytest.raises(UserError, match="expected a number from 0 to 116 years, an interval such as 20-29 or 60+"):
+        complete(table(age=["20 to 29"]))
+    with pytest.raises(UserError, match="got '20-29' beside 45.0 in column 'age.low'; leave one of them empty"):
+        complete(table(age=["20-29"]).assign(**{"age.low": [45.0], "age.high": [60.0]}))
     with pytest.raises(UserError, match="columns age.low and age.high: got 29 and 20 .0.jpg.; expected the lower"):
         complete(table(age=["29-20"]))
     with pytest.raises(UserError, match="column 'age.high'.*expected a number from 0 to 116 years"):

@@ -48,7 +48,7 @@ NEIGHBORS = {
     "owner": {"errors", "files"},
     "tables": {"errors"},
     "tasks": {"errors", "state_files"},
-    "intervals": {"files", "tasks"},
+    "intervals": {"errors", "files", "tasks"},
     "rotations": {"colors"},
     "boxes": {"errors", "files"},
     "kinds": {"errors", "files", "rotations", "tables", "tasks"},

@@ -30,7 +30,7 @@ from mtl_keras.studies.confidence import calibration_rows
 from mtl_keras.studies.model_card import DRAWN, Card, model_card
 from mtl_keras.studies.provenance import machine
 from mtl_keras.studies.rows import labelled_rows
-from mtl_keras.studies.runs import SETTINGS, Run, read_run
+from mtl_keras.studies.runs import SETTINGS, Run, count_answers, read_run
 from mtl_keras.studies.settings import Experiment
 from mtl_keras.studies.temperatures import temperatures_noted, told
 from mtl_keras.studies.timing import milliseconds_in_turns
@@ -51,11 +51,12 @@ class Bundle:
     Its figures in the model card are measured here, on the test images of the data that it was trained on.
 
     Example: python experiments/model_in_the_box.py --results runs/customer_characteristics --data UTKFace RAF-DB
+    FER2013 GENKI-4K FairFace
     """
 
     # Results folder of an experiment.
     results: Path
-    # The folders that the experiment was given as --data, in any order.
+    # All folders that the experiment was given as --data, in any order.
     data: tuple[Path, ...]
     # Name of a folder in models/ of the results; by default the smallest of those that answer the most.
     model: str | None = None
@@ -74,12 +75,15 @@ def bundle(options: Bundle) -> None:
     check_writable(options.out, folder=True)
     folder = chosen(options.results, options.model)
     about = model_folder.read_sidecar(folder)
+    names = [each["name"] for each in about["tasks"]]
+    if unknown := [name for name in options.on_request if name not in {*names, "ethnicity"}]:
+        raise UserError(f"on_request {unknown[0]!r}: expected some of what the model answers: {', '.join(names)}")
     run = read_json(options.results / "run.json", NOTE, "expected that of a finished experiment")
     train, test, trained = parts_of(options, about, run)
     settings = read_json(trained.folder / SETTINGS, {})
     with tempfile.TemporaryDirectory() as temporary:
         place = export(folder, FORMAT, PRECISION, list(test["path"]), Path(temporary) / "network")
-        write_about(place, on_request=[each["name"] for each in about["tasks"] if each["name"] in options.on_request])
+        write_about(place, on_request=[name for name in names if name in options.on_request])
         runtime = open_runtime(place, (ALL,))
         outputs = outputs_of(runtime, test)
         calibration, _ = calibration_rows(runtime.tasks, test, told(runtime.tasks, outputs))
@@ -144,6 +148,11 @@ def parts_of(options: Bundle, about: dict, run: dict) -> tuple[pd.DataFrame, pd.
         raise UserError(
             f"{strange} of {len(test)} test images were none of the run's, so it may have learned from them; name the "
             f"same --data, --conflicts and --leaks as its command did: {run.get('command', '')}"
+        )
+    if missing := count_answers(trained.folder) - len(test):
+        raise UserError(
+            f"{missing} test images of the run are not among the data named, so the card would leave out what they are "
+            f"of; name all the folders of its command's --data: {run.get('command', '')}"
         )
     drawn = {
         path for place, each in zip(options.data, tables, strict=True) if _is_drawn(place) for path in each["path"]

@@ -38,10 +38,12 @@ def count(options: Count) -> None:
             with tqdm(total=counter.length, desc="counting people", unit="frame") as bar:
                 counter.run(lambda _: bar.update(options.every))
         finally:
-            print("\n".join(as_lines(counter.summary)))
-            if options.out:
-                print(f"files: {options.out}")
-            sys.stdout.flush()
+            # Of a file that is no video nothing was counted.
+            if counter.summary["frames"]:
+                print("\n".join(as_lines(counter.summary)))
+                if options.out:
+                    print(f"files: {options.out}")
+                sys.stdout.flush()
 
 
 def model_of(options: Count) -> Path | None:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from mtl_keras.boxes import refuse_boxes
 from mtl_keras.commands.options import Audit, Crop, Pack, Render
+from mtl_keras.commands.text import by_box_alone
 from mtl_keras.data.audit import check_images, tell
 from mtl_keras.data.audit_page import write_report
 from mtl_keras.data.leaks import leak_note, resolve_leaks
@@ -116,7 +117,7 @@ def crop(options: Crop) -> None:
     )
     crops = crop_faces(photos, options.out, settings, options.jobs, detector)
     counts = len(crops), photos["path"].nunique(), len(crops.attrs["skipped"])
-    print(f"{counts[0]} crops of {counts[1]} photos in {options.out}, {counts[2]} skipped")
+    print(f"{counts[0]} crops of {counts[1]} photos in {options.out}, {counts[2]} skipped{by_box_alone(crops)}")
     refuse_failed(photos, crops)
 
 

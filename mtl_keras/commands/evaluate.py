@@ -10,7 +10,7 @@ from mtl_keras.boxes import has_boxes, refuse_boxes
 from mtl_keras.commands.asked_model import model_or_bundled
 from mtl_keras.commands.data import check_name, faces_cut_out, read, refuse_failed, tell_skipped
 from mtl_keras.commands.options import Evaluate
-from mtl_keras.commands.text import check_json, figures_as_text, scores_as_text, write_json
+from mtl_keras.commands.text import by_box_alone, check_json, figures_as_text, scores_as_text, write_json
 from mtl_keras.data.audit import check_images
 from mtl_keras.data.derive import derived
 from mtl_keras.data.table import complete, encode_intervals
@@ -50,13 +50,14 @@ def evaluate(options: Evaluate) -> None:
         refuse_boxes(table)
         measure(options, model, table, check_images(table))
         return
-    settings = settings_for(model.tasks, crop)
+    settings = settings_for(crop)
     if not settings.keep_roll:
         # Of a head that is turned upright such a label is no longer true.
         oriented = [column for task in TASKS.values() if task.oriented for column in task.columns]
         table = table.drop(columns=oriented, errors="ignore")
     with faces_cut_out(table, options.crops, settings, detector) as crops:
         found = f"{len(crops)} faces cut out of {table['path'].nunique()} photos; photos without one are skipped"
+        found += by_box_alone(crops)
         print(f"{options.dataset}: {found}", file=sys.stderr)
         measure(options, model, table, check_images(crops))
 

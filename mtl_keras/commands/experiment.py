@@ -12,11 +12,12 @@ import pandas as pd
 
 from mtl_keras.boxes import has_boxes
 from mtl_keras.commands.arguments import Arguments
-from mtl_keras.commands.text import scores_as_text
+from mtl_keras.commands.text import by_box_alone, scores_as_text
 from mtl_keras.data.audit import check_images, conflicts, resolve_conflicts, tell, write_skipped
 from mtl_keras.data.derive import derived
 from mtl_keras.data.leaks import leaks, resolve_leaks
 from mtl_keras.data.manifest import MANIFEST
+from mtl_keras.data.sampling import of_sources
 from mtl_keras.data.shards import read_shards
 from mtl_keras.data.split import split
 from mtl_keras.data.table import combine, write_table
@@ -25,7 +26,7 @@ from mtl_keras.datasets import PHOTOS
 from mtl_keras.datasets.recognition import split_name
 from mtl_keras.faces.crop import crop_faces
 from mtl_keras.faces.cut import settings_for
-from mtl_keras.faces.geometry import CROPS, UTKFACE_CROP
+from mtl_keras.faces.geometry import UTKFACE_CROP
 from mtl_keras.files import check_writable
 from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.portraits import LAYOUTS
@@ -43,6 +44,7 @@ def run(
     reported: Iterable[dict] = (),
     variants: Mapping[str, dict] = MappingProxyType({}),
     layouts: Iterable[str] = ("utkface",),
+    balance: str = "",
 ) -> None:
     """Read the data, train and compare, and print the most important figures and where everything is.
 
@@ -51,7 +53,7 @@ def run(
     `read` is the reader of a data set: (folder, strict) -> label table. `reported` are rows of published figures,
     `variants` changes of a setting to try: see `mtl_keras.studies.comparison.compare`. Of the sets in
     `mtl_keras.datasets.PHOTOS`, and of rows with a box, the faces are cut out first. Without data, faces are rendered
-    in each of the `layouts`.
+    in each of the `layouts`. Of the usual `balance`, and of those of variants, only sources that the data have count.
     """
     out = arguments.out
     check(arguments.experiment)
@@ -61,7 +63,15 @@ def run(
             check_writable(folder, folder=True)
     # Keras draws its progress bar where the figures are to stand alone.
     with redirect_stdout(sys.stderr), logging_to(arguments.tensorboard):
-        compare(*read_and_check(arguments, read, layouts), out, arguments.resume, reported, variants)
+        experiment, comparison, tables = read_and_check(arguments, read, layouts)
+        sources = set(tables[0]["source"])
+        if experiment.balance == balance:
+            experiment = replace(experiment, balance=of_sources(balance, sources))
+        variants = {
+            name: {**changes, "balance": of_sources(changes["balance"], sources)} if "balance" in changes else changes
+            for name, changes in variants.items()
+        }
+        compare(experiment, comparison, tables, out, arguments.resume, reported, variants)
     print(scores_as_text(read_runs(out), ["run"]))
     print(f"\nintervals, differences and costs: {out / 'table.md'}\ntables and figures: {out}")
     # Finished runs of another machine came without their models.
@@ -137,17 +147,16 @@ def cut_out(table: pd.DataFrame, out: Path, experiment: Experiment) -> pd.DataFr
 def crops_of(photos: pd.DataFrame, out: Path, experiment: Experiment) -> pd.DataFrame:
     """Return the table of the faces cut out of photos as the network is to see them; those of an earlier call are kept.
 
-    Photos of the trained model are cut in the same way when it answers about them.
+    Photos are cut in the same way when a network of this comparison, also one of a single task, answers about them.
     """
-    source, geometry = photos["source"].iloc[0], CROPS[experiment.crop]
-    settings = settings_for(experiment.chosen_tasks(), geometry)
+    source, settings = photos["source"].iloc[0], settings_for(experiment.chosen_crop())
     # Crops of other settings in one folder would take each other's place.
-    other = [] if geometry == UTKFACE_CROP else [geometry.kind]
+    other = [] if settings.geometry == UTKFACE_CROP else [settings.geometry.kind]
     other += [*(["not-turned"] if settings.keep_roll else []), *(["boxes"] if has_boxes(photos) else [])]
     # A source of one's own may be called anything.
     name = "-".join(["crops", re.sub(r"[^\w.-]|^\.", "_", source), *other])
     crops = crop_faces(photos, out / "cache" / name, settings)
-    print(f"{source}: {len(crops)} faces cut out of {photos['path'].nunique()} photos")
+    print(f"{source}: {len(crops)} faces cut out of {photos['path'].nunique()} photos{by_box_alone(crops)}")
     return crops
 
 

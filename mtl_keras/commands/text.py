@@ -15,6 +15,13 @@ from mtl_keras.serving.drawing import describe
 from mtl_keras.studies.results import MISSING, heading
 
 
+def by_box_alone(crops: pd.DataFrame) -> str:
+    """Return, for the end of a line, how many crops show no face that was found, but what lies in the box given."""
+    alone = int((crops["confidence"] == 0).sum())
+    wrong = "; are they x, y, width and height in pixels?" if 2 * alone > len(crops) else ""
+    return f"; {alone} cut by the `box` alone, since no face was found in it{wrong}" if alone else ""
+
+
 def figures_as_text(found: dict[str, float]) -> str:
     """Return what `mtl_keras.evaluation.metrics` gives as lines of name, number of labels, figure and 95 % interval."""
     rows = []

@@ -55,7 +55,7 @@ def _train_into(arguments: Arguments, preset: Preset, given: bool) -> None:
         print(f"tasks, as the data label them: {', '.join(tasks)}", file=sys.stderr)
         arguments = replace(arguments, experiment=replace(arguments.experiment, tasks=tasks))
     reported = [{**row, "stage": "reported"} for row in chosen.reported]
-    run(arguments, read, reported, chosen.variants, preset.layouts)
+    run(arguments, read, reported, chosen.variants, preset.layouts, chosen.experiment.balance)
 
 
 def find_own_tasks(arguments: Arguments, given: bool = False) -> None:

@@ -79,7 +79,10 @@ def oddities(table: pd.DataFrame) -> list[str]:
         lines.append(f"{printable(str(paths[0]))}{more}: {reason}")
     if len(reasons) > MOST_REASONS:
         lines.append(f"and {len(reasons) - MOST_REASONS:,} other oddities")
+    ends = {column for task in TASKS.values() for column in end_columns(task)}
     for column in label_columns(table):
+        if column in ends:
+            continue
         if table[column].isna().all():
             lines.append(f"{column}: no image has this label")
         for source, cells in table[column].dropna().groupby(table["source"]):

@@ -5,17 +5,19 @@ import html
 import io
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from PIL import Image
 
-from mtl_keras.boxes import has_boxes
+from mtl_keras.boxes import box_numbers, has_boxes
 from mtl_keras.data.audit import conflicts, write_skipped
-from mtl_keras.data.images import read_image
+from mtl_keras.data.images import SMALLEST_SIDE, probe, read_image
 from mtl_keras.data.table import label_columns, write_table
 from mtl_keras.errors import UserError
 from mtl_keras.files import replacing
+from mtl_keras.intervals import end_columns
 from mtl_keras.kinds import kind_of
-from mtl_keras.tasks import TASKS
+from mtl_keras.tasks import TASKS, Task
 
 THUMBNAIL, MOST_ROWS = 72, 200
 # A smiling mouth goes with these expressions.
@@ -29,10 +31,13 @@ figure{display:inline-block;margin:4px 12px 12px 0;font-size:12px}.none{color:#7
 def label_counts(table: pd.DataFrame) -> pd.DataFrame:
     """Return `task`, `source`, `label` and `images`: numbers by bins of their kind, and rows without a label."""
     parts = []
-    for column, kind in ((column, kind_of(task)) for task in TASKS.values() for column in task.columns):
-        if column not in table:
+    tasks = {column: task for task in TASKS.values() for column in task.columns}
+    for column, task in tasks.items():
+        kind, between = kind_of(task), _intervals(table, task)
+        if column not in table and between.empty:
             continue
-        cells, order = table[column], kind.numbers(table[column])
+        cells = table.get(column, pd.Series(np.nan, table.index))
+        order = kind.numbers(cells)
         if not kind.names:
             width = kind.bin_width
             # Rounded, since 0.3 / 0.1 is a little less than 3.
@@ -40,13 +45,28 @@ def label_counts(table: pd.DataFrame) -> pd.DataFrame:
             # In bins of whole numbers the last one is named, in others the number that the next bin starts with.
             last = width - 1 if width >= 10 else width
             names = {number: f"{width * number:g} to {width * number + last:g}" for number in order.dropna().unique()}
-            cells = order.map(names)
+            cells = order.map(names).fillna(between["label"])
+            order = order.fillna(between["low"] / width)
         rows = pd.DataFrame({"source": table["source"], "label": cells.fillna("(none)"), "order": order})
         counts = rows.groupby(["source", "label"], sort=False).agg(images=("label", "size"), order=("order", "first"))
         parts.append(counts.reset_index().sort_values(["source", "order"]).assign(task=column))
     if not parts:
         return pd.DataFrame(columns=["task", "source", "label", "images"])
     return pd.concat(parts)[["task", "source", "label", "images"]].reset_index(drop=True)
+
+
+def _intervals(table: pd.DataFrame, task: Task) -> pd.DataFrame:
+    """Return the `label` and the lower end of each row's interval, of the rows whose number is unknown."""
+    ends = [table.get(name, pd.Series(np.nan, table.index)) for name in end_columns(task)]
+    if not ends:
+        return pd.DataFrame({"label": [], "low": []})
+    low, high = ends
+    known = (low.notna() | high.notna()) & table.get(task.name, pd.Series(np.nan, table.index)).isna()
+    labels = [
+        f"{first:g} and above" if pd.isna(last) else f"up to {last:g}" if pd.isna(first) else f"{first:g} to {last:g}"
+        for first, last in zip(low[known], high[known], strict=True)
+    ]
+    return pd.DataFrame({"label": labels, "low": low[known].fillna(0)}, index=table.index[known])
 
 
 def copies(table: pd.DataFrame) -> pd.DataFrame:
@@ -66,6 +86,8 @@ def suspicious(table: pd.DataFrame) -> pd.DataFrame:
         found.append((odd, "smiles with another expression than happy or surprise"))
     for column in [column for column in label_columns(table) if column.startswith("head_pose.")]:
         found.append((table[column].abs() > 90, f"{column} is beyond 90 degrees"))
+    if has_boxes(table):
+        found += _boxes_off_their_photos(table)
     for column in [name for name in ("gender", "ethnicity") if name in table]:
         # Copies that disagree are told of as conflicts; these are other images of one person.
         several = table.groupby("group")[column].transform("nunique") > 1
@@ -75,6 +97,20 @@ def suspicious(table: pd.DataFrame) -> pd.DataFrame:
         found.append((several & ~same, f"images of its group carry several labels of {column}"))
     rows = [pd.DataFrame({"path": table["path"][odd], "reason": reason}) for odd, reason in found]
     return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=["path", "reason"])
+
+
+def _boxes_off_their_photos(table: pd.DataFrame) -> list[tuple[pd.Series, str]]:
+    """Return which rows have a box that can hardly be a face's, and why."""
+    given = table["box"].notna()
+    boxes = box_numbers(table["box"][given])  # (N, 4)
+    sizes = {path: probe(path) for path in table["path"][given].unique()}
+    photos = np.array([sizes[path] for path in table["path"][given]])  # (N, 2)
+    seen = (np.minimum(boxes[:, :2] + boxes[:, 2:], photos) - boxes[:, :2].clip(0)).clip(0)
+    reasons = (
+        (boxes[:, 2:].min(axis=1) < SMALLEST_SIDE, f"its box is smaller than {SMALLEST_SIDE} pixels"),
+        (seen.prod(axis=1) < boxes[:, 2:].prod(axis=1) / 2, "more than half of its box lies outside the photo"),
+    )
+    return [(pd.Series(odd, table.index[given]).reindex(table.index, fill_value=False), why) for odd, why in reasons]
 
 
 def write_report(table: pd.DataFrame, folder: Path) -> str:

@@ -4,6 +4,8 @@ The column `times` says how often; 2.5 is twice in one half of the epochs and th
 column every row is seen once. It counts for shuffled batches only: what is measured is seen once.
 """
 
+from collections.abc import Container
+
 import numpy as np
 import pandas as pd
 
@@ -68,6 +70,13 @@ def parse_balance(text: str) -> str | dict[str, float] | None:
         _temperature(text)
         return text
     return _by_source(text, "balance", "TIMES", float) if "=" in text else text or None
+
+
+def of_sources(balance: str, sources: Container[str]) -> str:
+    """Return a balance's text without the sources that are not among these; of another kind of balance, all of it."""
+    if "=" not in balance or balance.startswith(TEMPERATURE):
+        return balance
+    return ",".join(part for part in balance.split(",") if part.partition("=")[0].strip() in sources)
 
 
 def parse_composition(text: str) -> dict[str, int]:

@@ -11,6 +11,7 @@ rows of one photo have one group.
 each as {"path", "reason"}.
 """
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -137,7 +138,7 @@ def complete(table: pd.DataFrame) -> pd.DataFrame:
 
 def _groups_of_photos(table: pd.DataFrame) -> pd.Series:
     """Return group numbers (N,) by which all faces of one photo stay together; ones in several parts are an error."""
-    photos = table["path"]
+    photos = table["path"].map(os.path.normpath)  # one photo may have been written in two ways
     parted = table["split"].groupby(photos).transform("nunique") > 1
     if parted.any():
         path = photos[parted].iloc[0]
@@ -222,7 +223,8 @@ def _numbers(table: pd.DataFrame, column: str, task: Task) -> np.ndarray:
         cell = cells.iloc[wrong[0]]
         got = repr(cell) if isinstance(cell, str) else str(cell)
         got += f" ({table['path'].iloc[wrong[0]]})" if "path" in table else ""
-        raise UserError(f"column {column!r}: got {got}, expected {kind.expected}, or an empty cell")
+        interval = ", an interval such as 20-29 or 60+" if end_columns(task) and kind.intervals else ""
+        raise UserError(f"column {column!r}: got {got}, expected {kind.expected}{interval}, or an empty cell")
     return numbers.to_numpy(np.float64)
 
 

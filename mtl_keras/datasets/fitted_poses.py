@@ -24,6 +24,11 @@ from mtl_keras.errors import UserError
 from mtl_keras.files import folder_of, image_files
 
 PARAMETERS = 7
+# The names of either set: both have a .mat beside each image.
+NAMES = {
+    "w300lp": (re.compile(r".*_[0-9]+"), "AFW_134212_1_3.jpg"),
+    "aflw2000": (re.compile(r"image[0-9]+"), "image00002.jpg"),
+}
 LANDMARKS = {"pt3d_68": 3, "pt2d": 2}  # their variables, and how many numbers each of the 68 points has
 # From the extent of the landmarks, brows to chin, to the box of a face: left, top, width and height, as shares of the
 # extent's sides. Medians over 16 photos of AFLW2000-3D, made symmetric; those of MTCNN and YuNet differ by up to 0.02.
@@ -94,8 +99,9 @@ def read_box(path: str | Path) -> np.ndarray:
 
 
 def _fitted(source: str, folder: Path, groups: dict[str, str], strict: bool, maximum_angle: float) -> pd.DataFrame:
-    if not groups:
-        raise UserError(f"{folder}: holds no image files; expected images with a .mat file beside each")
+    pattern, such = NAMES[source]
+    if not any(pattern.fullmatch(_stem(path)) for path in groups):
+        raise UserError(f"{folder}: holds no image that is called such as {such}, with a .mat file beside it")
     table = pose_table(source, folder, groups, read_pose, strict, maximum_angle)
     boxes = box_texts(np.array([read_box(path) for path in table["path"]]))
     if boxes.notna().any():

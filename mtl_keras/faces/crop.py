@@ -141,6 +141,7 @@ def _check(rows: pd.DataFrame, folder: Path) -> None:
 def _as_json(settings: CropSettings, detector: Detector) -> dict:
     """Return all that decides what the crops look like, as JSON gives it back."""
     crop = asdict(settings.widened)
+    del crop["keep_roll"]  # It stands among the settings.
     crop["landmarks"] = {name: list(point) for name, point in crop["landmarks"].items()}
     fields = {
         "faces": settings.faces,

@@ -18,7 +18,6 @@ from mtl_keras.faces.detectors import Detector
 from mtl_keras.faces.geometry import LANDMARKS, UTKFACE_CROP, CropGeometry, Face, align, share_outside
 from mtl_keras.faces.given import faces_in
 from mtl_keras.files import no_link
-from mtl_keras.tasks import Task
 
 FACES = ("largest", "central", "all")
 QUALITY = 95
@@ -83,12 +82,9 @@ class CropSettings:
         return _unturned(face, self.geometry) if self.keep_roll else face
 
 
-def settings_for(tasks: list[Task], geometry: CropGeometry) -> CropSettings:
-    """Return how the faces are cut out that a model of these tasks answers about.
-
-    A head that is turned upright has no longer its roll, so a model of an oriented task sees it as it is.
-    """
-    return CropSettings(keep_roll=any(task.oriented for task in tasks), geometry=geometry)
+def settings_for(geometry: CropGeometry) -> CropSettings:
+    """Return how the faces are cut out that a model of this geometry answers about."""
+    return CropSettings(keep_roll=geometry.keep_roll, geometry=replace(geometry, keep_roll=False))
 
 
 class Photo(NamedTuple):

@@ -1,11 +1,13 @@
 """Where the landmarks of a face lie in a photo and in a crop, and cutting it out so."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
 
 from mtl_keras.errors import UserError
+from mtl_keras.tasks import Task
 
 # The order in which MTCNN answers; left and right are the viewer's.
 LANDMARKS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
@@ -49,12 +51,14 @@ class CropGeometry:
     """Where the five landmarks lie in a square face crop, as fractions (x, y) of its side from the upper left corner.
 
     The square may show an oblong: `height` times as high as wide, and squeezed, as a network sees images that are not
-    square. It goes into a model's JSON as `dataclasses.asdict` gives it, and `CropGeometry(**fields)` reads that again.
+    square. A head is turned upright; with `keep_roll` it stays as it is, for a network that was trained on such crops.
+    It goes into a model's JSON as `dataclasses.asdict` gives it, and `CropGeometry(**fields)` reads that again.
     """
 
     kind: str
     landmarks: dict[str, tuple[float, float]]
     height: float = 1.0
+    keep_roll: bool = False
 
     def __post_init__(self):
         # JSON knows no tuples; a geometry read again must equal the one that was written.
@@ -67,6 +71,13 @@ class CropGeometry:
         if not 0.1 <= self.height <= 10:
             raise UserError(f"crop geometry: got the height {self.height}, expected 0.1 to 10 times the width")
         object.__setattr__(self, "landmarks", points)
+
+    def for_tasks(self, tasks: Iterable[Task]) -> "CropGeometry":
+        """Return how faces are cut out for a network of these tasks.
+
+        A head that is turned upright has no longer its roll, so where one of them is oriented it is not turned.
+        """
+        return replace(self, keep_roll=self.keep_roll or any(task.oriented for task in tasks))
 
     @property
     def points(self) -> np.ndarray:

@@ -56,14 +56,14 @@ class Predictor:
         model: MultiTaskModel | Runtime | Path | str | None = None,
         faces: str = "detect",
         detector: str | Detector = DETECTOR,
-        tasks: Sequence[str] = (),
+        tasks: Sequence[str] | None = None,
     ):
         if faces not in FACES:
             raise UserError(f"faces {faces!r}: expected one of {', '.join(FACES)}")
         whole = faces == "crop" or detector == NO_DETECTOR
         self._detector = None if whole else find_detector(detector)
         self._runtime = open_runtime(model, tasks)
-        self._crops = settings_for(self.tasks, self._runtime.crop)
+        self._crops = settings_for(self._runtime.crop)
 
     @property
     def tasks(self) -> list[Task]:

@@ -64,7 +64,9 @@ class Runtime(NamedTuple):
         return self._replace(tasks=tuple(task for task in self.tasks if task.name in chosen), run=run)
 
 
-def open_runtime(model: MultiTaskModel | Runtime | Path | str | None = None, tasks: Sequence[str] = ()) -> Runtime:
+def open_runtime(
+    model: MultiTaskModel | Runtime | Path | str | None = None, tasks: Sequence[str] | None = None
+) -> Runtime:
     """Return what answers with a model, or with the folder of one: a trained model's, or an exported network's.
 
     Without a model that is the one that comes with the package. `tasks` are the names of what is to be answered; by
@@ -74,6 +76,7 @@ def open_runtime(model: MultiTaskModel | Runtime | Path | str | None = None, tas
     """
     if isinstance(tasks, str):
         raise UserError(f"tasks {tasks!r}: expected several names, in a list or tuple, such as ('age', 'gender')")
+    tasks = tasks or ()
     if isinstance(model, Runtime):
         return model.asked(tasks)
     if isinstance(model, MultiTaskModel):
@@ -104,7 +107,8 @@ def open_runtime(model: MultiTaskModel | Runtime | Path | str | None = None, tas
 
 
 def _of(model: MultiTaskModel, crop: CropGeometry) -> Runtime:
-    return Runtime(tuple(model.tasks), model.image_size, model.resize_method, crop, in_keras(model))
+    crop, run = crop.for_tasks(model.tasks), in_keras(model)
+    return Runtime(tuple(model.tasks), model.image_size, model.resize_method, crop, run)
 
 
 def _one_at_a_time(run: Run) -> Run:

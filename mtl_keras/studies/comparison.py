@@ -55,7 +55,7 @@ def compare(
     """
     started, (table, elsewhere) = time.time(), tables
     check_data(experiment, comparison, table)
-    study = Study(split(table, seed=experiment.seed), out, resume)
+    study = Study(split(table, seed=experiment.seed), out, resume, experiment.chosen_crop())
     changed = usable(experiment, chosen_variants(comparison, variants), study.parts[0])
     shown = {task.name: task for settings in (experiment, *changed) for task in settings.chosen_tasks()}
     report = Report(study, list(shown.values()), notes_on(experiment, study.parts), comparison.cross_validation)
@@ -179,6 +179,8 @@ def check_sampling(experiment: Experiment, table: pd.DataFrame) -> None:
 
 def chosen_variants(comparison: Comparison, variants: Mapping[str, dict]) -> Mapping[str, dict]:
     """Return those of the variants that the comparison asks for."""
+    if comparison.only and not comparison.variants:
+        raise UserError(f"only {comparison.only[0]!r}: no variants are to be trained; leave out --no-variants")
     if unknown := [name for name in comparison.only if name not in variants]:
         none = "there are no variants to choose from; those of an experiment are of real faces, named by --data"
         expected = f"expected some of {', '.join(variants)}" if variants else none

@@ -50,7 +50,7 @@ class MethodStudy:
             train = train.sample(frac=asked.images, random_state=common.seed).sort_index().reset_index(drop=True)
         if asked.labels_kept < 1:
             train = keep_some(train, self.tasks, asked.labels_kept, common.seed)
-        self.study = Study((train, *parts[1:]), out, resume)
+        self.study = Study((train, *parts[1:]), out, resume, common.chosen_crop())
         self.single = [Method(f"{name} alone", Group.REFERENCE, with_tasks(common, (name,))) for name in common.tasks]
         self.tuned: Method | None = None
         self.trials: list[Trial] = []

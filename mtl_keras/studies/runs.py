@@ -162,6 +162,11 @@ def read_run(folder: Path, table: pd.DataFrame) -> Run | None:
     )
 
 
+def count_answers(folder: Path) -> int:
+    """Return on how many test images the finished run of this folder was measured."""
+    return len(read_csv(folder / PREDICTIONS, ("image",), as_text=True, mend=MEND))
+
+
 def read_history(folder: Path) -> pd.DataFrame:
     """Read the learning curve of the run in this folder, a row an epoch."""
     curve = read_csv(folder / HISTORY, (), ("epoch", "loss"), mend=MEND)

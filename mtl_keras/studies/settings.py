@@ -10,6 +10,7 @@ import tyro
 from mtl_keras import choices
 from mtl_keras.data.sampling import parse_balance, parse_composition
 from mtl_keras.errors import UserError
+from mtl_keras.faces.geometry import CROPS, CropGeometry
 from mtl_keras.studies.stages import Stage
 from mtl_keras.tasks import AGE, AGE_ARGMAX, AGE_REGRESSION, Task, check_several, find
 
@@ -159,6 +160,10 @@ class Experiment(Data, Training, Weighting, Network):
     def __post_init__(self):
         super().__post_init__()
         object.__setattr__(self, "loss_weights", tuple(self.loss_weights))
+
+    def chosen_crop(self) -> CropGeometry:
+        """Return how the faces of photos are cut out for a network of these tasks."""
+        return CROPS[self.crop].for_tasks(self.chosen_tasks())
 
 
 def _added(task: Task) -> str:

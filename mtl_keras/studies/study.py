@@ -17,7 +17,7 @@ from mtl_keras.data.split import split
 from mtl_keras.errors import UserError
 from mtl_keras.evaluation.metrics import metrics_with_intervals
 from mtl_keras.evaluation.predictions import outputs_of, with_predictions
-from mtl_keras.faces.geometry import CROPS
+from mtl_keras.faces.geometry import CropGeometry
 from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.models.weights import sha256
 from mtl_keras.precision import computing_in
@@ -56,6 +56,7 @@ UNUSED_BY_FROZEN = {
 # Raised when the same settings train or choose something else than before: earlier runs are other ones then.
 # 2: the epoch's loss, which says when to stop and which weights are best, counts every example alike.
 METHOD = 2
+Parts = tuple[pd.DataFrame, ...]
 
 
 def run(
@@ -75,7 +76,7 @@ def run(
     tell(table)
     parts = split(derived(table, settings.chosen_tasks()), seed=settings.seed)
     with results_folder(Path(out), settings.strategy, resume) as place:
-        return [stage.row for stage in Study(parts, place, resume).run(settings)]
+        return [stage.row for stage in Study(parts, place, resume, experiment.chosen_crop()).run(settings)]
 
 
 class Study:
@@ -83,11 +84,11 @@ class Study:
 
     `parts` are the rows to train, to validate and to test on. Below `out` lie `models/`, `checkpoints/` and `cache/`.
     With `resume`, a run that was finished before is taken as it is, and one that was broken off goes on; without it,
-    every run is trained anew, once.
+    every run is trained anew, once. `crop` says how faces were cut out of photos; by default as for each run's tasks.
     """
 
-    def __init__(self, parts: tuple[pd.DataFrame, ...], out: Path | str, resume: bool = False):
-        self.parts, self.out, self.resume = parts, Path(out), resume
+    def __init__(self, parts: Parts, out: Path | str, resume: bool = False, crop: CropGeometry | None = None):
+        self.parts, self.out, self.resume, self.crop = parts, Path(out), resume, crop
         # The folders of what this study has trained, and the names of the frozen trunks that its runs share.
         self.trained: set[Path] = set()
         self.frozen_trunks: dict[str, None] = {}
@@ -98,9 +99,9 @@ class Study:
         self._weights: dict[tuple[str, str | None], str] = {}
         self._features: dict[tuple, SharedFeatures] = {}
 
-    def on(self, parts: tuple[pd.DataFrame, ...]) -> "Study":
+    def on(self, parts: Parts) -> "Study":
         """Return a study of other rows that has the same folder."""
-        other = Study(parts, self.out, self.resume)
+        other = Study(parts, self.out, self.resume, self.crop)
         other._weights, other.diverged, other.progress = self._weights, self.diverged, self.progress
         return other
 
@@ -281,7 +282,8 @@ class Study:
         `seen` is the number of images of an epoch.
         """
         stage, answers = last_stage(settings), with_predictions(self.parts[2], model.tasks, outputs)
-        saved = model_folder.save(model, runs.place_for_model(folder), CROPS[settings.crop], folder.name)
+        crop = self.crop or settings.chosen_crop()
+        saved = model_folder.save(model, runs.place_for_model(folder), crop, folder.name)
         row = {
             "run": label_of(settings, stage),
             "tasks": ", ".join(settings.tasks),

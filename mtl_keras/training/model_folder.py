@@ -24,7 +24,7 @@ SCHEMA = {
     "format": int,
     "tasks": [{"name": str, "kind": str}],
     "image_size?": count,
-    "crop": {"kind": str, "landmarks": {str: [float]}, "height?": float},
+    "crop": {"kind": str, "landmarks": {str: [float]}, "height?": float, "keep_roll?": bool},
     "run?": name_inside,
     "on_request?": [str],
     "export?": {"format?": CELL, "files?": {str: str}},
@@ -47,7 +47,7 @@ def sidecar(
         "outputs": [task.name for task in model.tasks],
         "backbone": model.backbone,
         "image_size": model.image_size,
-        "crop": asdict(crop),
+        "crop": asdict(crop.for_tasks(model.tasks)),
         **({"run": run} if run else {}),
         **({"on_request": [*on_request]} if on_request else {}),
     }
@@ -169,9 +169,8 @@ def read_json(path: Path) -> dict:
     if strangers := {*on_request}.difference(each["name"] for each in about["tasks"]):
         raise DamagedFileError(path, f"on_request names {min(strangers)[:40]!r}, which is no task", MEND)
     try:
-        for fields in about["tasks"]:
-            task_from(fields)
-        return {**about, "on_request": on_request, "crop": CropGeometry(**about["crop"])}
+        tasks = [task_from(fields) for fields in about["tasks"]]
+        return {**about, "on_request": on_request, "crop": CropGeometry(**about["crop"]).for_tasks(tasks)}
     except (TypeError, UserError) as error:
         raise DamagedFileError(path, error, MEND) from None
 

@@ -12,6 +12,7 @@ from mtl_keras.commands import bundling
 from mtl_keras.commands.bundling import Bundle, bundle, check_size, chosen
 from mtl_keras.data.audit import check_images
 from mtl_keras.data.split import split
+from mtl_keras.data.table import write_table
 from mtl_keras.datasets.recognition import read_any
 from mtl_keras.evaluation.predictions import predictions
 from mtl_keras.serving.predictor import Predictor
@@ -81,6 +82,18 @@ def test_images_that_it_may_have_learned_from_are_refused(results, faces_folder,
     shutil.rmtree(other / "checkpoints")
     with one_line("no finished run of the model", other):
         bundle(Bundle(other, (faces_folder,), out=tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_card_cannot_leave_out_what_the_network_was_trained_on(results, faces_folder, tmp_path, one_line):
+    parts = split(check_images(read_any(faces_folder)), seed=3)
+    names = "train", "validation", "test"
+    few = [part.head(1).assign(split=name) for part, name in zip(parts, names, strict=True)]
+    write_table(pd.concat(few), tmp_path / "one.csv")
+    with one_line("test images of the run are not among the data named", "so the card would leave out"):
+        bundle(Bundle(results, (tmp_path / "one.csv",), out=tmp_path / "out"))
+    with one_line("on_request 'ethnicty': expected some of what the model answers: age, gender, ethnicity"):
+        bundle(Bundle(results, (faces_folder,), on_request=("ethnicty",), out=tmp_path / "out"))
     assert not (tmp_path / "out").exists()
 
 

@@ -83,3 +83,6 @@ def test_a_video_that_is_none_is_one_line(run, tmp_path):
     assert code == 2 and "no such file; expected a video file" in errors and not printed
     code, printed, errors = run("count", tmp_path)
     assert code == 2 and f"error: {tmp_path}: is a folder; expected a video file" in errors and not printed
+    (tmp_path / "text.mp4").write_text("no video")
+    code, printed, errors = run("count", tmp_path / "text.mp4", "--model", "none")
+    assert code == 2 and "error: " in errors and not printed

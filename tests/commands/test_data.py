@@ -61,6 +61,19 @@ def test_crop_leaves_a_folder_that_is_a_data_set_again(run, tmp_path):
     assert crops["gender"].tolist() == ["female"] and Image.open(crops["path"][0]).size == (200, 200)
 
 
+def test_boxes_that_hold_no_face_are_told_of(run, tmp_path):
+    Image.fromarray(skimage.data.astronaut()).save(tmp_path / "a.png")
+    boxes = ["170 60 110 150", "300 300 100 100", "5000 5000 50 50", "0.1 0.1 0.3 0.3"]
+    pd.DataFrame({"path": "a.png", "box": boxes, "gender": "female"}).to_csv(tmp_path / "t.csv", index=False)
+    command = ("crop", "--dataset", "csv_file", "--data", tmp_path / "t.csv", "--out", tmp_path / "crops", "--jobs", 1)
+    _, out, _ = run(*command)
+    assert "2 crops of 1 photos" in out
+    assert "2 skipped; 1 cut by the `box` alone, since no face was found in it" in out
+    run("audit", "--dataset", "csv_file", "--data", tmp_path / "t.csv", "--out", tmp_path / "audit")
+    odd = pd.read_csv(tmp_path / "audit" / "suspicious.csv")["reason"].tolist()
+    assert odd == ["its box is smaller than 8 pixels", "more than half of its box lies outside the photo"]
+
+
 @pytest.mark.parametrize("command", ["audit", "pack", "crop", "evaluate"])
 def test_what_is_odd_in_a_set_is_said_once(run, faces_folder, tiny_folder, tmp_path, command):
     labels = pd.read_csv(faces_folder / "attributes.csv")[["file", "age", "gender"]].assign(gender="male", cars=1)

@@ -249,13 +249,13 @@ def test_photos_are_cut_as_the_model_will_cut_them(tmp_path, monkeypatch, change
 
     def cut(photos, folder, settings):
         calls.append((folder, settings))
-        return photos
+        return photos.assign(confidence=1.0)
 
     monkeypatch.setattr("mtl_keras.commands.experiment.crop_faces", cut)
     experiment = Experiment(**{"tasks": ("smile",), **change})
     crops_of(pd.DataFrame({"path": ["a.jpg"], "source": "genki4k"}), tmp_path, experiment)
     # What a predictor does with a model of these tasks and this crop.
-    expected = settings_for(experiment.chosen_tasks(), CROPS[experiment.crop])
+    expected = settings_for(CROPS[experiment.crop].for_tasks(experiment.chosen_tasks()))
     assert calls == [(tmp_path / "cache" / name, expected)] and expected.keep_roll == keep_roll
     assert expected.geometry.kind == experiment.crop
 
@@ -298,7 +298,7 @@ def test_rows_with_boxes_are_cut_out_of_their_photos(tmp_path, monkeypatch):
     cut = []
     monkeypatch.setattr(
         "mtl_keras.commands.experiment.crop_faces",
-        lambda photos, folder, settings: cut.append((folder.name, photos["path"].tolist())) or photos,
+        lambda rows, folder, settings: cut.append((folder.name, rows["path"].tolist())) or rows.assign(confidence=0),
     )
     boxes = ["1 2 9 9", "9 2 9 9", None, None]
     table = pd.DataFrame({"path": [*"aabc"], "box": boxes, "source": ["../x", "../x", "../x", "utkface"]})

@@ -55,11 +55,12 @@ def own(faces_folder, tmp_path) -> pd.DataFrame:
 def test_a_preset_is_handed_on_whole(handed_on, tmp_path, name, real):
     write_faces(tmp_path / "faces", LAYOUTS["celeba" if name == "gender_eyeglasses" else "utkface"], 4, size=64)
     words = ["--data", "faces", "--epochs", "3"] if real else ["--epochs", "3"]
-    arguments, read, reported, variants, layouts, _ = handed_on("--preset", name, *words)
+    arguments, read, reported, variants, layouts, balance, _ = handed_on("--preset", name, *words)
     preset = PRESETS[name]
     chosen = preset.real if real else preset.drawn
     assert asdict(arguments.experiment) == {**asdict(chosen.experiment), "epochs": 3}
     assert (arguments.comparison, variants, layouts) == (chosen.comparison, chosen.variants, preset.layouts)
+    assert balance == chosen.experiment.balance
     assert arguments.rendered_faces == preset.rendered_faces
     assert [row["run"] for row in reported] == [row["run"] for row in chosen.reported]
     assert {row["stage"] for row in reported} <= {"reported"}
@@ -73,7 +74,7 @@ def test_flags_come_in_pairs_and_help_shows_the_defaults_of_the_preset(run):
 
 
 def test_a_csv_file_says_what_is_learned_and_how_to_change_it(handed_on, own, tmp_path):
-    arguments, _, _, _, _, said = handed_on("--data", "my.csv", "--out", "out")
+    arguments, *_, said = handed_on("--data", "my.csv", "--out", "out")
     assert arguments.experiment.tasks == ("age", "hat", "height")
     assert "hat: 2 classes (no, yes), 20 of 30 images labelled" in said
     assert "left out: column 'note', since its 30 cells hold 30 different texts" in said

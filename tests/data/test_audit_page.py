@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 import mtl_keras as mtl
-from mtl_keras.data.audit import check_images
+from mtl_keras.data.audit import check_images, oddities
 from mtl_keras.data.audit_page import copies, label_counts, suspicious, write_report
+from mtl_keras.data.table import complete
 from mtl_keras.datasets.rendered import rendered
 from mtl_keras.errors import UserError
 from mtl_keras.tasks import Task, add_task
@@ -50,6 +51,16 @@ def test_numbers_of_a_small_range_are_counted_by_tenths_of_it(no_new_tasks):
 def test_rows_without_a_label_are_counted():
     table = pd.DataFrame({"path": ["a", "b"], "source": "x", "age": [5.0, np.nan]})
     assert label_counts(table)[["label", "images"]].to_numpy().tolist() == [["0 to 9", 1], ["(none)", 1]]
+
+
+def test_intervals_are_counted_as_they_are():
+    table = complete(pd.DataFrame({"path": list("abcdef"), "age": ["20-29", "25", "60+", None, "3-6", "20-29"]}))
+    counts = label_counts(table).set_index("label")["images"].to_dict()
+    assert counts == {"3 to 6": 1, "20 to 29": 3, "60 and above": 1, "(none)": 1}
+    alone = complete(pd.DataFrame({"path": list("ab"), "age": ["20-29", "60+"]}))
+    assert label_counts(alone)["images"].tolist() == [1, 1]
+    alike = complete(pd.DataFrame({"path": list("ab"), "age": ["20-29", "24-29"]}))
+    assert not any("age.high" in line for line in oddities(alike))
 
 
 def test_copies_and_whether_they_are_in_several_splits(checked):

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mtl_keras.data.sampling import balanced, compose, composed_length, draw, length, parse_balance, times_of
+from mtl_keras.data.sampling import (
+    balanced,
+    compose,
+    composed_length,
+    draw,
+    length,
+    of_sources,
+    parse_balance,
+    times_of,
+)
 from mtl_keras.errors import UserError
 
 TABLE = pd.DataFrame(
@@ -118,6 +127,13 @@ def test_times_that_are_none_are_one_line():
         times_of(TABLE.assign(times=0))
     with pytest.raises(UserError, match="column 'times'"):
         times_of(TABLE.assign(times=-1))
+
+
+def test_a_balance_can_be_for_the_sources_that_are_there():
+    assert of_sources("genki4k=2, utkface=3", {"utkface", "other"}) == " utkface=3"
+    assert of_sources("genki4k=2", {"utkface"}) == "" and parse_balance("") is None
+    for other in ("", "sources", "gender", "temperature=0.5"):
+        assert of_sources(other, {"utkface"}) == other
 
 
 def test_balance_is_written_as_a_name_or_as_times_of_sources():

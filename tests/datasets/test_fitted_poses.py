@@ -11,6 +11,7 @@ from scipy.io import loadmat, savemat
 
 from mtl_keras.boxes import box_numbers, refuse_boxes
 from mtl_keras.datasets.fitted_poses import aflw2000, photo_of, read_pose, w300lp
+from mtl_keras.datasets.recognition import read_any
 from mtl_keras.errors import UserError
 from mtl_keras.rotations import rotation_of
 
@@ -70,7 +71,7 @@ def test_landmarks_give_the_box_of_a_face(tmp_path):
     # As in AFLW2000-3D, where `pt2d` are 21 points, and those that cannot be seen are -1.
     savemat(tmp_path / "image00004.mat", pose_of | {"pt2d": -np.ones((2, 21)), "pt3d_68": [*points, np.arange(68)]})
     savemat(tmp_path / "image00006.mat", pose_of | {"pt2d": np.where(points == 50, np.nan, points)})
-    table = w300lp(tmp_path, strict=True)
+    table = aflw2000(tmp_path, strict=True)
     assert table["box"].fillna("").tolist() == ["102.4 20 75.2 128", "102.4 20 75.2 128", "", ""]
     with pytest.raises(UserError, match="has a `box`"):
         refuse_boxes(table)
@@ -100,7 +101,7 @@ def test_images_beyond_the_largest_angle_are_skipped(tmp_path):
         "an angle of 120.0 degrees is beyond 99",
         "an angle of 99.5 degrees is beyond 99",
     ]
-    assert len(aflw2000(tmp_path, maximum_angle=100)) == 2 and len(w300lp(tmp_path, maximum_angle=180)) == 3
+    assert len(aflw2000(tmp_path, maximum_angle=100)) == 2 and len(aflw2000(tmp_path, maximum_angle=180)) == 3
 
 
 @pytest.mark.parametrize(
@@ -127,7 +128,15 @@ def test_image_without_a_pose_is_skipped(tmp_path, variables, reason):
     expected = {"path": str(tmp_path / "image00004.jpg"), "reason": f"image00004.mat beside it: {reason}"}
     assert table.attrs["skipped"] == [expected]
     with pytest.raises(UserError, match=f"image00004.jpg: image00004.mat beside it: {reason}"):
-        w300lp(tmp_path, strict=True)
+        aflw2000(tmp_path, strict=True)
+
+
+def test_either_set_is_told_from_the_other_by_its_names(tmp_path):
+    for name, images in (("aflw2000", ["image00002"]), ("w300lp", ["AFW/AFW_134212_1_0"])):
+        make_images(tmp_path / name, dict.fromkeys(images, (1, 2, 3)))
+        assert read_any(tmp_path / name)["source"].tolist() == [name]
+    with pytest.raises(UserError, match="holds no image that is called such as AFW_134212_1_3.jpg"):
+        w300lp(tmp_path / "aflw2000")
 
 
 @settings(max_examples=50, deadline=None)

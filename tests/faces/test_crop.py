@@ -686,5 +686,6 @@ def test_command_tells_mistakes(command, photos, tmp_path):
 
 
 def test_heads_of_an_oriented_task_are_not_turned():
-    assert settings_for([AGE, HEAD_POSE], UTKFACE_CROP).keep_roll and not settings_for([AGE], UTKFACE_CROP).keep_roll
-    assert settings_for([Task("tilt", "angle", oriented=True)], UTKFACE_CROP).keep_roll
+    for tasks, kept in (([AGE, HEAD_POSE], True), ([AGE], False), ([Task("tilt", "angle", oriented=True)], True)):
+        geometry = UTKFACE_CROP.for_tasks(tasks)
+        assert settings_for(geometry) == CropSettings(keep_roll=kept) and geometry.for_tasks([]) == geometry

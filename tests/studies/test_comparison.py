@@ -106,7 +106,9 @@ def test_only_the_variants_that_are_named_are_tried():
     variants = {"small": {"epochs": 1}, "large": {"epochs": 9}}
     assert chosen_variants(Comparison(), variants) == variants
     assert chosen_variants(Comparison(only=("large",)), variants) == {"large": {"epochs": 9}}
-    assert chosen_variants(Comparison(variants=False, only=("large",)), variants) == {}
+    assert chosen_variants(Comparison(variants=False), variants) == {}
+    with pytest.raises(UserError, match="only 'large': no variants are to be trained; leave out --no-variants"):
+        chosen_variants(Comparison(variants=False, only=("large",)), variants)
     with pytest.raises(UserError, match="only 'larg': expected some of small, large"):
         chosen_variants(Comparison(only=("larg",)), variants)
 

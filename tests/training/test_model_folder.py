@@ -13,7 +13,7 @@ from mtl_keras import files
 from mtl_keras.errors import UserError
 from mtl_keras.faces.geometry import CELEBA_CROP, UTKFACE_CROP
 from mtl_keras.precision import computing_in
-from mtl_keras.tasks import AGE_REGRESSION, GENDER
+from mtl_keras.tasks import AGE_REGRESSION, GENDER, HEAD_POSE
 from mtl_keras.training import model_folder
 from mtl_keras.training.model import MultiTaskModel
 
@@ -40,7 +40,7 @@ def assert_same(one: dict, other: dict) -> None:
 
 def test_how_faces_are_cut_and_which_run_it_was_are_noted(tiny_model, tmp_path):
     about = model_folder.read_sidecar(model_folder.save(tiny_model, tmp_path / "model", CELEBA_CROP, "run-1"))
-    assert about["crop"] == CELEBA_CROP and about["run"] == "run-1"
+    assert about["crop"] == CELEBA_CROP.for_tasks([HEAD_POSE]) and about["run"] == "run-1"
 
 
 def test_a_loaded_model_answers_as_the_saved_one(tiny_model, tiny_folder):
@@ -92,7 +92,7 @@ def test_the_sidecar_says_what_a_reader_of_the_outputs_must_know(tiny_model, tin
     assert about["tasks"][1]["classes"] == ["male", "female"]
     assert about["tasks"][3] | {"outputs": ["yaw", "pitch", "roll"], "unit": "degrees"} == about["tasks"][3]
     assert about["crop"]["kind"] == "utkface"
-    assert model_folder.read_sidecar(tiny_folder)["crop"] == UTKFACE_CROP
+    assert model_folder.read_sidecar(tiny_folder)["crop"] == UTKFACE_CROP.for_tasks([HEAD_POSE])
 
 
 def test_megabytes_counts_all_files(tmp_path):
