@@ -23,7 +23,8 @@ from mtl_keras.data.split import split
 from mtl_keras.data.table import combine, write_table
 from mtl_keras.data.unpacking import unpack_shards
 from mtl_keras.datasets import PHOTOS
-from mtl_keras.datasets.recognition import split_name
+from mtl_keras.datasets.recognition import existing, split_name
+from mtl_keras.errors import UserError
 from mtl_keras.faces.crop import crop_faces
 from mtl_keras.faces.cut import settings_for
 from mtl_keras.faces.geometry import UTKFACE_CROP
@@ -34,6 +35,7 @@ from mtl_keras.portraits.writer import write_faces
 from mtl_keras.studies.comparison import chosen_variants, compare
 from mtl_keras.studies.plan import Comparison
 from mtl_keras.studies.results import read_runs
+from mtl_keras.studies.rows import labelled_rows
 from mtl_keras.studies.settings import Experiment, check
 from mtl_keras.training.tensorboard import logging_to
 
@@ -84,6 +86,8 @@ def read_and_check(
 ) -> tuple[Experiment, Comparison, tuple[pd.DataFrame, pd.DataFrame | None]]:
     """Return what is trained, what it is compared with, and the tables to train and to test on; say what was found."""
     experiment, out = arguments.experiment, arguments.out
+    for place in (*arguments.data, *arguments.test_data):
+        existing(split_name(place)[1])
     if experiment.weights:
         # A wrong name or file should not come to light only after the images were read.
         experiment = replace(experiment, weights=str(BACKBONES[experiment.backbone].find_weights(experiment.weights)))
@@ -96,6 +100,9 @@ def read_and_check(
     if arguments.test_data:
         others = joined(tables_of(arguments.test_data, read, arguments), arguments)
         elsewhere = rows_to_test_on(others, set(table["source"]), experiment.seed)
+        known = set(labelled_rows(elsewhere, experiment.chosen_tasks())["source"])
+        if without := sorted(set(elsewhere["source"]) - known):
+            raise UserError(f"--test-data: {without[0]} has no label of {', '.join(experiment.tasks)}; leave it out")
     return experiment, arguments.comparison, (table, elsewhere)
 
 

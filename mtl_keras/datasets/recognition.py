@@ -52,6 +52,15 @@ def split_name(place: str | Path) -> tuple[str, Path]:
     return name, Path(folder)
 
 
+def existing(place: Path) -> Path:
+    """Return the place of a data set, which is an error where there is nothing."""
+    if not place.exists():
+        raise UserError(
+            f"{place}: no such file or folder; expected a data set's folder, a CSV file or a folder of shards"
+        )
+    return place
+
+
 def read_any(place: str | Path, strict: bool = False) -> pd.DataFrame:
     """Read a folder or a file, or NAME=FOLDER, as the set of `mtl_keras.datasets.DATASETS` that it holds.
 
@@ -60,10 +69,7 @@ def read_any(place: str | Path, strict: bool = False) -> pd.DataFrame:
     name, place = split_name(place)
     if name:
         return DATASETS[name](place, strict)
-    if not place.exists():
-        raise UserError(
-            f"{place}: no such file or folder; expected a data set's folder, a CSV file or a folder of shards"
-        )
+    existing(place)
     for names in ([name for name in DATASETS if name not in GENERAL], GENERAL):
         found = {name: table for name in names if (table := _table(DATASETS[name], place)) is not None}
         if len(found) > 1:

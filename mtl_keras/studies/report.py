@@ -75,9 +75,10 @@ class Report:
         self.write(run.row for run in runs)
         for run in runs if elsewhere is not None else []:
             model = model_folder.load(run.model)
-            found = metrics_with_intervals(predictions(model, elsewhere), model.tasks)
-            name = f"{run.row['run']}, tested on {', '.join(sorted(set(elsewhere['source'])))}"
-            self.write([{**described(run, name), **found}])
+            answers = predictions(model, labelled_rows(elsewhere, model.tasks))
+            for source, rows in answers.groupby("source"):
+                found = metrics_with_intervals(rows.reset_index(drop=True), model.tasks)
+                self.write([{**described(run, f"{run.row['run']}, tested on {source}"), **found}])
         return runs
 
 

@@ -90,7 +90,7 @@ def test_a_card_cannot_leave_out_what_the_network_was_trained_on(results, faces_
     names = "train", "validation", "test"
     few = [part.head(1).assign(split=name) for part, name in zip(parts, names, strict=True)]
     write_table(pd.concat(few), tmp_path / "one.csv")
-    with one_line("test images of the run are not among the data named", "so the card would leave out"):
+    with one_line("2 test images of the run are not among the data named, so the card would leave out"):
         bundle(Bundle(results, (tmp_path / "one.csv",), out=tmp_path / "out"))
     with one_line("on_request 'ethnicty': expected some of what the model answers: age, gender, ethnicity"):
         bundle(Bundle(results, (faces_folder,), on_request=("ethnicty",), out=tmp_path / "out"))

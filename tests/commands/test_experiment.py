@@ -156,6 +156,8 @@ def test_gender_and_eyeglasses_from_drawings_to_another_set(experiment, tmp_path
     ("arguments", "says"),
     [
         (["--data", "nowhere"], "nowhere"),
+        # Before weights are looked for, of which there may be none.
+        (["--data", "deviating", "--test-data", "nowhere", "--weights", "missing.h5"], "nowhere: no such file"),
         (["--data", "empty"], "empty"),
         (["--data", "unparsed"], "unparsed"),
         (["--data", "deviating", "--strict"], "39_1_20170116174525125"),
@@ -174,6 +176,15 @@ def test_mistakes_are_one_line(experiment, tmp_path, arguments, says):
     code, _, printed = experiment(tmp_path, *arguments)
     last = printed.strip().splitlines()[-1]
     assert code == 2 and last.startswith("error: ") and says in last and "Traceback" not in printed
+
+
+def test_a_set_to_test_on_has_a_label(experiment, tmp_path):
+    write_faces(tmp_path / "faces", UTKFACE, 12, size=64)
+    write_faces(tmp_path / "others", LAYOUTS["raf_db"], 12, size=64)
+    words = ["--data", "faces", "--test-data", "others", "--tasks", "age", "--out", "out"]
+    network = ["--backbone", "small_cnn", "--weights", "None", "--border", "0", "--image-size", "16"]
+    code, _, said = experiment(tmp_path, *words, *network, script="customer_characteristics.py")
+    assert code == 2 and said.endswith("error: --test-data: raf_db has no label of age; leave it out\n")
 
 
 # That of another library can tell of itself only where this is installed; the model of the package is part of it.
