@@ -81,6 +81,8 @@ def inferred_task(column: str, cells: pd.Series) -> Task:
         ends = ends_of(cells)
         # 01-02 is a date or a code.
         intervals = (ends[0] < ends[1].fillna(np.inf)) & ~cells.str.contains(r"\b0\d")
+        if intervals.all() and len(different) == len(cells):
+            raise UserError(f"each of its cells is another interval, as codes such as {quoted(different[0])} are")
         if (intervals | ~wrong).all():
             # The middle of an interval, or the end that it has.
             return _regression(name, numbers.fillna(ends.mean(axis=1)))
