@@ -66,7 +66,7 @@ def test_texts_that_only_look_like_intervals_are_classes():
         ("hat", ["1", "1.0"] * 10, "all its 20 cells are 1"),
         ("hat", ["yes", "no"] * 4, "only 8 of its cells are filled"),
         ("number", [str(number) for number in range(40)], "each of its cells is another whole number"),
-        ("code", [f"123-{4567 + n}" for n in range(20)], "each of its cells is another interval, as codes such as '123-4567'"),
+        ("code", [f"123-{4567 + n}" for n in range(20)], "is another interval, as codes such as '123-4567'"),
         ("taken", ["2020-01-02", "2020-01-03"] * 9, "dates or times, such as '2020-01-02'"),
         ("taken", ["2.1.2020 10:30", "13.12.2020 9:00"] * 9, "dates or times"),
         ("taken", ["20200102", "20211231"] * 9, "dates or times"),
