@@ -145,7 +145,8 @@ def test_nothing_else_is_replaced(small_model, tmp_path, one_line):
     folder = mtl.export(tmp_path / "model", "keras")
     assert mtl.export(tmp_path / "model", "keras") == folder, "an older export is replaced"
     runtime = open_runtime(folder)
-    assert runtime.crop == CELEBA_CROP.for_tasks(runtime.tasks) and [task.name for task in runtime.tasks] == ["age", "head_pose"]
+    assert [task.name for task in runtime.tasks] == ["age", "head_pose"]
+    assert runtime.crop == CELEBA_CROP.for_tasks(runtime.tasks)
     with one_line("was exported as keras, for prediction only; give the folder of the model"):
         mtl.load(folder)
 
