@@ -29,7 +29,7 @@ NAMES = {
     "w300lp": (re.compile(r".*_[0-9]+"), "AFW_134212_1_3.jpg"),
     "aflw2000": (re.compile(r"image[0-9]+"), "image00002.jpg"),
 }
-# Their variables, and how many numbers each of the 68 points has; that of the larger set first, each is another reading.
+# Their variables, and how many numbers each of the 68 points has; that of the larger set first: each is a reading.
 LANDMARKS = {"pt2d": 2, "pt3d_68": 3}
 # From the extent of the landmarks, brows to chin, to the box of a face: left, top, width and height, as shares of the
 # extent's sides. Medians over 16 photos of AFLW2000-3D, made symmetric; those of MTCNN and YuNet differ by up to 0.02.
