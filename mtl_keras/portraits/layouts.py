@@ -17,6 +17,7 @@ from mtl_keras.datasets.celeba import NAMES as CELEBA_ATTRIBUTES
 from mtl_keras.datasets.fairface import RACES
 from mtl_keras.datasets.genki4k import SIGNS
 from mtl_keras.datasets.raf_db import EXPRESSIONS
+from mtl_keras.portraits.landmarks import landmarks
 from mtl_keras.portraits.look import LIMITS, Look, Portrait
 from mtl_keras.portraits.scene import Frame
 from mtl_keras.portraits.writer import Layout, Plan, Shot, sample_portraits
@@ -174,7 +175,7 @@ def biwi(count: int, seed: int, width: int) -> Plan:
 
 
 def w300lp(count: int, seed: int, width: int) -> Plan:
-    """Plan photos of AFW, each of a person turned four ways, with pitch, yaw and roll in radians in a `.mat` file.
+    """Plan photos of AFW, each of a person turned four ways, with pitch, yaw and roll in radians and 68 landmarks in a `.mat` file.
 
     They turn by up to 70 degrees to either side, all angles alike, and nod and tilt as elsewhere.
     """
@@ -188,11 +189,14 @@ def w300lp(count: int, seed: int, width: int) -> Plan:
         side = round(width * (0.5 + 0.2 * chance[0]))
         left, top = (round((width - side) * (0.4 + 0.2 * place)) for place in chance[1:3])
         name = f"AFW/AFW_{index // RENDERINGS + 1:07d}_1_{rendering}"
-        shots.append(Shot(f"{name}.jpg", portrait, Frame(width, width, side, left, top)))
+        frame = Frame(width, width, side, left, top)
+        shots.append(Shot(f"{name}.jpg", portrait, frame))
         yaw, pitch, roll = np.radians(_pose(portrait))
         file = BytesIO()
-        # Of this format's files none holds the time. The last four numbers are the place and the size of the face.
-        savemat(file, {"Pose_Para": np.array([[pitch, yaw, roll, left, top, 0, side]])}, format="4")
+        # The last four numbers are the place and the size of the face.
+        pose = np.array([[pitch, yaw, roll, left, top, 0, side]])
+        # Of this format's files none holds the time.
+        savemat(file, {"Pose_Para": pose, "pt2d": landmarks(portrait, frame).T}, format="4")
         files[f"{name}.mat"] = file.getvalue()
     return Plan(shots, files)
 

@@ -23,7 +23,7 @@ from mtl_keras.state_files import read_json, read_or_none
 from mtl_keras.tasks import ETHNICITY, EXPRESSION, EYEGLASSES, GENDER, HEAD_POSE, SMILE
 from mtl_keras.workers import starting_workers
 
-DRAWING = 5  # raised when the same portrait is drawn differently, so that older folders are drawn anew
+DRAWING = 6  # raised when the same portrait is drawn differently, so that older folders are drawn anew
 BATCH, MANY = 25, 500
 # Share of people up to an age: many adults, babies and some very old people, roughly as in UTKFace.
 AGES = np.array(
