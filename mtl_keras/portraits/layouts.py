@@ -175,9 +175,10 @@ def biwi(count: int, seed: int, width: int) -> Plan:
 
 
 def w300lp(count: int, seed: int, width: int) -> Plan:
-    """Plan photos of AFW, each of a person turned four ways, with pitch, yaw and roll in radians and 68 landmarks in a `.mat` file.
+    """Plan photos of AFW, each of a person turned four ways, with the pose and 68 landmarks in a `.mat` file.
 
-    They turn by up to 70 degrees to either side, all angles alike, and nod and tilt as elsewhere.
+    Pitch, yaw and roll are in radians there. Heads turn by up to 70 degrees to either side, all angles alike, and nod
+    and tilt as elsewhere.
     """
     portraits, shots, files = sample_portraits(count, seed), [], {}
     for index, portrait in enumerate(portraits):

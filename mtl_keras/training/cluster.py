@@ -23,6 +23,8 @@ from mtl_keras.training.replicas import over_replicas
 # What a collective ends with when another worker is gone; which of them depends on where it was.
 GONE = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError, tf.errors.DeadlineExceededError,
         tf.errors.InternalError, tf.errors.UnknownError, tf.errors.FailedPreconditionError)  # fmt: skip
+# Seconds for which a worker still answers that ends for another's sake, so that the others see which one is gone.
+LAST_ANSWERS = 3
 # Bytes of a file that are sent at once; and what a length is divided by, to be sent as two integers.
 CHUNK, HALF = 1 << 26, 1 << 30
 TASK = re.compile(r"/job:(chief|worker)/(?:replica:\d+/)?task:(\d+)")
@@ -191,6 +193,7 @@ def naming_who_is_gone(command: str) -> Iterator[None]:
     except GONE as error:
         if not (gone := _gone(str(error.message))):
             raise
+        time.sleep(LAST_ANSWERS)
         print(file=sys.stderr)  # below the line of a progress bar
         whose = "their" if ", " in gone else "its"
         raise UserError(
@@ -204,15 +207,15 @@ def _gone(message: str) -> str:
     cluster = read_cluster()
     # A machine that hangs may still take connections: TensorFlow names it by the heartbeats that it misses.
     silent = re.search(r"stopped sending heartbeats\):((?:\s*/job:\S+)+)", message)
-    lost = {f"{job} {number}" for job, number in TASK.findall(silent[1] if silent else message)}
+    lost = {f"{job} {number}" for job, number in TASK.findall(silent[1])} if silent else set()
+    # Of those that do not answer any, and not only those that TensorFlow names: where one was lost by two, it may name
+    # to one of these the other, which ended for the same reason.
     away = [
         place
         for place, name in enumerate(cluster.names)
-        if place != cluster.place and ((silent and name in lost) or not _answers(cluster.addresses[place]))
+        if place != cluster.place and (name in lost or not _answers(cluster.addresses[place]))
     ]
-    # Of several, those that TensorFlow names: others may have ended by now since they lost the same one.
-    found = [place for place in away if cluster.names[place] in lost] or away
-    return _named(cluster, found)
+    return _named(cluster, away)
 
 
 def _answers(address: str) -> bool:

@@ -7,13 +7,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mtl_keras.boxes import box_numbers
 from mtl_keras.data.derive import derived
 from mtl_keras.datasets import DATASETS
 from mtl_keras.datasets.rendered import MANIFEST, rendered
 from mtl_keras.errors import UserError
+from mtl_keras.faces.detectors import find_detector
 from mtl_keras.portraits import LAYOUTS, writer
 from mtl_keras.portraits.drawer import render
-from mtl_keras.portraits.layouts import CELEBA_ATTRIBUTES, biwi, genki4k
+from mtl_keras.portraits.landmarks import landmarks
+from mtl_keras.portraits.layouts import CELEBA_ATTRIBUTES, biwi, genki4k, w300lp
 from mtl_keras.portraits.look import Portrait
 from mtl_keras.portraits.scene import Frame
 from mtl_keras.portraits.writer import write_faces
@@ -195,3 +198,25 @@ def test_biwi_shows_the_same_person_in_all_frames_of_a_recording(folders):
     assert {(shot.frame.width, shot.frame.height) for shot in frames} == {(640, 480)}
     place = (folders["biwi"] / "01" / "frame_00003_pose.txt").read_text().splitlines()[4].split()
     assert 500 < float(place[2]) < 1500  # millimetres from the camera
+
+
+def test_w300lp_has_the_landmarks_where_a_detector_finds_them():
+    shots = [shot for shot in w300lp(100, SEED, 200).shots if abs(shot.portrait.yaw) < 30]
+    found = find_detector("mtcnn").detect([render(shot.portrait, shot.frame) for shot in shots])
+    seen = [(shot, faces[0]) for shot, faces in zip(shots, found, strict=True) if len(faces) == 1]
+    assert len(seen) > 0.9 * len(shots) > 20
+    off = []
+    for shot, face in seen:
+        points = landmarks(shot.portrait, shot.frame)
+        assert points.shape == (68, 2)
+        # The eyes, the nose's tip and the corners of the mouth, which `Face` has in this order.
+        five = np.array([points[36:42].mean(axis=0), points[42:48].mean(axis=0), *points[[30, 48, 54]]])
+        off.append((five - face.points) / shot.frame.side)
+    assert np.abs(np.median(off, axis=0)).max() < 0.03 and np.abs(off).mean() < 0.03
+
+
+def test_w300lp_gives_a_box_to_heads_that_turn_too_far_for_a_detector(folders):
+    read = DATASETS["w300lp"](folders["w300lp"])
+    boxes = box_numbers(read["box"])
+    assert (np.abs(read["head_pose.yaw"]) > 50).sum() > 3 and np.isfinite(boxes).all()
+    assert (boxes[:, 2:] > 8).all() and (boxes[:, 2:] < 36).all()  # of 40 pixels

@@ -61,7 +61,7 @@ def test_three_workers_go_on_after_one_was_killed_and_are_one_process(faces, fac
     again = shlex.join(["python", *map(str, command), "--die", "--resume"])
     for place in (0, 2):
         last = three.told(place).splitlines()[-1]
-        # The other, which ends for the same reason, may be named as well.
+        # Where another, which ends for the same reason, was slow to see it, it is named as well.
         assert f"worker 1 ({three.addresses[1]})" in last and re.search(" ended before (its|their) time", last)
         assert last.endswith(f"with {again}")
     assert list(tmp_path.glob("out/checkpoints/*/backup/*.npz"))
