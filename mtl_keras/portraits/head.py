@@ -92,14 +92,19 @@ class Head:
 
     def place(self, angle: np.ndarray, height: np.ndarray, profile: tuple, lift: float) -> np.ndarray:
         """Return what `around` returns, for heights whose profile is known."""
-        width, depth, center = profile
+        width, depth, _ = profile
         left_edge = -np.arctan2(width * np.cos(self.yaw), depth * np.sin(self.yaw))
         angle = np.minimum(np.maximum(angle, left_edge), left_edge + np.pi)
+        return self.pixels(self.surface(angle, height, profile, lift))
+
+    def surface(self, angle: np.ndarray, height: np.ndarray, profile: tuple, lift: np.ndarray | float) -> np.ndarray:
+        """Return points (N, 3) on the head at an angle around it and a height, also those that it hides."""
+        width, depth, center = profile
         points = np.empty((*angle.shape, 3))
         points[..., 0] = (width + lift) * np.sin(angle)
         points[..., 1] = height
         points[..., 2] = center + (depth + lift) * np.cos(angle)
-        return self.pixels(points)
+        return points
 
     def depth_at(self, x: float, y: float) -> float:
         width, depth, center = self.profile(y)

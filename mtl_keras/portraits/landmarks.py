@@ -28,25 +28,20 @@ def landmarks(portrait: Portrait, frame: Frame) -> np.ndarray:
     They are those of an average face in the place, the size and the pose of this one, as of a model fitted to it.
     """
     head = Head(Look(portrait), frame.side, (frame.left, frame.top))
-    below = np.array([1, head.lower])
     angle = np.linspace(-JAW_END, JAW_END, 17)
     jaw = CHIN * head.lower * (1 - (angle / JAW_END) ** 2)
     nose = np.stack([np.zeros(4), np.linspace(0, NOSE_TIP * head.lower, 4)], 1)
     foot = np.stack([np.linspace(-HALF_NOSE, HALF_NOSE, 5), np.full(5, NOSE_FOOT * head.lower)], 1)
     eyes = [EYE + (-EYE_X, 0), EYE + (EYE_X, 0)]
-    lips = [lips * (HALF_MOUTH, 1) + below * (0, MOUTH) for lips in (LIPS, INNER_LIPS)]
+    lips = [lips * (HALF_MOUTH, 1) + (0, MOUTH * head.lower) for lips in (LIPS, INNER_LIPS)]
     front = np.concatenate([BROW[::-1] * MIRRORED, BROW, nose, foot, *eyes, *lips])  # (51, 2)
     lift = np.zeros(len(front))
     lift[10:14] = NOSE_DEPTH * np.linspace(0.2, 1, 4)
-    width, _, _ = head.profile(front[:, 1])
-    around = np.arcsin((front[:, 0] / width).clip(-1, 1))
-    points = np.concatenate([_on(head, angle, jaw), _on(head, around, front[:, 1], lift)])
-    pixels = head.pixels(points)
+    profile = head.profile(front[:, 1])
+    around = np.arcsin((front[:, 0] / profile[0]).clip(-1, 1))
+    points = [
+        head.surface(angle, jaw, head.profile(jaw), 0.0),
+        head.surface(around, front[:, 1], profile, lift),
+    ]
     # A picture that is stretched has its landmarks where they are seen.
-    return pixels * (1, frame.height / frame.rows)
-
-
-def _on(head: Head, angle: np.ndarray, height: np.ndarray, lift: np.ndarray | float = 0.0) -> np.ndarray:
-    """Return points (N, 3) of the head at an angle around it (0 is front, in radians) and a height."""
-    width, depth, center = head.profile(height)
-    return np.stack([(width + lift) * np.sin(angle), height, center + (depth + lift) * np.cos(angle)], axis=1)
+    return head.pixels(np.concatenate(points)) * (1, frame.height / frame.rows)
