@@ -33,6 +33,7 @@ from mtl_keras.studies.settings import Experiment, check, with_tasks
 from mtl_keras.studies.sources import report_sources
 from mtl_keras.studies.stages import Stage
 from mtl_keras.studies.study import Study
+from mtl_keras.studies.teacher import taught_by
 from mtl_keras.studies.test_time_augmentation import all_augmented, augment_tests
 from mtl_keras.tasks import Task
 
@@ -61,12 +62,13 @@ def compare(
     report = Report(study, list(shown.values()), notes_on(experiment, study.parts), comparison.cross_validation)
     singles = single_task_settings(experiment, comparison)
     small = smaller(experiment, comparison)
+    changed = taught_by(study.find_run(first_network(experiment)), changed)
     study.plan([*with_seeds([experiment, *singles], comparison.seeds), *changed, *small])
     if comparison.cross_validation.folds:
         plan_folds(study, experiment, table, comparison.cross_validation)
     multi, best = train_multi_task(report, experiment, reported, elsewhere)
     train_single_task(report, experiment, multi, singles)
-    for variant in changed:
+    for variant in taught_by(best, changed):
         # Their curves would be too many to tell apart.
         report.train(variant, elsewhere, drawn=False)
     if comparison.seeds > 1:
@@ -99,8 +101,8 @@ def train_multi_task(
     report: Report, experiment: Experiment, reported: Iterable[dict], elsewhere: pd.DataFrame | None
 ) -> tuple[list[Run], Run]:
     """Add the runs of all tasks together, the first of the table; return them, and the one whose answers are drawn."""
-    study, both = report.study, bool(experiment.frozen_epochs and experiment.epochs)
-    final = replace(experiment, variant=AVERAGED) if both else experiment
+    study, final = report.study, first_network(experiment)
+    both = final != experiment
     # What was measured and drawn before needs no model: on another machine there may be none.
     complete = study.resume and elsewhere is None and all_drawn(study.out) and all_augmented(study, final)
     complete = complete and (not both or bool(study.find_run(final)))
@@ -116,6 +118,11 @@ def train_multi_task(
     best = report.add([average_weights(study, experiment, multi, not complete)])[-1] if both else multi[-1]
     report.write(run.row for run in augment_tests(study, final, best))
     return multi, best
+
+
+def first_network(experiment: Experiment) -> Experiment:
+    """Return the settings of the network of all tasks whose answers are drawn, after two stages the averaged one."""
+    return replace(experiment, variant=AVERAGED) if experiment.frozen_epochs and experiment.epochs else experiment
 
 
 def train_single_task(report: Report, experiment: Experiment, multi: list[Run], singles: list[Experiment]) -> None:

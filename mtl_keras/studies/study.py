@@ -23,14 +23,7 @@ from mtl_keras.models.weights import sha256
 from mtl_keras.precision import computing_in
 from mtl_keras.studies import runs
 from mtl_keras.studies.diverged import DivergedRun
-from mtl_keras.studies.network import (
-    FROZEN_BATCH,
-    build,
-    changes_of,
-    precision,
-    train_heads,
-    train_network,
-)
+from mtl_keras.studies.network import FROZEN_BATCH, build, changes_of, precision, train_heads, train_network
 from mtl_keras.studies.progress import Progress
 from mtl_keras.studies.provenance import data_fingerprint
 from mtl_keras.studies.results_folder import check_agreement, results_folder
@@ -38,6 +31,7 @@ from mtl_keras.studies.rows import label_part, labelled_rows, unlabelled, with_b
 from mtl_keras.studies.runs import Run, images_per_second, read_history
 from mtl_keras.studies.settings import Experiment, check, label_of, last_stage, name_of, with_tasks
 from mtl_keras.studies.shared_features import SharedFeatures, network_name, shared_features
+from mtl_keras.studies.teacher import identity, taught
 from mtl_keras.studies.temperatures import calibrated, load_uncalibrated
 from mtl_keras.tasks import BUILT_IN
 from mtl_keras.training import distribute, model_folder
@@ -95,7 +89,7 @@ class Study:
         # What its runs that diverged say, by their folder.
         self.diverged: dict[Path, DivergedRun] = {}
         self.progress = Progress()
-        self._data: dict[tuple[str, ...], str] = {}
+        self._data: dict[tuple, str] = {}
         self._weights: dict[tuple[str, str | None], str] = {}
         self._features: dict[tuple, SharedFeatures] = {}
 
@@ -175,7 +169,7 @@ class Study:
         """Return what tells a run apart from others of its name: settings, initial weights and data."""
         weights, data = self.weights_of(settings), self.data_of(settings)
         noted = {**asdict(settings), "weights": weights, "data": data, "method": METHOD, "reading": READING}
-        noted |= {"strategy": "", "precision": ""}
+        noted |= {"strategy": "", "precision": "", "teacher": identity(settings.teacher)}
         # Runs are told apart by the task that they learn, where it is not what it has always been: a head pose is not.
         if own := [asdict(task) for task in settings.chosen_tasks() if task.name not in BUILT_IN or task.oriented]:
             noted["own_tasks"] = own
@@ -196,11 +190,13 @@ class Study:
 
     def data_of(self, settings: Experiment) -> str:
         """Return the fingerprint of what the parts tell networks of these tasks."""
-        if settings.tasks not in self._data:
+        # A teacher labels also rows that have no label of these tasks.
+        key = (settings.tasks, bool(settings.teacher))
+        if key not in self._data:
             tasks = settings.chosen_tasks()
-            fingerprints = (data_fingerprint(label_part(part, tasks)) for part in self.parts)
-            self._data[settings.tasks] = runs.fingerprint(*fingerprints)
-        return self._data[settings.tasks]
+            fingerprints = (data_fingerprint(label_part(part, tasks, bool(settings.teacher))) for part in self.parts)
+            self._data[key] = runs.fingerprint(*fingerprints)
+        return self._data[key]
 
     def features_of(self, settings: Experiment, model: MultiTaskModel) -> SharedFeatures:
         """Return the features of the model's trunk, which are computed once for all runs of the same trunk."""
@@ -241,10 +237,11 @@ class Study:
         model = build(settings)
         features = self.features_of(settings, model)
         started = time.time() - seconds_before(folder)
+        train = taught(settings, self.parts[0], self.out / "cache")
         with distribute.strategy(settings.strategy).scope():
             if distribute.joins_workers(settings.strategy):
                 model = build(settings)  # The other one is of this worker alone.
-            train_heads(settings, model, features, self.parts[:2], folder)
+            train_heads(settings, model, features, (train, self.parts[1]), folder)
         exact = model_folder.in_float32(model)  # with what its heads have learned
         exact = calibrated(settings, exact, self.parts[1], folder, features.validation)
         outputs = exact.heads_network().predict(features.test, batch_size=FROZEN_BATCH, verbose=0)
@@ -252,7 +249,8 @@ class Study:
 
     def _fine_tune(self, settings: Experiment, folder: Path) -> Run:
         """Train the whole network, and once more on the validation rows as well where the settings say so."""
-        (train, validation, test), refit = self.parts, folder / "refit"
+        (_, validation, test), refit = self.parts, folder / "refit"
+        train = taught(settings, self.parts[0], self.out / "cache")
         started = time.time() - seconds_before(folder) - seconds_before(refit)
         start = None
         if settings.frozen_epochs:

@@ -13,6 +13,7 @@ import tensorflow as tf
 from mtl_keras.data.augment import AUGMENTATION, augment
 from mtl_keras.data.images import read_image, resize
 from mtl_keras.evaluation.features import trunk_features
+from mtl_keras.evaluation.predictions import predictions
 from mtl_keras.faces.geometry import CROPS
 from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.models.normalization import norms_of
@@ -473,6 +474,16 @@ def gray(base, fitted):
     assert np.ptp(images, axis=-1).max() <= 1
 
 
+def teacher(base, fitted, parts, tiny_model, tiny_folder):
+    """`tests/studies/test_teacher.py` has which answers stand in for labels."""
+    parts[0]["age"] = parts[0]["age"].where(np.arange(18) % 3 > 0)
+    (without,), (found,) = (fitted(replace(base, teacher=name), study=True) for name in (None, str(tiny_folder)))
+    assert [each.epoch()[2]["age"].sum() for each in (without, found)] == [12, 18]
+    answers = predictions(tiny_model, parts[0])["age.value"][::3]
+    ages = found.epoch()[1]["age"]
+    assert all(np.abs(ages - answer).min() < 1e-3 for answer in answers)
+
+
 def variant(base, parts, tmp_path):
     """It is a name: what is trained is the same."""
     study, named = Study(parts, tmp_path), replace(base, variant="seed 1")
@@ -491,6 +502,7 @@ CASES = {
     "l2": l2, "ema": ema, "patience": patience, "refit": refit, "precision": precision, "strategy": strategy,
     "seed": seed, "crop": crop, "balance": balance, "composition": composition, "augment": augmentation,
     "gray": gray, "calibrate": calibrate, "variant": variant, "sync_batch_norm": sync_batch_norm,
+    "teacher": teacher,
 }  # fmt: skip
 
 
@@ -508,6 +520,7 @@ def test_every_setting_tells_runs_apart_but_those_that_change_no_result(base, pa
         "tasks": ("gender", "age"), "loss_weights": (1.0, 2.0), "image_size": 40, "weights": None, "variant": "x",
         "age": "argmax", "loss_mean": "batch", "schedule": "cosine", "precision": "mixed_bfloat16",
         "strategy": "mirrored", "crop": "celeba", "backbone": "bknet", "sharing": "cross_stitch",
+        "teacher": "x",
     }  # fmt: skip
     same = []
     for field in fields(Experiment):

@@ -46,10 +46,14 @@ SMALL = {
 # an hour or less on one core, most of them. AlexNet and Swin need a larger image to have maps left at their end.
 SHORT = {**SMALL, "image_size": 48, "epochs": 4, "patience": 4}
 LARGER_INPUT = {**SHORT, "image_size": 96, "batch_size": 64, "learning_rate": 3e-4}
+# After four epochs of the smallest it was better in all but the smile, on validation images: age by half a year,
+# expression by 6 points, ethnicity by 4 and gender by 2.5.
+TAUGHT = {"teacher": "first"}
 VARIANTS = {
-    "small": SMALL,
+    "small": {**SMALL, **TAUGHT},
     # Of 6 MB, to come with the package.
-    "smallest": {**SMALL, "image_size": 48},
+    "smallest": {**SMALL, **TAUGHT, "image_size": 48},
+    "taught": {**SHORT, **TAUGHT},
     # Weightings.
     "uncertainty": SHORT,
     "equal": {**SHORT, "weighting": "equal"},

@@ -1,0 +1,115 @@
+"""Labels that training rows lack, as a trained network answers them: pseudo-labels (Lee, 2013)."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mtl_keras.data.table import encode_intervals
+from mtl_keras.errors import UserError
+from mtl_keras.evaluation.features import features_path
+from mtl_keras.evaluation.predictions import outputs_of, with_predictions
+from mtl_keras.files import replacing
+from mtl_keras.kinds import kind_of
+from mtl_keras.models.weights import sha256
+from mtl_keras.state_files import DamagedFileError, read_arrays, read_or_none
+from mtl_keras.studies import runs
+from mtl_keras.studies.runs import Run
+from mtl_keras.studies.settings import Experiment
+from mtl_keras.tasks import Task
+from mtl_keras.training import distribute, model_folder
+from mtl_keras.training.cluster import read_cluster, told_by_chief
+from mtl_keras.training.model import MultiTaskModel
+
+# What a variant calls the first network of its table.
+FIRST = "first"
+# Of a class that is less probable the label stays blank.
+SURE = 0.8
+
+
+def taught_by(first: Run | None, variants: Iterable[Experiment]) -> list[Experiment]:
+    """Return the variants, with the run of their table's first network, where it is there, in place of `FIRST`."""
+    return [replace(each, teacher=str(first.folder)) if first and each.teacher == FIRST else each for each in variants]
+
+
+def identity(teacher: str | None) -> str | None:
+    """Return what tells a teacher apart from others: the name of its run, or the sha256 of a network without one."""
+    if not teacher or (folder := Path(teacher)).parent.name == "checkpoints":
+        return teacher and folder.name
+    network = model_folder.folder_of_model(folder) / model_folder.NETWORK
+    return model_folder.read_sidecar(folder).get("run") or sha256(network) if network.is_file() else teacher
+
+
+def taught(experiment: Experiment, rows: pd.DataFrame, cache: Path) -> pd.DataFrame:
+    """Return training rows of which each blank holds what the experiment's teacher answers, where it is sure of it.
+
+    A class counts from the probability `SURE` on, a number always. What the teacher answers is kept in `cache`.
+    """
+    if not experiment.teacher:
+        return rows
+    teacher = model_folder.load(model_of(experiment.teacher))
+    tasks = _common_tasks(experiment, teacher)
+    answered = with_predictions(rows, teacher.tasks, _outputs(experiment, teacher, rows, cache))
+    filled = rows.copy()
+    for task in tasks:
+        kind, blank = kind_of(task), encode_intervals(rows, task)[1] == 0
+        if kind.names:
+            blank &= kind.confidence(answered) >= SURE
+        answers = kind.answers_in(answered).reshape(len(rows), -1)  # (N, D)
+        for number, column in enumerate(task.columns):
+            known = filled[column] if column in filled else pd.Series([None] * len(filled), filled.index)
+            filled[column] = known.mask(blank, pd.Series(kind.cells(answers[:, number]), filled.index))
+        print(f"{task.name}: the teacher labels {int(blank.sum())} of {len(rows)} training images")
+    return filled
+
+
+def model_of(teacher: str) -> Path:
+    """Return the folder of the model that is named by itself, or by the folder of its run."""
+    if teacher == FIRST:
+        raise UserError(f"teacher {FIRST!r} is for the other rows of a table; expected the folder of a trained model")
+    folder = Path(teacher)
+    if folder.parent.name != "checkpoints":
+        return model_folder.folder_of_model(folder)
+    if model := runs.find_model(folder):
+        return model
+    raise UserError(f"teacher {folder.name}: its model is not there any more; remove {folder} to train it anew")
+
+
+def _common_tasks(experiment: Experiment, teacher: MultiTaskModel) -> list[Task]:
+    """Return the experiment's tasks that the teacher answers."""
+    own, tasks = {task.name: task for task in teacher.tasks}, []
+    for task in experiment.chosen_tasks():
+        if (known := own.get(task.name)) is None:
+            continue
+        if (known.classes, known.columns) != (task.classes, task.columns):
+            raise UserError(f"teacher {experiment.teacher}: its task {task.name!r} has other classes or outputs")
+        tasks.append(task)
+    if not tasks:
+        raise UserError(f"teacher {experiment.teacher}: answers {', '.join(own)}; expected one of the tasks to learn")
+    return tasks
+
+
+def _outputs(experiment: Experiment, teacher: MultiTaskModel, rows: pd.DataFrame, cache: Path) -> dict[str, np.ndarray]:
+    """Return the teacher's outputs {task: (N, K)} for the rows, of several workers those that the chief has."""
+    path = features_path(teacher, rows, cache, identity(experiment.teacher))
+    path = path.with_name(path.name.replace("features", "answers", 1))
+    sizes = {task.name: (len(rows), task.size) for task in teacher.tasks}
+    joined = distribute.joins_workers(experiment.strategy)
+    asks = not joined or read_cluster().is_chief
+    if asks and read_or_none(_read, path, sizes) is None:
+        with replacing(path) as temporary, open(temporary, "wb") as file:
+            np.savez(file, **outputs_of(teacher, rows))
+    if joined:
+        told = told_by_chief(distribute.strategy(experiment.strategy), path.read_bytes() if asks else b"")
+        with replacing(path) as temporary:
+            temporary.write_bytes(told)
+    return _read(path, sizes)
+
+
+def _read(path: Path, sizes: dict[str, tuple[int, int]]) -> dict[str, np.ndarray]:
+    arrays = read_arrays(path, {name: ("f", 2) for name in sizes})
+    if wrong := [name for name, array in arrays.items() if array.shape != sizes[name]]:
+        raise DamagedFileError(path, f"it holds {arrays[wrong[0]].shape} of {wrong[0]!r}; expected {sizes[wrong[0]]}")
+    return arrays

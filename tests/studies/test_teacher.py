@@ -1,0 +1,122 @@
+"""Labels that training rows lack come from a trained model, and no other label changes."""
+
+import json
+import shutil
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mtl_keras.data.table import encode
+from mtl_keras.evaluation.predictions import outputs_of, predictions
+from mtl_keras.studies import teacher
+from mtl_keras.studies.comparison import compare
+from mtl_keras.studies.plan import Comparison
+from mtl_keras.studies.settings import Experiment
+from mtl_keras.studies.study import Study
+from mtl_keras.studies.teacher import taught
+from mtl_keras.tasks import AGE, GENDER, HEAD_POSE, SMILE
+from mtl_keras.training import model_folder
+from mtl_keras.training.model import MultiTaskModel
+
+TASKS = ("age", "gender", "head_pose", "smile")
+
+
+@pytest.fixture
+def settings(tiny_folder) -> Experiment:
+    return Experiment(tasks=TASKS, teacher=str(tiny_folder))
+
+
+@pytest.fixture
+def half(faces):
+    """Rows of which some have an age, an interval of ages, a gender, or a head pose but for its roll."""
+    half = faces.copy()
+    half["age"] = half["age"].where(np.arange(30) < 10)
+    half["age.low"] = np.where((np.arange(30) >= 10) & (np.arange(30) < 20), 20.0, np.nan)
+    half["gender"] = half["gender"].where(np.arange(30) % 2 == 0)
+    half["head_pose.roll"] = np.nan
+    return half
+
+
+def test_blanks_become_answers_and_labels_stay(settings, half, tiny_model, tmp_path, monkeypatch):
+    monkeypatch.setattr(teacher, "SURE", 0.6)
+    answers, found = predictions(tiny_model, half), taught(settings, half, tmp_path)
+    sure = (np.arange(30) % 2 == 1) & (answers["gender.probability"] >= 0.6)
+    assert 0 < sure.sum() < 15
+    assert found["gender"].equals(half["gender"].mask(sure, answers["gender.class"]))
+    np.testing.assert_allclose(found["age"][20:], answers["age.value"][20:], rtol=1e-5)
+    assert found["age"][:10].equals(half["age"][:10]) and found["age"][10:20].isna().all()
+    assert found["age.low"].equals(half["age.low"])
+    np.testing.assert_allclose(encode(found, HEAD_POSE)[0], answers[[f"{c}.value" for c in HEAD_POSE.columns]], 1e-5)
+    assert not encode(found, SMILE)[1].any() or found["smile"].equals(half["smile"])  # which the teacher does not know
+
+
+def test_a_task_that_no_row_is_labelled_with_is_learned_from_the_teacher_alone(settings, faces, tmp_path):
+    found = taught(settings, faces.drop(columns=["age"]), tmp_path)
+    assert encode(found, AGE)[1].all()
+
+
+def test_answers_are_asked_for_once(settings, half, tmp_path, monkeypatch):
+    first = taught(settings, half, tmp_path)
+    monkeypatch.setattr(teacher, "outputs_of", lambda *_: pytest.fail("asked again"))
+    assert taught(settings, half, tmp_path).equals(first)
+
+
+def test_of_several_workers_the_chief_asks_and_tells_the_others(settings, half, tmp_path, monkeypatch):
+    answers = taught(settings, half, tmp_path / "chief")
+    (file,) = tmp_path.glob("chief/answers-*.npz")
+    monkeypatch.setattr(teacher.distribute, "joins_workers", lambda name: True)
+    monkeypatch.setattr(teacher.distribute, "strategy", lambda name: None)
+    monkeypatch.setattr(teacher, "read_cluster", lambda: SimpleNamespace(is_chief=False))
+    monkeypatch.setattr(teacher, "outputs_of", lambda *_: pytest.fail("asked by another worker"))
+    monkeypatch.setattr(teacher, "told_by_chief", lambda strategy, own: file.read_bytes() if own == b"" else own)
+    assert taught(settings, half, tmp_path / "other").equals(answers)
+
+
+def test_without_a_teacher_rows_stay_as_they_are(half, tmp_path):
+    assert taught(Experiment(tasks=TASKS), half, tmp_path) is half
+
+
+def test_a_teacher_that_answers_none_of_the_tasks_or_another_one_is_an_error(settings, half, tmp_path, one_line):
+    with one_line("expected one of the tasks to learn", "teacher "):
+        taught(replace(settings, tasks=("smile",)), half, tmp_path)
+    other = MultiTaskModel([replace(GENDER, classes=("a", "b"))], "features", image_size=4)
+    folder = model_folder.save(other, tmp_path / "other")
+    with one_line("its task 'gender' has other classes", "teacher "):
+        taught(replace(settings, teacher=str(folder)), half, tmp_path)
+
+
+def test_runs_of_other_teachers_are_other_runs_and_a_moved_one_is_the_same(settings, half, tmp_path):
+    study = Study((half, half, half), tmp_path)
+    moved = replace(settings, teacher=str(shutil.copytree(settings.teacher, tmp_path / "moved")))
+    assert study.noted(settings)["teacher"] == study.noted(moved)["teacher"] != study.noted(Experiment())["teacher"]
+
+
+def test_the_first_network_of_a_table_teaches_the_others(half, tmp_path, monkeypatch):
+    first = Experiment(
+        tasks=("age", "gender"), backbone="small_cnn", image_size=8, frozen_epochs=0, epochs=1, precision="float32"
+    )
+    variants = {"alone": {"seed": 1}, "taught": {"seed": 1, "teacher": "first"}}
+    asked = []
+    monkeypatch.setattr(teacher, "outputs_of", lambda *given: asked.append(given[0]) or outputs_of(*given))
+    parts = [half.assign(split=part) for part in ("train", "validation", "test")]
+    table = pd.concat(parts, ignore_index=True)
+    for resume, times in ((False, 1), (True, 1)):
+        compare(first, Comparison(single_task="none"), (table, None), tmp_path / "out", resume, variants=variants)
+        assert len(asked) == times
+    (run,) = tmp_path.glob("out/checkpoints/*trained-taught-*")
+    (alone,) = tmp_path.glob("out/checkpoints/*trained-alone-*")
+    (of_all,) = {*tmp_path.glob("out/checkpoints/*trained-????????")} - {run, alone}
+    assert json.loads((run / "settings.json").read_text())["teacher"] == of_all.name
+    assert json.loads((alone / "settings.json").read_text())["teacher"] is None
+    losses = [pd.read_csv(folder / "history.csv")["loss"][0] for folder in (run, alone)]
+    assert losses[0] != losses[1]
+
+
+def test_a_teacher_that_is_not_there_is_told_of_before_anything_is_trained(faces, tmp_path, one_line):
+    for given, said in (("first", "for the other rows of a table"), (str(tmp_path / "none"), "none")):
+        with one_line(said):
+            compare(Experiment(teacher=given), Comparison(), (faces, None), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
