@@ -1,5 +1,7 @@
 """How far the runs of a results table are, and about how long all that are left will take."""
 
+from dataclasses import replace
+
 from mtl_keras.studies.settings import Experiment, last_stage
 
 
@@ -17,21 +19,21 @@ class Progress:
 
     def plan(self, settings: Experiment, images: float) -> None:
         """Count a run of one stage, which sees that many images in all its epochs; a repeated one counts once."""
-        self.planned[settings] = images
-        self.left.add(settings)
+        self.planned[_key(settings)] = images
+        self.left.add(_key(settings))
 
     def finished(self, settings: Experiment, seconds: float | None) -> None:
         """Note that a run is finished, and in how many seconds, where that is known."""
-        self.left.discard(settings)
-        if seconds and settings in self.planned:
-            self._speeds[last_stage(settings), settings.backbone] = self.planned[settings] / seconds
+        self.left.discard(_key(settings))
+        if seconds and _key(settings) in self.planned:
+            self._speeds[last_stage(settings), settings.backbone] = self.planned[_key(settings)] / seconds
 
     def words(self, settings: Experiment, done: float = 0.0) -> str:
         """Return words such as ", run 2 of 4, about 3 minutes left" for a run that starts now; "" if it is not planned.
 
         `done` is the share of it that an earlier call has trained.
         """
-        if settings not in self.left:
+        if (settings := _key(settings)) not in self.left:
             return ""
         place = f", run {len(self.planned) - len(self.left) + 1} of {len(self.planned)}"
         seconds = [self._seconds(each) for each in self.left]
@@ -45,6 +47,11 @@ class Progress:
         alike = [speed for (other, _), speed in self._speeds.items() if other == stage]
         speed = self._speeds.get((stage, settings.backbone), alike[-1] if alike else None)
         return speed and self.planned[settings] / speed
+
+
+def _key(settings: Experiment) -> Experiment:
+    """Return what tells a planned run apart: where its teacher lies turns out only once that is trained."""
+    return replace(settings, teacher=None)
 
 
 def in_words(seconds: float) -> str:

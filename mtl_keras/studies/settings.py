@@ -149,7 +149,7 @@ class Data:
     # Share of the changed training images that lose all color.
     gray: float = 0.1
     # Folder of a trained network whose answers stand in for labels that training images lack, of classes where it is
-    # sure; in a variant also `first`, the first network of its table.
+    # sure (pseudo-labels: Lee, 2013).
     teacher: str | None = None
 
 
@@ -205,16 +205,15 @@ def check(experiment: Experiment) -> None:
     # Here, since they bring TensorFlow along, which takes seconds.
     from mtl_keras.models.backbones import BACKBONES
     from mtl_keras.models.sharing import SHARING
-    from mtl_keras.studies.teacher import model_of
-    from mtl_keras.training import model_folder, weightings
+    from mtl_keras.studies.teacher import check_teacher
+    from mtl_keras.training import weightings
 
     found = weightings.find(experiment.chosen_weighting(experiment.tasks), list(experiment.tasks))
     parse_balance(experiment.balance)
     parse_composition(experiment.composition)
     BACKBONES.check(experiment.backbone)
     choices.check(SHARING, experiment.sharing)
-    if experiment.teacher:
-        model_folder.read_sidecar(model_of(experiment.teacher))
+    check_teacher(experiment.teacher)
     values = asdict(experiment)
     for field in fields(experiment):
         value = values[field.name]

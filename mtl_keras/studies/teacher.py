@@ -36,10 +36,35 @@ def taught_by(first: Run | None, variants: Iterable[Experiment]) -> list[Experim
 
 def identity(teacher: str | None) -> str | None:
     """Return what tells a teacher apart from others: the name of its run, or the sha256 of a network without one."""
-    if not teacher or (folder := Path(teacher)).parent.name == "checkpoints":
-        return teacher and folder.name
-    network = model_folder.folder_of_model(folder) / model_folder.NETWORK
-    return model_folder.read_sidecar(folder).get("run") or sha256(network) if network.is_file() else teacher
+    if not teacher or _is_run(teacher):
+        return teacher and Path(teacher).name
+    network = model_folder.folder_of_model(teacher) / model_folder.NETWORK
+    if not network.is_file():
+        return teacher
+    return model_folder.read_sidecar(teacher).get("run") or sha256(network)
+
+
+def check_teacher(teacher: str | None) -> None:
+    """Refuse what names no trained network; of a run, the model is needed only by runs that are not finished."""
+    if teacher and not _is_run(teacher):
+        model_folder.read_sidecar(model_of(teacher))
+
+
+def model_of(teacher: str) -> Path:
+    """Return the folder of the model that is named by itself, or by the folder of its run."""
+    if teacher == FIRST:
+        raise UserError(f"teacher {FIRST!r} is for the other rows of a table; expected the folder of a trained model")
+    if not _is_run(teacher):
+        return model_folder.folder_of_model(teacher)
+    if model := runs.find_model(Path(teacher)):
+        return model
+    raise UserError(
+        f"teacher {teacher}: the model of this run is not there any more; remove the folder to train it anew"
+    )
+
+
+def _is_run(teacher: str) -> bool:
+    return (Path(teacher) / runs.SETTINGS).is_file()
 
 
 def taught(experiment: Experiment, rows: pd.DataFrame, cache: Path) -> pd.DataFrame:
@@ -63,18 +88,6 @@ def taught(experiment: Experiment, rows: pd.DataFrame, cache: Path) -> pd.DataFr
             filled[column] = known.mask(blank, pd.Series(kind.cells(answers[:, number]), filled.index))
         print(f"{task.name}: the teacher labels {int(blank.sum())} of {len(rows)} training images")
     return filled
-
-
-def model_of(teacher: str) -> Path:
-    """Return the folder of the model that is named by itself, or by the folder of its run."""
-    if teacher == FIRST:
-        raise UserError(f"teacher {FIRST!r} is for the other rows of a table; expected the folder of a trained model")
-    folder = Path(teacher)
-    if folder.parent.name != "checkpoints":
-        return model_folder.folder_of_model(folder)
-    if model := runs.find_model(folder):
-        return model
-    raise UserError(f"teacher {folder.name}: its model is not there any more; remove {folder} to train it anew")
 
 
 def _common_tasks(experiment: Experiment, teacher: MultiTaskModel) -> list[Task]:

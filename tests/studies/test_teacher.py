@@ -94,7 +94,7 @@ def test_runs_of_other_teachers_are_other_runs_and_a_moved_one_is_the_same(setti
     assert study.noted(settings)["teacher"] == study.noted(moved)["teacher"] != study.noted(Experiment())["teacher"]
 
 
-def test_the_first_network_of_a_table_teaches_the_others(half, tmp_path, monkeypatch):
+def test_the_first_network_of_a_table_teaches_the_others(half, tmp_path, monkeypatch, capsys, one_line):
     first = Experiment(
         tasks=("age", "gender"), backbone="small_cnn", image_size=8, frozen_epochs=0, epochs=1, precision="float32"
     )
@@ -106,11 +106,18 @@ def test_the_first_network_of_a_table_teaches_the_others(half, tmp_path, monkeyp
     for resume, times in ((False, 1), (True, 1)):
         compare(first, Comparison(single_task="none"), (table, None), tmp_path / "out", resume, variants=variants)
         assert len(asked) == times
+        assert ("taught: training, run 3 of 3" in capsys.readouterr().out) != resume
     (run,) = tmp_path.glob("out/checkpoints/*trained-taught-*")
     (alone,) = tmp_path.glob("out/checkpoints/*trained-alone-*")
     (of_all,) = {*tmp_path.glob("out/checkpoints/*trained-????????")} - {run, alone}
     assert json.loads((run / "settings.json").read_text())["teacher"] == of_all.name
     assert json.loads((alone / "settings.json").read_text())["teacher"] is None
+    # Where its model was not kept, rows that are finished need none, and others say what is missing.
+    shutil.rmtree(tmp_path / "out/models")
+    compare(first, Comparison(single_task="none"), (table, None), tmp_path / "out", True, variants=variants)
+    more = {**variants, "more": {"seed": 2, "teacher": "first"}}
+    with one_line("the model of this run is not there any more"):
+        compare(first, Comparison(single_task="none"), (table, None), tmp_path / "out", True, variants=more)
     losses = [pd.read_csv(folder / "history.csv")["loss"][0] for folder in (run, alone)]
     assert losses[0] != losses[1]
 
