@@ -31,10 +31,13 @@ def image_batches(
     return read.map(lambda images, labels, masks: view(images, flip, zoom))
 
 
-def features_path(model: MultiTaskModel, table: pd.DataFrame, cache: Path, weights: str, flip: bool = False) -> Path:
+def features_path(
+    model: MultiTaskModel, table: pd.DataFrame, cache: Path, weights: str, flip: bool = False, what: str = "features"
+) -> Path:
     """Return the file in `cache` where `trunk_features` keeps what it returns for the same arguments.
 
-    `weights` tells apart trunks of one name: the sha256 of a weights file, or how the trunk was initialized.
+    `what` begins the file's name: something else that a network says of the images may be kept likewise. `weights`
+    tells apart trunks of one name: the sha256 of a weights file, or how the trunk was initialized.
     The file's name hashes that, the backbone, its precision, the crop, every file's path, size and time of change, and
     the versions of what computes features and reads images.
     """
@@ -53,7 +56,7 @@ def features_path(model: MultiTaskModel, table: pd.DataFrame, cache: Path, weigh
         "versions": [__version__, keras.__version__, tf.__version__, PIL.__version__],
         "files": [(str(Path(path).resolve()), stat.st_size, stat.st_mtime_ns) for path, stat in files],
     }
-    return cache / f"features-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:24]}.npz"
+    return cache / f"{what}-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:24]}.npz"
 
 
 def _stat(path: str) -> os.stat_result:

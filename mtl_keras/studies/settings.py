@@ -213,7 +213,7 @@ def check(experiment: Experiment) -> None:
     parse_composition(experiment.composition)
     BACKBONES.check(experiment.backbone)
     choices.check(SHARING, experiment.sharing)
-    check_teacher(experiment.teacher)
+    check_teacher(experiment)
     values = asdict(experiment)
     for field in fields(experiment):
         value = values[field.name]
@@ -252,15 +252,18 @@ def _has_common_features(task: Task, backbone: str, sharing: str, image_size: in
 def with_tasks(experiment: Experiment, tasks: tuple[str, ...]) -> Experiment:
     """Return the same settings for some of the experiment's tasks, each with its own weight of the loss.
 
-    For one task there is nothing to weigh.
+    For one task there is nothing to weigh, and a teacher of other tasks is left out.
     """
+    from mtl_keras.studies.teacher import teaches
+
     tasks = replace(experiment, tasks=tasks, loss_weights=()).tasks  # names, of tasks as well
     if missing := [name for name in tasks if name not in experiment.tasks]:
         raise UserError(f"task {missing[0]!r}: expected some of the experiment's: {', '.join(experiment.tasks)}")
     weights = dict(zip(experiment.tasks, experiment.loss_weights, strict=False)) if len(tasks) > 1 else {}
     chosen = tuple(weights[name] for name in tasks if name in weights)
     alone = {"weighting": "equal", "gradients_at": "parameters"} if len(tasks) == 1 else {}
-    return replace(experiment, tasks=tasks, loss_weights=chosen, **alone)
+    found = replace(experiment, tasks=tasks, loss_weights=chosen, **alone)
+    return found if teaches(found) else replace(found, teacher=None)
 
 
 def whole_stage(experiment: Experiment) -> Stage:

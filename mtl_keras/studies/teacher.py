@@ -1,5 +1,6 @@
 """Labels that training rows lack, as a trained network answers them: pseudo-labels (Lee, 2013)."""
 
+import functools
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from mtl_keras.state_files import DamagedFileError, read_arrays, read_or_none
 from mtl_keras.studies import runs
 from mtl_keras.studies.runs import Run
 from mtl_keras.studies.settings import Experiment
-from mtl_keras.tasks import Task
+from mtl_keras.tasks import Task, task_from
 from mtl_keras.training import distribute, model_folder
 from mtl_keras.training.cluster import read_cluster, told_by_chief
 from mtl_keras.training.model import MultiTaskModel
@@ -39,15 +40,31 @@ def identity(teacher: str | None) -> str | None:
     if not teacher or _is_run(teacher):
         return teacher and Path(teacher).name
     network = model_folder.folder_of_model(teacher) / model_folder.NETWORK
-    if not network.is_file():
-        return teacher
-    return model_folder.read_sidecar(teacher).get("run") or sha256(network)
+    return _sha256(network, network.stat().st_mtime_ns) if network.is_file() else teacher
 
 
-def check_teacher(teacher: str | None) -> None:
-    """Refuse what names no trained network; of a run, the model is needed only by runs that are not finished."""
-    if teacher and not _is_run(teacher):
-        model_folder.read_sidecar(model_of(teacher))
+@functools.cache
+def _sha256(network: Path, changed: int) -> str:
+    """Return the sha256 of a network's file, read once for all runs as long as it does not change."""
+    return sha256(network)
+
+
+def teaches(experiment: Experiment) -> bool:
+    """Return whether the experiment has no teacher or one that answers some of its tasks, without loading a network.
+
+    What names no trained network is a `UserError`. Of a run the model is needed only by runs that are not finished.
+    """
+    if not experiment.teacher or _is_run(experiment.teacher):
+        return True
+    about = model_folder.read_sidecar(model_of(experiment.teacher))
+    return bool(_common_tasks(experiment, map(task_from, about.get("tasks", []))))
+
+
+def check_teacher(experiment: Experiment) -> None:
+    """Refuse what names no trained network, and one that answers no task of the experiment or another one."""
+    if not teaches(experiment):
+        none = f"teacher {experiment.teacher}: answers none of {', '.join(experiment.tasks)}"
+        raise UserError(f"{none}; expected one of the tasks to learn")
 
 
 def model_of(teacher: str) -> Path:
@@ -75,7 +92,7 @@ def taught(experiment: Experiment, rows: pd.DataFrame, cache: Path) -> pd.DataFr
     if not experiment.teacher:
         return rows
     teacher = model_folder.load(model_of(experiment.teacher))
-    tasks = _common_tasks(experiment, teacher)
+    tasks = _common_tasks(experiment, teacher.tasks)
     answered = with_predictions(rows, teacher.tasks, _outputs(experiment, teacher, rows, cache))
     filled = rows.copy()
     for task in tasks:
@@ -90,24 +107,19 @@ def taught(experiment: Experiment, rows: pd.DataFrame, cache: Path) -> pd.DataFr
     return filled
 
 
-def _common_tasks(experiment: Experiment, teacher: MultiTaskModel) -> list[Task]:
-    """Return the experiment's tasks that the teacher answers."""
-    own, tasks = {task.name: task for task in teacher.tasks}, []
-    for task in experiment.chosen_tasks():
-        if (known := own.get(task.name)) is None:
-            continue
-        if (known.classes, known.columns) != (task.classes, task.columns):
+def _common_tasks(experiment: Experiment, known: Iterable[Task]) -> list[Task]:
+    """Return the experiment's tasks that are among those that its teacher knows."""
+    known = {task.name: task for task in known}
+    tasks = [task for task in experiment.chosen_tasks() if task.name in known]
+    for task, own in ((task, known[task.name]) for task in tasks):
+        if (own.classes, own.columns) != (task.classes, task.columns):
             raise UserError(f"teacher {experiment.teacher}: its task {task.name!r} has other classes or outputs")
-        tasks.append(task)
-    if not tasks:
-        raise UserError(f"teacher {experiment.teacher}: answers {', '.join(own)}; expected one of the tasks to learn")
     return tasks
 
 
 def _outputs(experiment: Experiment, teacher: MultiTaskModel, rows: pd.DataFrame, cache: Path) -> dict[str, np.ndarray]:
     """Return the teacher's outputs {task: (N, K)} for the rows, of several workers those that the chief has."""
-    path = features_path(teacher, rows, cache, identity(experiment.teacher))
-    path = path.with_name(path.name.replace("features", "answers", 1))
+    path = features_path(teacher, rows, cache, identity(experiment.teacher), what="answers")
     sizes = {task.name: (len(rows), task.size) for task in teacher.tasks}
     joined = distribute.joins_workers(experiment.strategy)
     asks = not joined or read_cluster().is_chief

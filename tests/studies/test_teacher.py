@@ -14,8 +14,8 @@ from mtl_keras.evaluation.predictions import outputs_of, predictions
 from mtl_keras.studies import teacher
 from mtl_keras.studies.comparison import compare
 from mtl_keras.studies.plan import Comparison
-from mtl_keras.studies.settings import Experiment
-from mtl_keras.studies.study import Study
+from mtl_keras.studies.settings import Experiment, with_tasks
+from mtl_keras.studies.study import Study, run
 from mtl_keras.studies.teacher import taught
 from mtl_keras.tasks import AGE, GENDER, HEAD_POSE, SMILE
 from mtl_keras.training import model_folder
@@ -81,11 +81,17 @@ def test_without_a_teacher_rows_stay_as_they_are(half, tmp_path):
 
 def test_a_teacher_that_answers_none_of_the_tasks_or_another_one_is_an_error(settings, half, tmp_path, one_line):
     with one_line("expected one of the tasks to learn", "teacher "):
-        taught(replace(settings, tasks=("smile",)), half, tmp_path)
+        run(replace(settings, tasks=("smile",)), half, tmp_path / "out")
     other = MultiTaskModel([replace(GENDER, classes=("a", "b"))], "features", image_size=4)
     folder = model_folder.save(other, tmp_path / "other")
     with one_line("its task 'gender' has other classes", "teacher "):
-        taught(replace(settings, teacher=str(folder)), half, tmp_path)
+        run(replace(settings, teacher=str(folder)), half, tmp_path / "out")
+    assert not (tmp_path / "out/checkpoints").exists()
+
+
+def test_of_single_tasks_only_those_that_it_answers_have_the_teacher(settings):
+    alone = {name: with_tasks(settings, (name,)).teacher for name in TASKS}
+    assert alone == {"age": settings.teacher, "gender": settings.teacher, "head_pose": settings.teacher, "smile": None}
 
 
 def test_runs_of_other_teachers_are_other_runs_and_a_moved_one_is_the_same(settings, half, tmp_path):
