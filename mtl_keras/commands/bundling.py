@@ -12,7 +12,7 @@ import pandas as pd
 from tyro.conf import arg
 
 from mtl_keras.commands.arguments import Arguments
-from mtl_keras.commands.experiment import checked, joined, tables_of
+from mtl_keras.commands.experiment import checked, joined, read_folder, with_faces
 from mtl_keras.data.audit import resolve_conflicts
 from mtl_keras.data.leaks import resolve_leaks
 from mtl_keras.data.split import split
@@ -137,7 +137,7 @@ def parts_of(options: Bundle, about: dict, run: dict) -> tuple[pd.DataFrame, pd.
     # All that the experiment learned, since it says how faces are cut out.
     settings = Experiment(tasks=tuple(noted["tasks"]), crop=about["crop"].kind)
     arguments = Arguments(out=options.results, experiment=settings)
-    tables = tables_of(options.data, read_any, arguments)
+    tables = with_faces([read_folder(folder, read_any, arguments) for folder in options.data], arguments)
     table = checked(joined(tables, arguments), arguments)
     table = resolve_leaks(resolve_conflicts(table, options.conflicts), options.leaks)
     train, _, test = (labelled_rows(part, tasks) for part in split(table, seed=noted["seed"]))

@@ -32,7 +32,7 @@ from mtl_keras.files import check_writable
 from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.portraits import LAYOUTS
 from mtl_keras.portraits.writer import write_faces
-from mtl_keras.studies.comparison import chosen_variants, compare
+from mtl_keras.studies.comparison import check_labels, chosen_variants, compare
 from mtl_keras.studies.plan import Comparison
 from mtl_keras.studies.results import read_runs
 from mtl_keras.studies.rows import labelled_rows
@@ -92,23 +92,27 @@ def read_and_check(
         # A wrong name or file should not come to light only after the images were read.
         experiment = replace(experiment, weights=str(BACKBONES[experiment.backbone].find_weights(experiment.weights)))
     folders = arguments.data or [rendered_folder(arguments, layout, n) for n, layout in enumerate(layouts)]
-    table = checked(joined(tables_of(folders, read, arguments), arguments), arguments)
+    tables = [read_folder(folder, read, arguments) for folder in folders]
+    # Before faces are cut out of thousands of photos.
+    check_labels(experiment, joined(tables, arguments))
+    table = checked(joined(with_faces(tables, arguments), arguments), arguments)
     report(table, out, arguments.conflicts, folders)
     if arguments.check:
         table = resolve_conflicts(table, arguments.conflicts)
     table, elsewhere = without_leaks(table, out, arguments.leaks), None
     if arguments.test_data:
-        others = joined(tables_of(arguments.test_data, read, arguments), arguments)
-        elsewhere = rows_to_test_on(others, set(table["source"]), experiment.seed)
+        others = [read_folder(folder, read, arguments) for folder in arguments.test_data]
+        elsewhere = joined(with_faces(others, arguments), arguments)
+        elsewhere = rows_to_test_on(elsewhere, set(table["source"]), experiment.seed)
         known = set(labelled_rows(elsewhere, experiment.chosen_tasks())["source"])
         if without := sorted(set(elsewhere["source"]) - known):
             raise UserError(f"--test-data: {without[0]} has no label of {', '.join(experiment.tasks)}; leave it out")
     return experiment, arguments.comparison, (table, elsewhere)
 
 
-def tables_of(folders: Iterable[Path], read: Callable[..., pd.DataFrame], arguments: Arguments) -> list[pd.DataFrame]:
-    """Return the label table of each folder, in which faces stand in the place of photos."""
-    return [cut_out(read_folder(folder, read, arguments), arguments.out, arguments.experiment) for folder in folders]
+def with_faces(tables: Iterable[pd.DataFrame], arguments: Arguments) -> list[pd.DataFrame]:
+    """Return label tables in which faces stand in the place of photos."""
+    return [cut_out(table, arguments.out, arguments.experiment) for table in tables]
 
 
 def joined(tables: Iterable[pd.DataFrame], arguments: Arguments) -> pd.DataFrame:

@@ -163,15 +163,20 @@ def smaller(experiment: Experiment, comparison: Comparison) -> list[Experiment]:
 def check_data(experiment: Experiment, comparison: Comparison, table: pd.DataFrame) -> None:
     """Refuse what cannot work with this table, before anything is trained."""
     check(experiment)
+    check_labels(experiment, table)
+    check_sampling(experiment, table)
+    if comparison.cross_validation.folds:
+        check_folds(experiment, table, comparison.cross_validation)
+
+
+def check_labels(experiment: Experiment, table: pd.DataFrame) -> None:
+    """Refuse a task that no row of this table has a label of."""
     if names := unlabelled(experiment, table):
         others = " ".join(name for name in experiment.tasks if name not in names) or "others"
         raise UserError(
             f"no image of {', '.join(sorted(set(table['source'])))} has a label of {', '.join(names)}; "
             f"add a set that has, or choose --tasks {others}"
         )
-    check_sampling(experiment, table)
-    if comparison.cross_validation.folds:
-        check_folds(experiment, table, comparison.cross_validation)
 
 
 def check_sampling(experiment: Experiment, table: pd.DataFrame) -> None:

@@ -106,9 +106,10 @@ class Study:
         """
         images: dict[tuple, float] = {}
         for settings in several:
-            key = (settings.tasks, settings.balance)
+            key = (settings.tasks, settings.balance, bool(settings.teacher))
             if key not in images:
-                rows = labelled_rows(with_balance(settings, self.parts[0]), settings.chosen_tasks())
+                rows = with_balance(settings, self.parts[0])
+                rows = rows if settings.teacher else labelled_rows(rows, settings.chosen_tasks())
                 images[key] = share * length(times_of(rows))
             frozen = [replace(settings, **UNUSED_BY_FROZEN)] if settings.frozen_epochs else []
             for stage in [*frozen, *([settings] if settings.epochs else [])]:

@@ -102,7 +102,8 @@ def taught(experiment: Experiment, rows: pd.DataFrame, cache: Path) -> pd.DataFr
         answers = kind.answers_in(answered).reshape(len(rows), -1)  # (N, D)
         for number, column in enumerate(task.columns):
             known = filled[column] if column in filled else pd.Series([None] * len(filled), filled.index)
-            filled[column] = known.mask(blank, pd.Series(kind.cells(answers[:, number]), filled.index))
+            # An angle that is known stays, though the others of its head pose are not.
+            filled[column] = known.mask(blank & known.isna(), pd.Series(kind.cells(answers[:, number]), filled.index))
         print(f"{task.name}: the teacher labels {int(blank.sum())} of {len(rows)} training images")
     return filled
 

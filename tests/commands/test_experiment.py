@@ -21,6 +21,7 @@ from mtl_keras.data.split import split
 from mtl_keras.data.unpacking import unpack_shards
 from mtl_keras.datasets import fer2013, genki4k, utkface
 from mtl_keras.datasets.recognition import first_that_reads
+from mtl_keras.errors import UserError
 from mtl_keras.faces.cut import settings_for
 from mtl_keras.faces.geometry import CROPS
 from mtl_keras.faces.mtcnn import FaceDetector
@@ -244,6 +245,14 @@ def test_faces_are_cut_out_of_sets_of_photos_only_and_kept(tmp_path, capsys, mon
     monkeypatch.delattr(FaceDetector, "rows")
     run(arguments, read)
     assert seen["table"].equals(table)
+
+
+def test_missing_labels_are_told_of_before_faces_are_cut_out(tmp_path, monkeypatch):
+    monkeypatch.delattr("mtl_keras.commands.experiment.crop_faces")
+    write_faces(tmp_path / "GENKI-4K", LAYOUTS["genki4k"], 4, seed=4)
+    arguments = Arguments(data=(tmp_path / "GENKI-4K",), out=tmp_path, experiment=Experiment(tasks=("smile", "age")))
+    with pytest.raises(UserError, match="no image of genki4k has a label of age; add a set that has, .* --tasks smile"):
+        run(arguments, genki4k)
 
 
 @pytest.mark.parametrize(

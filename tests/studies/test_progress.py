@@ -110,6 +110,14 @@ def test_heads_alone_do_not_tell_how_long_a_whole_network_takes(tmp_path, capsys
     ]  # fmt: skip
 
 
+def test_a_taught_network_sees_also_the_rows_that_have_no_label(tmp_path, clock, monkeypatch):
+    monkeypatch.setattr("mtl_keras.studies.study.identity", lambda teacher: teacher)
+    study = Study((ROWS, ROWS, ROWS), tmp_path)
+    alone = replace(ALONE[1], variant="taught", teacher="somebody")
+    study.plan([*ALONE, alone])
+    assert sorted(study.progress.planned.values()) == [40, 80, 80]
+
+
 def test_seeds_and_folds_are_counted_once(tmp_path, capsys, clock):
     study = Study((ROWS[:4], ROWS, ROWS), tmp_path)
     how = CrossValidation(folds=4, stop_on_fold=True)
