@@ -93,7 +93,8 @@ def test_facenet_utk_from_command_to_table(experiment, tiny_backbone, tmp_path):
     assert runs.loc["tiny, fine-tuned", "age.n"] == 6
     assert {"tiny, frozen, without border", "tiny, fine-tuned, averaged weights"} <= set(runs.index)
     table = (out / "table.md").read_text()
-    assert "Paired differences" in table and "table.md" in printed and max(map(len, printed.splitlines())) <= 80
+    assert "Paired differences" in table and "What an answer costs" in table
+    assert "table.md" in printed and max(map(len, printed.splitlines())) <= 80
     assert all(run in printed for run in runs.index) and "tiny, fine-tuned: training" in said
     assert len(pd.read_csv(out / "skipped.csv")) == 2 and "2 skipped" in said
     for name in ("learning_curves", "runs", "age", "confusion", "fairness", "faces"):
