@@ -71,7 +71,7 @@ def test_an_interval_of_one_number_is_that_number():
         np.testing.assert_array_equal(found["age"], [30, np.nan])
         np.testing.assert_array_equal(encode(found, AGE)[1], [1, 0])
         pd.testing.assert_frame_equal(complete(found), found)
-    assert complete(table(age=[7.0], **{"age.low": [30.0], "age.high": [30.0]}))["age"].tolist() == [7]
+    assert complete(table(age=[7.0], **{"age.low": [5.0], "age.high": [9.0]}))["age"].tolist() == [7]
 
 
 def test_what_is_no_interval_of_the_task_is_refused():
@@ -81,6 +81,8 @@ def test_what_is_no_interval_of_the_task_is_refused():
         complete(table(age=["20 to 29"]))
     with pytest.raises(UserError, match="got '20-29' beside 45.0 in column 'age.low'; leave one of them empty"):
         complete(table(age=["20-29"]).assign(**{"age.low": [45.0], "age.high": [60.0]}))
+    with pytest.raises(UserError, match="column 'age': got 25 beside 40 and 49 .1.jpg.; leave the number"):
+        complete(table(age=[None, 25.0]).assign(**{"age.low": [20.0, 40.0], "age.high": [29.0, 49.0]}))
     with pytest.raises(UserError, match="columns age.low and age.high: got 29 and 20 .0.jpg.; expected the lower"):
         complete(table(age=["29-20"]))
     with pytest.raises(UserError, match="column 'age.high'.*expected a number from 0 to 116 years"):

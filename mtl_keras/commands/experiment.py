@@ -13,7 +13,7 @@ import pandas as pd
 from mtl_keras.boxes import has_boxes
 from mtl_keras.commands.arguments import Arguments
 from mtl_keras.commands.text import by_box_alone, scores_as_text
-from mtl_keras.data.audit import check_images, conflicts, resolve_conflicts, tell, write_skipped
+from mtl_keras.data.audit import check_beside, check_images, conflicts, resolve_conflicts, tell, write_skipped
 from mtl_keras.data.derive import derived
 from mtl_keras.data.leaks import leaks, resolve_leaks
 from mtl_keras.data.manifest import MANIFEST
@@ -38,6 +38,9 @@ from mtl_keras.studies.results import read_runs
 from mtl_keras.studies.rows import labelled_rows
 from mtl_keras.studies.settings import Experiment, check
 from mtl_keras.training.tensorboard import logging_to
+
+# What is known of images that were read once.
+CHECKED = Path("cache", "images.npz")
 
 
 def run(
@@ -96,18 +99,31 @@ def read_and_check(
     # Before faces are cut out of thousands of photos.
     check_labels(experiment, joined(tables, arguments))
     table = checked(joined(with_faces(tables, arguments), arguments), arguments)
-    report(table, out, arguments.conflicts, folders)
+    elsewhere = rows_of_test_data(arguments, read, table) if arguments.test_data else None
+    if elsewhere is not None:
+        table.attrs["skipped"] = [*table.attrs.get("skipped", []), *elsewhere.attrs.get("skipped", [])]
+    report(table, out, arguments.conflicts, [*folders, *arguments.test_data])
     if arguments.check:
         table = resolve_conflicts(table, arguments.conflicts)
-    table, elsewhere = without_leaks(table, out, arguments.leaks), None
-    if arguments.test_data:
-        others = [read_folder(folder, read, arguments) for folder in arguments.test_data]
-        elsewhere = joined(with_faces(others, arguments), arguments)
-        elsewhere = rows_to_test_on(elsewhere, set(table["source"]), experiment.seed)
-        known = set(labelled_rows(elsewhere, experiment.chosen_tasks())["source"])
-        if without := sorted(set(elsewhere["source"]) - known):
-            raise UserError(f"--test-data: {without[0]} has no label of {', '.join(experiment.tasks)}; leave it out")
-    return experiment, arguments.comparison, (table, elsewhere)
+    return experiment, arguments.comparison, (without_leaks(table, out, arguments.leaks), elsewhere)
+
+
+def rows_of_test_data(arguments: Arguments, read: Callable[..., pd.DataFrame], table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of other sets to test on, checked and numbered together with those of `table`."""
+    experiment = arguments.experiment
+    tables = [named_by(place, read_folder(place, read, arguments)) for place in arguments.test_data]
+    known = set(labelled_rows(joined(tables, arguments), experiment.chosen_tasks())["source"])
+    if without := sorted({source for each in tables for source in each["source"]} - known):
+        raise UserError(f"--test-data: {without[0]} has no label of {', '.join(experiment.tasks)}; leave it out")
+    found = joined(with_faces(tables, arguments), arguments)
+    found = check_beside(found, table, arguments.out / CHECKED) if arguments.check else found
+    return rows_to_test_on(found, experiment.seed)
+
+
+def named_by(place: Path, table: pd.DataFrame) -> pd.DataFrame:
+    """Return a label table in which rows of a CSV file that name no source have the file's name for one."""
+    source = table["source"].mask(table["source"] == "csv_file", split_name(place)[1].stem)
+    return table.assign(source=source)
 
 
 def with_faces(tables: Iterable[pd.DataFrame], arguments: Arguments) -> list[pd.DataFrame]:
@@ -122,7 +138,7 @@ def joined(tables: Iterable[pd.DataFrame], arguments: Arguments) -> pd.DataFrame
 
 def checked(table: pd.DataFrame, arguments: Arguments) -> pd.DataFrame:
     """Return the rows whose images can be read, with copies of one photo found, unless that is not asked for."""
-    return check_images(table, arguments.out / "cache" / "images.npz") if arguments.check else table
+    return check_images(table, arguments.out / CHECKED) if arguments.check else table
 
 
 def rendered_folder(arguments: Arguments, layout: str, number: int) -> Path:
@@ -182,12 +198,12 @@ def without_leaks(table: pd.DataFrame, out: Path, how: str) -> pd.DataFrame:
     return settled
 
 
-def rows_to_test_on(table: pd.DataFrame, trained_on: set[str], seed: int) -> pd.DataFrame:
-    """Return the rows of sets to test on: all of one that comes without parts of its own, unless it is `trained_on`.
+def rows_to_test_on(table: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Return the rows of sets to test on: all of one that comes without parts of its own.
 
     Of the others these are the test part of their split, since copies of one photo must not part.
     """
-    whole = ~table["source"].isin(trained_on) & (table["split"].groupby(table["source"]).transform("count") == 0)
+    whole = table["split"].groupby(table["source"]).transform("count") == 0
     rest = table[~whole]
     # A set may come with nothing to train on.
     if rest["split"].isin(["validation", "test"]).all():

@@ -12,7 +12,7 @@ from mtl_keras.boxes import has_boxes
 from mtl_keras.data.copies import connected, find_groups
 from mtl_keras.data.inspection import inspect_images
 from mtl_keras.data.leaks import image_numbers
-from mtl_keras.data.table import complete, label_columns
+from mtl_keras.data.table import complete, encode_intervals, label_columns
 from mtl_keras.errors import UserError, printable
 from mtl_keras.files import without_folders, write_rows
 from mtl_keras.intervals import end_columns
@@ -56,6 +56,25 @@ def check_images(table: pd.DataFrame, cache: Path | None = None) -> pd.DataFrame
         "copy_images": int(copies[copies > 1].sum()),
     }
     return complete(table)
+
+
+def check_beside(others: pd.DataFrame, table: pd.DataFrame, cache: Path | None = None) -> pd.DataFrame:
+    """Return `others` as `check_images` does, in which copies of photos of `table` have their `image` number there.
+
+    `table` was checked before.
+    """
+    others, count = complete(others), len(table)
+    groups = others["group"] + 1 + table["group"].max()
+    both = pd.concat([table[["path", "group"]], others[["path"]].assign(group=groups)], ignore_index=True)
+    both = check_images(both, cache)
+    kept = others["path"].isin(both["path"])
+    found, (known, own) = others[kept].reset_index(drop=True), np.split(both["image"].to_numpy(), [count])
+    numbers = dict(zip(known.tolist(), table["image"].tolist(), strict=True))
+    free = 1 + int(table["image"].max())
+    found["image"] = [numbers.get(number, free + number) for number in own.tolist()]
+    found["group"] = both["group"].to_numpy()[count:]
+    found.attrs["skipped"] = [*others.attrs.get("skipped", []), *both.attrs["skipped"]]
+    return found
 
 
 def tell(table: pd.DataFrame) -> None:
@@ -142,13 +161,23 @@ def resolve_conflicts(table: pd.DataFrame, how: str) -> pd.DataFrame:
 
 
 def _disagreements(table: pd.DataFrame) -> pd.DataFrame:
-    """Return for every row and label column whether the copies of the row's image hold several labels there."""
-    copies = image_numbers(table)
-    return pd.DataFrame(
-        {column: table[column].groupby(copies).transform("nunique") > 1 for column in label_columns(table)},
-        index=table.index,
-        dtype=bool,
-    )
+    """Return for every row and label column whether the copies of the row's image cannot all be right there.
+
+    Copies that have several labels are at odds. Of a number that is known up to intervals, in columns that count
+    together, they are so where no number is in all of them: 20-29 and 25-34 agree, and so do 20-29 and 25.
+    """
+    copies, found = image_numbers(table), {}
+    for task in TASKS.values():
+        columns = [column for column in (*task.columns, *end_columns(task)) if column in table]
+        differ = {column: table[column].groupby(copies).transform("nunique") > 1 for column in columns}
+        if any(column in end_columns(task) for column in columns):
+            ends, mask = encode_intervals(table, task)
+            ends = np.where(mask[:, None] > 0, ends.reshape(len(table), -1), np.nan)  # (N, 2), of numbers alone (N, 1)
+            highest_low = pd.Series(ends[:, 0], table.index).groupby(copies).transform("max")
+            apart = highest_low > pd.Series(ends[:, -1], table.index).groupby(copies).transform("min")
+            differ = {each: apart & table[each].notna().groupby(copies).transform("any") for each in columns}
+        found |= differ
+    return pd.DataFrame(found, index=table.index, columns=label_columns(table), dtype=bool)
 
 
 def write_skipped(skipped: list[dict], path: Path | str, folders: Iterable[Path | str] = ()) -> None:

@@ -125,9 +125,13 @@ def complete(table: pd.DataFrame) -> pd.DataFrame:
         if (known := bounds(table, task)) is not None:
             ends = [column for column in end_columns(task) if column in table]
             table[ends] = table[ends].astype(np.float64)
+            numbers = table.get(task.name, pd.Series(np.nan, table.index, np.float64))
+            if (outside := np.flatnonzero((numbers < known[:, 0]) | (numbers > known[:, 1]))).size:
+                low, high = known[outside[0]]
+                got = f"{numbers.iloc[outside[0]]:g} beside {low:g} and {high:g} ({table['path'].iloc[outside[0]]})"
+                raise UserError(f"column {task.name!r}: got {got}; leave the number or its interval empty")
             if (single := known[:, 0] == known[:, 1]).any():
                 # An interval of one number is that number.
-                numbers = table.get(task.name, pd.Series(np.nan, table.index))
                 table[task.name] = numbers.fillna(pd.Series(known[:, 0], table.index).where(single))
     labels = label_columns(table)
     first = [name for name in ("path", "box", "source", "split", "group", "image") if name in table]

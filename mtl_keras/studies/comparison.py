@@ -57,6 +57,7 @@ def compare(
     started, (table, elsewhere) = time.time(), tables
     check_data(experiment, comparison, table)
     study = Study(split(table, seed=experiment.seed), out, resume, experiment.chosen_crop())
+    elsewhere = unseen(elsewhere, study.parts)
     changed = usable(experiment, chosen_variants(comparison, variants), study.parts[0])
     shown = {task.name: task for settings in (experiment, *changed) for task in settings.chosen_tasks()}
     report = Report(study, list(shown.values()), notes_on(experiment, study.parts), comparison.cross_validation)
@@ -187,6 +188,22 @@ def check_sampling(experiment: Experiment, table: pd.DataFrame) -> None:
         if unknown := sorted(set(asked) - sources):
             raise UserError(f"composition: no source {unknown[0]!r}; the table has {', '.join(sorted(sources))}")
         composition_of(experiment, labelled_rows(table, experiment.chosen_tasks()))
+
+
+def unseen(elsewhere: pd.DataFrame | None, parts: tuple[pd.DataFrame, ...]) -> pd.DataFrame | None:
+    """Return the rows to test on as well without images, and copies of images, of the first two of these parts."""
+    if elsewhere is None:
+        return None
+    seen = pd.concat(parts[:2])
+    known = elsewhere["path"].isin(seen["path"])
+    if "image" in elsewhere and "image" in seen:
+        known |= elsewhere["image"].isin(seen["image"])
+    same = "are, or are copies of, images to train or validate on"
+    if known.all():
+        raise UserError(f"--test-data: all {len(elsewhere)} images {same}; name another set")
+    if known.any():
+        print(f"left out of --test-data: {known.sum()} of {len(elsewhere)} images, which {same}")
+    return elsewhere[~known].reset_index(drop=True)
 
 
 def chosen_variants(comparison: Comparison, variants: Mapping[str, dict]) -> Mapping[str, dict]:

@@ -19,7 +19,7 @@ from mtl_keras.data.packing import pack_shards
 from mtl_keras.data.shards import read_shards
 from mtl_keras.data.split import split
 from mtl_keras.data.unpacking import unpack_shards
-from mtl_keras.datasets import fer2013, genki4k, utkface
+from mtl_keras.datasets import csv_file, fer2013, genki4k, utkface
 from mtl_keras.datasets.recognition import first_that_reads
 from mtl_keras.errors import UserError
 from mtl_keras.faces.cut import settings_for
@@ -394,18 +394,60 @@ def test_copies_across_the_parts_of_a_set_are_told_of_and_dropped(tmp_path, caps
 
 def test_other_sets_are_tested_on_their_test_rows_or_on_all_where_none_is_for_training():
     table = pd.DataFrame({"path": [f"{row}.jpg" for row in range(40)], "source": "x", "split": "validation"})
-    assert len(rows_to_test_on(table, {"y"}, 0)) == 40
-    assert len(rows_to_test_on(table.assign(split=["train"] * 30 + ["validation"] * 10), {"y"}, 0)) == 10
-
-
-def test_a_set_without_parts_is_tested_on_as_a_whole_unless_it_is_trained_on():
-    table = pd.DataFrame({"path": [f"{row}.jpg" for row in range(40)], "source": "x", "split": None})
-    assert len(rows_to_test_on(table, {"y"}, 0)) == 40
-    tested = rows_to_test_on(table, {"x"}, 0)
-    assert set(tested["path"]) == set(split(table)[2]["path"]) and len(tested) == 4
+    assert len(rows_to_test_on(table, 0)) == 40
+    assert len(rows_to_test_on(table.assign(split=["train"] * 30 + ["validation"] * 10), 0)) == 10
+    whole = table.assign(split=None)
+    assert len(rows_to_test_on(whole, 0)) == 40
     other = table.assign(path="other-" + table["path"], source="y", split=["train"] * 20 + ["test"] * 20)
-    both = rows_to_test_on(pd.concat([table, other]), {"z"}, 0)
+    both = rows_to_test_on(pd.concat([whole, other]), 0)
     assert both["source"].value_counts().to_dict() == {"x": 40, "y": 20}
+
+
+def tested_elsewhere(monkeypatch, *arguments, **words) -> pd.DataFrame:
+    """Return the rows that an experiment tests on as well, without training anything."""
+    seen = []
+
+    def never(report, experiment, reported, elsewhere):
+        seen.append(elsewhere)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mtl_keras.studies.comparison.train_multi_task", never)
+    with pytest.raises(KeyboardInterrupt):
+        run(Arguments(*arguments, **words, experiment=TASKS_OF_FACES), first_that_reads((utkface, csv_file)))
+    return seen[0]
+
+
+TASKS_OF_FACES = Experiment(tasks=("age", "gender"), backbone="small_cnn", image_size=16, frozen_epochs=0)
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_of_a_set_that_is_trained_on_only_its_test_images_are_tested_on(tmp_path, monkeypatch, capsys, check):
+    faces = write_faces(tmp_path / "faces", UTKFACE, 40, seed=2, size=64)
+    words = {"data": (faces,), "test_data": (faces,), "out": tmp_path / "out", "check": check}
+    found = tested_elsewhere(monkeypatch, **words)
+    table = utkface(faces)
+    test = split(mtl.check_images(table) if check else table)[2]
+    assert sorted(found["path"]) == sorted(test["path"]) and len(found) == 4
+    assert "left out of --test-data: 36 of 40 images, which are, or are copies of" in capsys.readouterr().err
+
+
+def test_images_to_test_on_are_checked_and_copies_of_trained_ones_left_out(tmp_path, monkeypatch, capsys):
+    faces = utkface(write_faces(tmp_path / "faces", UTKFACE, 40, seed=2, size=64))
+    mine, train = tmp_path / "mine", split(mtl.check_images(faces))[0]
+    mine.mkdir()
+    for number, path in enumerate([*train["path"][:3], *train["path"][3:9]]):
+        # Three as they are, six of which nobody could tell.
+        picture = Image.open(path) if number < 3 else ImageOps.mirror(ImageOps.invert(Image.open(path)))
+        picture.save(mine / f"{number}.png")
+    (mine / "9.png").write_bytes(b"damaged")
+    mine.joinpath("mine.csv").write_text("path,age,gender\n" + "".join(f"{n}.png,{n + 20},male\n" for n in range(10)))
+    train.assign(path=[f"../faces/{Path(path).name}" for path in train["path"]]).to_csv(mine / "faces.csv", index=False)
+    words = {"data": (mine / "faces.csv",), "test_data": (mine / "mine.csv",), "out": tmp_path / "out"}
+    found = tested_elsewhere(monkeypatch, **words)
+    assert [Path(path).name for path in found["path"]] == [f"{number}.png" for number in range(3, 9)]
+    assert set(found["source"]) == {"mine"}
+    skipped = pd.read_csv(tmp_path / "out" / "skipped.csv")
+    assert skipped["path"].tolist() == ["9.png"] and "1 skipped" in capsys.readouterr().err
 
 
 def test_skipped_files_of_a_set_that_is_given_by_name_do_not_tell_where_it_lies(tmp_path):

@@ -10,7 +10,9 @@ from PIL import Image
 from mtl_keras.data.audit import check_images, conflicts, oddities, resolve_conflicts, tell
 from mtl_keras.data.audit_page import suspicious
 from mtl_keras.data.split import split
+from mtl_keras.data.table import complete, encode_intervals
 from mtl_keras.errors import UserError
+from mtl_keras.tasks import AGE
 
 
 def make_table(folder: Path, kinds: list[int], **columns) -> pd.DataFrame:
@@ -98,6 +100,30 @@ def test_conflicts_are_kept_dropped_or_blanked():
     assert table.equals(labelled())
     with pytest.raises(UserError, match="'merge': expected keep, drop or blank"):
         resolve_conflicts(table, "merge")
+
+
+@pytest.mark.parametrize(
+    ("ages", "columns"),
+    [
+        (("20-29", "25-34"), None),
+        (("20-29", "20-39"), None),
+        (("20-29", "25", None), None),
+        (("70+", "71"), None),
+        (("20-29", "20-24", "26-29"), "age.low, age.high"),
+        (("60-69", "25"), "age, age.low, age.high"),
+        (("70+", "60-69"), "age.low, age.high"),
+    ],
+)
+def test_copies_disagree_in_a_number_where_none_is_in_all_their_intervals(ages, columns):
+    # Beside them copies of another photo, which must not count.
+    rows = pd.DataFrame({"path": list("abcde")[: len(ages)], "image": 0, "age": pd.Series(ages, dtype=object)})
+    others = rows.assign(path="z" + rows["path"], image=1, age="20-29")
+    table = complete(pd.concat([rows, others], ignore_index=True))
+    assert conflicts(table)["disagree"].tolist() == [columns] * len(ages) * bool(columns)
+    blanked = resolve_conflicts(table, "blank")
+    kept = [0.0 if columns or age is None else 1.0 for age in ages]
+    assert encode_intervals(blanked, AGE)[1].tolist() == kept + [1.0] * len(ages)
+    assert len(resolve_conflicts(table, "drop")) == len(ages) * (1 if columns else 2)
 
 
 def test_table_without_conflicts_or_labels():
