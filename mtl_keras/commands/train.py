@@ -11,7 +11,7 @@ import pandas as pd
 from mtl_keras.commands.arguments import Arguments, Train
 from mtl_keras.commands.experiment import run
 from mtl_keras.data.manifest import MANIFEST, Shards, read_manifest
-from mtl_keras.data.table import label_columns
+from mtl_keras.data.table import label_columns, missing_outputs
 from mtl_keras.datasets.own_tasks import described, inferred, task_name, unknown_columns
 from mtl_keras.datasets.recognition import Reader, first_of, split_name
 from mtl_keras.datasets.task_file import (
@@ -129,7 +129,11 @@ def labelled(places: Iterable[Path], read: Reader, strict: bool) -> tuple[str, .
         if (place / MANIFEST).is_file():
             known |= Shards(str(place), read_manifest(str(place))).tasks.keys()
         else:
-            known |= tasks_in(read(place, strict))
+            table = read(place, strict)
+            known |= tasks_in(table)
+            for task in TASKS.values():
+                if missing := missing_outputs(table, task):
+                    print(f"{place}: {task.name} is left out, since {', '.join(missing)} has no label", file=sys.stderr)
     if not known:
         mend = "`mtl-keras list tasks` names them, and --task-file adds your own"
         raise UserError(f"{', '.join(map(str, places))}: no image has a label of any task; {mend}")

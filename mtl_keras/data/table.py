@@ -162,6 +162,12 @@ def label_columns(table: pd.DataFrame) -> list[str]:
     return [column for column in columns if column in table.columns]
 
 
+def missing_outputs(table: pd.DataFrame, task: Task) -> list[str]:
+    """Return the columns of a task that have no label though others of it have: its rows are as good as unlabelled."""
+    filled = {column for column in task.columns if column in table and table[column].notna().any()}
+    return [column for column in task.columns if filled and column not in filled]
+
+
 def encode(table: pd.DataFrame, task: Task) -> tuple[np.ndarray, np.ndarray]:
     """Return the task's labels as numbers, and a mask that is 1 where there is one.
 

@@ -53,7 +53,8 @@ def read_columns(
             raise UserError(f"starts with {got}; expected the columns {', '.join(names or columns)}")
         wanted = [name for name in (*columns, *optional) if name in header.places]
         places = [header.places[name] for name in wanted]
-        cells = pd.read_csv(path, usecols=places, **settings)[places].set_axis(wanted, axis=1)
+        # All columns: of a row with more cells than the others, pandas' `usecols` takes the first ones without a word.
+        cells = pd.read_csv(path, **settings)[places].set_axis(wanted, axis=1)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     except UnicodeDecodeError as error:

@@ -116,14 +116,15 @@ def photo_table(folder: str | Path, leave_out: str | Path | None = None) -> pd.D
 
 
 def _boxes(rows: pd.DataFrame) -> dict[str, list[str] | None]:
-    """Return the boxes of each photo, in the order of the rows; None where the table has none at all."""
+    """Return the boxes of each photo, those further to the left first; None where the table has none at all."""
     if not has_boxes(rows):
         return dict.fromkeys(rows["path"])
     boxes: dict[str, list[str] | None] = {path: [] for path in rows["path"]}
     given = rows[rows["box"].notna()]
     for path, box in zip(given["path"], given["box"], strict=True):
         boxes[path].append(box)
-    return boxes
+    # By which crops are numbered, whatever the order of the rows.
+    return {path: sorted(several, key=lambda box: [*map(float, box.split())]) for path, several in boxes.items()}
 
 
 def _check(rows: pd.DataFrame, folder: Path) -> None:

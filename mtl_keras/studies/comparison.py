@@ -11,7 +11,7 @@ import pandas as pd
 
 from mtl_keras.data.sampling import parse_composition
 from mtl_keras.data.split import split
-from mtl_keras.data.table import encode, encode_intervals
+from mtl_keras.data.table import encode, encode_intervals, missing_outputs
 from mtl_keras.errors import UserError
 from mtl_keras.evaluation.metrics import differences, metrics_with_intervals
 from mtl_keras.evaluation.predictions import with_predictions
@@ -35,7 +35,7 @@ from mtl_keras.studies.stages import Stage
 from mtl_keras.studies.study import Study
 from mtl_keras.studies.teacher import taught_by
 from mtl_keras.studies.test_time_augmentation import all_augmented, augment_tests
-from mtl_keras.tasks import Task
+from mtl_keras.tasks import TASKS, Task
 
 
 def compare(
@@ -174,8 +174,11 @@ def check_labels(experiment: Experiment, table: pd.DataFrame) -> None:
     """Refuse a task that no row of this table has a label of."""
     if names := unlabelled(experiment, table):
         others = " ".join(name for name in experiment.tasks if name not in names) or "others"
+        # Of a head pose all angles have to be known.
+        missing = [column for name in names for column in missing_outputs(table, TASKS[name])]
+        lacking = f" (without {', '.join(missing)})" if missing else ""
         raise UserError(
-            f"no image of {', '.join(sorted(set(table['source'])))} has a label of {', '.join(names)}; "
+            f"no image of {', '.join(sorted(set(table['source'])))} has a label of {', '.join(names)}{lacking}; "
             f"add a set that has, or choose --tasks {others}"
         )
 

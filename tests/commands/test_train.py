@@ -188,6 +188,14 @@ def test_numbers_known_as_intervals_alone_are_tasks(handed_on, own, tmp_path):
     assert read(Path("my.csv"), False)["height.low"].dropna().unique().tolist() == [160, 180]
 
 
+def test_a_head_pose_without_one_of_its_angles_is_told(handed_on, own, tmp_path):
+    angles = {"head_pose.yaw": 3.0, "head_pose.pitch": 4.0}
+    own[["path", "age"]].assign(**angles).to_csv(tmp_path / "my.csv", index=False)
+    arguments, *_, said = handed_on("--data", "my.csv", "--out", "out")
+    assert arguments.experiment.tasks == ("age",)
+    assert "my.csv: head_pose is left out, since head_pose.roll has no label\n" in said
+
+
 def test_ends_of_intervals_are_no_tasks_of_ones_own(handed_on, own, tmp_path):
     ends = {"age.low": [20, 30, 70] * 10, "age.high": [29, 39, None] * 10}
     own[["path", "hat"]].assign(**ends).to_csv(tmp_path / "my.csv", index=False)

@@ -23,6 +23,9 @@ def test_columns_are_stripped_text_and_empty_cells_are_empty(tmp_path):
     assert cells["more"].tolist() == ["x", "y"] and not header_notes(path, header)
     path.write_text("image,age,Age \na.jpg,3,4\n")
     assert read_columns(path, ["age"])[0]["age"].tolist() == ["3"]
+    path.write_text("image,age,more\na.jpg,3,x\nb.jpg,at the lake,4,x\n")
+    with pytest.raises(UserError, match="lines.csv: .*Expected 3 fields in line 3, saw 4"):
+        read_columns(path, ["image", "age"])
     path.write_text("image,age,age\na.jpg,3,4\n")
     with pytest.raises(UserError, match="lines.csv: has the columns 'age' twice"):
         read_columns(path, ["age"])

@@ -185,7 +185,7 @@ def boxed(photos) -> pd.DataFrame:
 def test_given_faces_are_cut_out_each_with_its_own_labels(boxed, tmp_path, faces):
     crops = cropped(boxed, tmp_path / "crops", faces=faces)
     names = [os.path.relpath(path, tmp_path / "crops") for path in crops["path"]]
-    assert names == ["two-1.jpg", "two-2.jpg", "two-3.jpg", "one-1.jpg"]
+    assert names == ["two-3.jpg", "two-1.jpg", "two-2.jpg", "one-1.jpg"]
     assert crops["age"].tolist() == [1, 2, 3, 6]
     assert crops["photo_box"].fillna("").tolist() == ["36 12 26 26", "2 16.5 30 30", "20 2 16 20", ""]
     assert "box" not in crops and crops["group"].nunique() == 2 and crops["group"][:3].nunique() == 1
@@ -196,6 +196,14 @@ def test_given_faces_are_cut_out_each_with_its_own_labels(boxed, tmp_path, faces
     assert reasons[0] == ("two.png", "less than 10% or 8 pixels a side of its box 70 2 16 20 lie in the photo")
     assert len(reasons) == 2 and reasons[1][0] == "damaged.png" and "damaged" in reasons[1][1]
     pd.testing.assert_frame_equal(read_crops(tmp_path / "crops"), crops)
+
+
+def test_the_order_of_rows_changes_no_crop(boxed, tmp_path):
+    there, back = (cropped(rows, tmp_path / name) for rows, name in ((boxed, "a"), (boxed[::-1], "b")))
+    names = [dict(zip(rows["age"], map(os.path.basename, rows["path"]), strict=True)) for rows in (there, back)]
+    assert names[0] == names[1] == {1: "two-3.jpg", 2: "two-1.jpg", 3: "two-2.jpg", 6: "one-1.jpg"}
+    for name in names[0].values():
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
 def test_given_faces_are_kept_until_a_box_changes(boxed, tmp_path, capsys):

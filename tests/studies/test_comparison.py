@@ -7,6 +7,7 @@ import pytest
 from mtl_keras.errors import UserError
 from mtl_keras.evaluation.predictions import with_predictions
 from mtl_keras.studies.comparison import (
+    check_labels,
     check_sampling,
     chosen_variants,
     compare,
@@ -157,6 +158,12 @@ def test_what_cannot_be_is_refused_before_anything_is_trained(monkeypatch, tmp_p
             Experiment(tasks=tasks), comparison, (pd.DataFrame({"path": list("abc"), **labels}), None), tmp_path / "out"
         )
     assert not (tmp_path / "out").exists()
+
+
+def test_what_a_head_pose_lacks_is_told():
+    table = pd.DataFrame({"path": ["a"], "source": "mine", "gender": ["male"], "head_pose.yaw": [3.0]})
+    with pytest.raises(UserError, match=r"of head_pose \(without head_pose.pitch, head_pose.roll\); add"):
+        check_labels(Experiment(tasks=("gender", "head_pose")), table)
 
 
 def test_the_note_counts_the_images_of_the_tasks(parts):
