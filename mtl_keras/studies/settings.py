@@ -149,7 +149,7 @@ class Data:
     # Share of the changed training images that lose all color.
     gray: float = 0.1
     # Folder of a trained network whose answers stand in for labels that training images lack, of classes where it is
-    # sure (pseudo-labels: Lee, 2013).
+    # sure (pseudo-labels: Lee, 2013). Each task needs labels of some images all the same.
     teacher: str | None = None
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mtl_keras.data.table import encode_intervals
+from mtl_keras.data.table import encode, encode_intervals
 from mtl_keras.errors import UserError
 from mtl_keras.evaluation.features import features_path
 from mtl_keras.evaluation.predictions import outputs_of, with_predictions
@@ -28,6 +28,8 @@ from mtl_keras.training.model import MultiTaskModel
 FIRST = "first"
 # Of a class that is less probable the label stays blank.
 SURE = 0.8
+# A teacher of numbers is not believed that is this many times as far off the labels as their own median.
+FAR_OFF = 5.0
 
 
 def taught_by(first: Run | None, variants: Iterable[Experiment]) -> list[Experiment]:
@@ -100,6 +102,9 @@ def taught(experiment: Experiment, rows: pd.DataFrame, cache: Path) -> pd.DataFr
         if kind.names:
             blank &= kind.confidence(answered) >= SURE
         answers = kind.answers_in(answered).reshape(len(rows), -1)  # (N, D)
+        if not kind.names:
+            _check_scale(experiment, task, rows, answers)
+            answers = np.clip(answers, *kind.range)
         for number, column in enumerate(task.columns):
             known = filled[column] if column in filled else pd.Series([None] * len(filled), filled.index)
             # An angle that is known stays, though the others of its head pose are not.
@@ -108,13 +113,27 @@ def taught(experiment: Experiment, rows: pd.DataFrame, cache: Path) -> pd.DataFr
     return filled
 
 
+def _check_scale(experiment: Experiment, task: Task, rows: pd.DataFrame, answers: np.ndarray) -> None:
+    """Refuse answers (N, D) that are so far off the labels that they must be in another unit."""
+    labels, mask = encode(rows, task)
+    if not (mask > 0).any():
+        return
+    labels, answers = labels[mask > 0].reshape(-1, answers.shape[1]), answers[mask > 0]
+    off, spread = np.abs(answers - labels).mean(), np.abs(labels - np.median(labels, axis=0)).mean()
+    if spread and off > FAR_OFF * spread:
+        raise UserError(
+            f"teacher {experiment.teacher}: its answers of {task.name!r} are {off:.3g} off the labels, which are "
+            f"{spread:.3g} from their median; expected a network that was trained on labels of the same unit"
+        )
+
+
 def _common_tasks(experiment: Experiment, known: Iterable[Task]) -> list[Task]:
     """Return the experiment's tasks that are among those that its teacher knows."""
     known = {task.name: task for task in known}
     tasks = [task for task in experiment.chosen_tasks() if task.name in known]
     for task, own in ((task, known[task.name]) for task in tasks):
-        if (own.classes, own.columns) != (task.classes, task.columns):
-            raise UserError(f"teacher {experiment.teacher}: its task {task.name!r} has other classes or outputs")
+        if (own.classes, own.columns, own.unit) != (task.classes, task.columns, task.unit):
+            raise UserError(f"teacher {experiment.teacher}: its task {task.name!r} has other classes, outputs or units")
     return tasks
 
 

@@ -17,7 +17,7 @@ from mtl_keras.studies.plan import Comparison
 from mtl_keras.studies.settings import Experiment, with_tasks
 from mtl_keras.studies.study import Study, run
 from mtl_keras.studies.teacher import taught
-from mtl_keras.tasks import AGE, GENDER, SMILE
+from mtl_keras.tasks import AGE, GENDER, SMILE, Task, add_task
 from mtl_keras.training import model_folder
 from mtl_keras.training.model import MultiTaskModel
 
@@ -87,9 +87,27 @@ def test_a_teacher_that_answers_none_of_the_tasks_or_another_one_is_an_error(set
         run(replace(settings, tasks=("smile",)), half, tmp_path / "out")
     other = MultiTaskModel([replace(GENDER, classes=("a", "b"))], "features", image_size=4)
     folder = model_folder.save(other, tmp_path / "other")
-    with one_line("its task 'gender' has other classes", "teacher "):
+    with one_line("its task 'gender' has other classes, outputs or units", "teacher "):
         run(replace(settings, teacher=str(folder)), half, tmp_path / "out")
     assert not (tmp_path / "out/checkpoints").exists()
+
+
+@pytest.mark.usefixtures("no_new_tasks")
+def test_numbers_of_another_unit_are_refused_and_others_come_into_the_range(half, tmp_path, one_line):
+    def taught_by(center: float, unit: str = "") -> Experiment:
+        task = Task("height", "regression", center=center, scale=0.01 * center, unit=unit)
+        model = MultiTaskModel([task], "small_cnn", image_size=8)
+        folder = model_folder.save(model, tmp_path / f"of {center} {unit}")
+        return replace(Experiment(tasks=("height",), frozen_epochs=0), teacher=str(folder))
+
+    add_task(Task("height", "regression", range=(1.0, 1.66)))
+    rows = half.assign(height=np.where(np.arange(30) < 20, np.linspace(1.5, 1.66, 30), np.nan))
+    with one_line("off the labels, which are 0.0", "teacher "):
+        taught(taught_by(167.0), rows, tmp_path)
+    with one_line("its task 'height' has other classes, outputs or units", "teacher "):
+        taught(taught_by(1.67, "m"), rows, tmp_path)
+    found = taught(taught_by(1.67), rows, tmp_path)["height"]
+    assert found[:20].equals(rows["height"][:20]) and found[20:].between(1.6, 1.66).all() and (found == 1.66).any()
 
 
 def test_of_single_tasks_only_those_that_it_answers_have_the_teacher(settings):
