@@ -26,11 +26,12 @@ class Arguments:
     # faces of its own.
     data: tuple[Path, ...] = ()
     # Folders of data sets on which what was trained is tested as well: on their test images, or on all of a set that
-    # comes without parts of its own and is not trained on.
+    # comes without parts of its own. Images that are trained on, and copies of them, are left out.
     test_data: tuple[Path, ...] = ()
     # Folder for tables, figures, models and checkpoints.
     out: Path = Path("runs/experiment")
-    # Go on where an earlier call with the same settings stopped; without it, everything is trained anew.
+    # Go on where an earlier call with the same settings and data stopped; without it, everything is trained anew. Data
+    # are told apart by names and labels, in the order of --data, not by what images show.
     resume: bool = False
     # Folder for what TensorBoard shows of each run while it trains; needs the package tensorboard.
     tensorboard: Path | None = None

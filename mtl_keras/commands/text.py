@@ -59,7 +59,8 @@ def fitted(table: pd.DataFrame, keys: int) -> str:
 
 def as_lines(result: dict) -> list[str]:
     """Return one object of `Predictor.predict` as lines, one a person."""
-    path = printable(result["path"])
+    # A name may have a line break.
+    path = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in printable(result["path"]))
     if result["error"]:
         return [f"{path}: error: {result['error']}"]
     if not result["people"]:

@@ -36,11 +36,13 @@ def balanced(table: pd.DataFrame, balance: str | dict[str, float]) -> pd.DataFra
             if not (np.isfinite(times) and times >= 0):
                 raise UserError(f"balance: {source!r} is to be seen {times} times; expected 0 or more")
         table[TIMES] = table["source"].map(balance).astype(np.float64).fillna(1.0)
+        if len(table) and not table[TIMES].any():
+            raise UserError(f"balance: no row of {', '.join(sorted(sources))} is to be seen; expected one that is")
         return table
     known = ["sources", f"{TEMPERATURE}T", *(name for name, task in TASKS.items() if task.classes and name in table)]
     temperature = _temperature(balance) if balance.startswith(TEMPERATURE) else 0.0
     if balance not in known and not balance.startswith(TEMPERATURE):
-        raise UserError(f"balance {balance!r}: expected {{source: times}}, {', '.join(known)}")
+        raise UserError(f"balance {balance!r}: expected SOURCE=TIMES, {', '.join(known)}")
     cells = table[balance if balance in TASKS else "source"]
     counts = cells.value_counts().astype(np.float64)
     # Of the largest, since powers of counts may be beyond any number.

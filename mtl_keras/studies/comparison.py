@@ -60,7 +60,8 @@ def compare(
     elsewhere = unseen(elsewhere, study.parts)
     changed = usable(experiment, chosen_variants(comparison, variants), study.parts[0])
     shown = {task.name: task for settings in (experiment, *changed) for task in settings.chosen_tasks()}
-    report = Report(study, list(shown.values()), notes_on(experiment, study.parts), comparison.cross_validation)
+    notes = notes_on(experiment, study.parts, changed)
+    report = Report(study, list(shown.values()), notes, comparison.cross_validation)
     singles = single_task_settings(experiment, comparison)
     small = smaller(experiment, comparison)
     changed = taught_by(study.find_run(first_network(experiment)), changed)

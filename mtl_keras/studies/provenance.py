@@ -24,10 +24,11 @@ PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "scikit-learn", "mtl_keras
 
 
 def data_fingerprint(table: pd.DataFrame) -> str:
-    """Return the sha256 of a label table's file names and labels, whatever the order of its rows and columns.
+    """Return the sha256 of a label table's file names and labels, whatever the order of its columns.
 
-    Folders, splits and groups do not count, nor does what a face detector found, which depends on the machine; a column
-    of empty cells is the same as none, and 25 the same as 25.0.
+    The order of its rows counts only as far as copies of one photo are numbered by it. What images show does not count,
+    nor do folders, splits and groups, nor does what a face detector found, which depends on the machine; a column of
+    empty cells is the same as none, and 25 the same as 25.0.
     """
     labels = sorted(table.columns.difference(["path", "source", "split", "group", "photo", "faces", "confidence"]))
     names = [json.dumps(os.path.basename(path)) for path in table["path"]]

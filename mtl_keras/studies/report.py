@@ -92,7 +92,7 @@ def where_copies_are(parts: tuple[pd.DataFrame, ...]) -> str:
     return f"all copies of one photo are in one part{but}"
 
 
-def notes_on(experiment: Experiment, parts: tuple[pd.DataFrame, ...]) -> list[str]:
+def notes_on(experiment: Experiment, parts: tuple[pd.DataFrame, ...], variants: Iterable[Experiment] = ()) -> list[str]:
     """Return what a reader of the table must know of its rows."""
     tasks = experiment.chosen_tasks()
     learned, all_rows = ([len(part) for part in rows] for rows in ([labelled_rows(p, tasks) for p in parts], parts))
@@ -113,4 +113,8 @@ def notes_on(experiment: Experiment, parts: tuple[pd.DataFrame, ...]) -> list[st
         notes.append("frozen: heads trained on the features of the trunk as it was")
     if experiment.frozen_epochs and experiment.epochs:
         notes.append("averaged weights: a quarter of those before fine-tuning and three quarters of those after")
+    if experiment.teacher:
+        notes.append("where training images lack a label they have what a trained network answers (--teacher)")
+    elif taught := ", ".join(each.variant for each in variants if each.teacher):
+        notes.append(f"{taught}: where training images lack a label they have what the table's first network answers")
     return notes

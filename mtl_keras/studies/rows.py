@@ -19,9 +19,9 @@ def labelled_rows(table: pd.DataFrame, tasks: list[Task]) -> pd.DataFrame:
 def label_part(table: pd.DataFrame, tasks: list[Task], all_rows: bool = False) -> pd.DataFrame:
     """Return what of a label table tells runs of these tasks apart.
 
-    Rows without a label of them are not trained on, unless a teacher labels `all_rows`: a data set more does not make a
-    run start anew. Labels of oriented tasks, such as angles of a head, were turned with its crop, by a detector that
-    rounds otherwise on another processor: they count only for a network that learns them.
+    Rows without a label of them are not trained on, unless a teacher labels `all_rows`: a data set more behind the
+    others does not make a run start anew. Labels of oriented tasks, such as angles of a head, were turned with its
+    crop, by a detector that rounds otherwise on another processor: they count only for a network that learns them.
     """
     learned = [task.name for task in tasks]
     others = [task for task in TASKS.values() if task.oriented and task.name not in learned]

@@ -78,7 +78,7 @@ def model_of(teacher: str) -> Path:
     if model := runs.find_model(Path(teacher)):
         return model
     raise UserError(
-        f"teacher {teacher}: the model of this run is not there any more; remove the folder to train it anew"
+        f"teacher {teacher}: the model of this run is not there; name a folder below models/, or train the run anew"
     )
 
 

@@ -100,7 +100,8 @@ def test_any_times_are_kept_to_within_one(times, seed):
         ({"tiny": 2}, "no source 'tiny'; the table has big, small"),
         ({"small": -1}, "seen -1 times"),
         ({"small": float("nan")}, "seen nan times"),
-        ("age", "expected {source: times}, sources, temperature=T, smile"),
+        ({"big": 0, "small": 0}, "no row of big, small is to be seen"),
+        ("age", "expected SOURCE=TIMES, sources, temperature=T, smile"),
         ("temperature=-1", "balance 'temperature=-1': expected temperature=T, a number of at least 0, such as 0.5"),
     ],
 )

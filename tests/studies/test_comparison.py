@@ -1,5 +1,7 @@
 """The constant baseline and the paired differences of a results table."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -170,6 +172,8 @@ def test_the_note_counts_the_images_of_the_tasks(parts):
     def first(*tasks):
         return notes_on(Experiment(tasks=tasks), parts)[0]
 
+    taught = [replace(Experiment(), variant=name, teacher="first") for name in ("a", "b")]
+    assert notes_on(Experiment(), parts, [*taught, Experiment(variant="c")])[-1].startswith("a, b: where training")
     assert first("age", "gender").startswith("5 training, 5 validation and 3 test images; ")
     assert "4 validation and 3 test images (5, 5 and 3 with those of other tasks); " in first("gender")
 

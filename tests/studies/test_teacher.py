@@ -143,7 +143,7 @@ def test_the_first_network_of_a_table_teaches_the_others(half, tmp_path, monkeyp
     shutil.rmtree(tmp_path / "out/models")
     compare(first, Comparison(single_task="none"), (table, None), tmp_path / "out", True, variants=variants)
     more = {**variants, "more": {"seed": 2, "teacher": "first"}}
-    with one_line("the model of this run is not there any more"):
+    with one_line("the model of this run is not there; name a folder below models/"):
         compare(first, Comparison(single_task="none"), (table, None), tmp_path / "out", True, variants=more)
     losses = [pd.read_csv(folder / "history.csv")["loss"][0] for folder in (run, alone)]
     assert losses[0] != losses[1]
