@@ -111,13 +111,18 @@ def read_and_check(
 def rows_of_test_data(arguments: Arguments, read: Callable[..., pd.DataFrame], table: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of other sets to test on, checked and numbered together with those of `table`."""
     experiment = arguments.experiment
-    tables = [named_by(place, read_folder(place, read, arguments)) for place in arguments.test_data]
-    known = set(labelled_rows(joined(tables, arguments), experiment.chosen_tasks())["source"])
-    if without := sorted({source for each in tables for source in each["source"]} - known):
-        raise UserError(f"--test-data: {without[0]} has no label of {', '.join(experiment.tasks)}; leave it out")
-    found = joined(with_faces(tables, arguments), arguments)
+    tables = [read_folder(folder, read, arguments) for folder in arguments.test_data]
+    for each in tables:
+        known = labelled_rows(joined([each], arguments), experiment.chosen_tasks())
+        if without := sorted({*each["source"]} - {*known["source"]}):
+            raise UserError(f"--test-data: {without[0]} has no label of {', '.join(experiment.tasks)}; leave it out")
+    # Named only now: a CSV file may be called like a set of photos, whose faces are cut out.
+    tables = map(named_by, arguments.test_data, with_faces(tables, arguments))
+    found = joined(tables, arguments)
     found = check_beside(found, table, arguments.out / CHECKED) if arguments.check else found
-    return rows_to_test_on(found, experiment.seed)
+    rows = rows_to_test_on(found, experiment.seed)
+    rows.attrs = found.attrs
+    return rows
 
 
 def named_by(place: Path, table: pd.DataFrame) -> pd.DataFrame:

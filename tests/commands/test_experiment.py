@@ -433,6 +433,7 @@ def test_of_a_set_that_is_trained_on_only_its_test_images_are_tested_on(tmp_path
 
 def test_images_to_test_on_are_checked_and_copies_of_trained_ones_left_out(tmp_path, monkeypatch, capsys):
     faces = utkface(write_faces(tmp_path / "faces", UTKFACE, 40, seed=2, size=64))
+    # A name that is also that of a set of photos.
     mine, train = tmp_path / "mine", split(mtl.check_images(faces))[0]
     mine.mkdir()
     for number, path in enumerate([*train["path"][:3], *train["path"][3:9]]):
@@ -440,12 +441,14 @@ def test_images_to_test_on_are_checked_and_copies_of_trained_ones_left_out(tmp_p
         picture = Image.open(path) if number < 3 else ImageOps.mirror(ImageOps.invert(Image.open(path)))
         picture.save(mine / f"{number}.png")
     (mine / "9.png").write_bytes(b"damaged")
-    mine.joinpath("mine.csv").write_text("path,age,gender\n" + "".join(f"{n}.png,{n + 20},male\n" for n in range(10)))
+    mine.joinpath("genki4k.csv").write_text(
+        "path,age,gender\n" + "".join(f"{n}.png,{n + 20},male\n" for n in range(10))
+    )
     train.assign(path=[f"../faces/{Path(path).name}" for path in train["path"]]).to_csv(mine / "faces.csv", index=False)
-    words = {"data": (mine / "faces.csv",), "test_data": (mine / "mine.csv",), "out": tmp_path / "out"}
+    words = {"data": (mine / "faces.csv",), "test_data": (mine / "genki4k.csv",), "out": tmp_path / "out"}
     found = tested_elsewhere(monkeypatch, **words)
     assert [Path(path).name for path in found["path"]] == [f"{number}.png" for number in range(3, 9)]
-    assert set(found["source"]) == {"mine"}
+    assert set(found["source"]) == {"genki4k"}
     skipped = pd.read_csv(tmp_path / "out" / "skipped.csv")
     assert skipped["path"].tolist() == ["9.png"] and "1 skipped" in capsys.readouterr().err
 
