@@ -45,7 +45,7 @@ def label_counts(table: pd.DataFrame) -> pd.DataFrame:
             # In bins of whole numbers the last one is named, in others the number that the next bin starts with.
             last = width - 1 if width >= 10 else width
             names = {number: f"{width * number:g} to {width * number + last:g}" for number in order.dropna().unique()}
-            cells = order.map(names).fillna(between["label"])
+            cells = order.map(names).astype(object).fillna(between["label"])
             order = order.fillna(between["low"] / width)
         rows = pd.DataFrame({"source": table["source"], "label": cells.fillna("(none)"), "order": order})
         counts = rows.groupby(["source", "label"], sort=False).agg(images=("label", "size"), order=("order", "first"))
