@@ -99,6 +99,7 @@ def bundle(options: Bundle) -> None:
             str(settings.get("weights", "random")),
             calibration,
             temperatures_noted(trained.folder),
+            str(settings.get("teacher") or ""),
         )
         (place / CARD).write_text(model_card(card), encoding="utf-8")
         write_about(place)

@@ -29,7 +29,7 @@ class Card:
     `trained` is {source: images}; `answers` are the rows of the test images with the answers of the exported network.
     `milliseconds` a face on `processor` are {"alone": ..., "batch": ...}, and `weights` say how its trunk began.
     `calibration` are rows as `calibration_rows` gives them of its outputs for these images, and `temperatures` {task:
-    temperature} those by which it was calibrated.
+    temperature} those by which it was calibrated. `teacher` names the network whose answers it was taught by, if any.
     """
 
     tasks: tuple[Task, ...]
@@ -43,6 +43,7 @@ class Card:
     weights: str
     calibration: Sequence[dict] = ()
     temperatures: Mapping[str, float] = field(default_factory=dict)
+    teacher: str = ""
 
 
 def model_card(card: Card) -> str:
@@ -113,6 +114,9 @@ def _training(card: Card) -> str:
     if not card.weights.startswith("random"):
         begun = f"Its trunk began with weights that were trained on other data (sha256 {card.weights})"
         lines += ["", f"{begun}, which have terms of their own."]
+    if card.teacher:
+        taught = f"Where these images lack a label, another network answered in its place: `{card.teacher}`"
+        lines += ["", f"{taught}. The data that this one learned from, also its trunk before, have terms of their own."]
     return "\n".join(lines)
 
 

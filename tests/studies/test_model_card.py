@@ -92,3 +92,9 @@ def test_calibration_has_the_figures_of_each_kind_of_task(card):
         ["age", "1,200", "–", "–", "–", "85.00", "21.00"],
         ["gender", "6", "1.23", "0.25", "1.50", "–", "–"],
     ]
+
+
+def test_a_teacher_is_named_where_there_was_one(card):
+    assert "answered in its place" not in model_card.model_card(card)
+    told = model_card.model_card(replace(card, teacher="a large one")).partition("## Training data")[2]
+    assert "another network answered in its place: `a large one`" in told.partition("\n## ")[0]
