@@ -163,6 +163,7 @@ def test_it_says_what_it_is_for_and_what_it_takes(browser):
 
 
 def test_nothing_came_from_elsewhere_and_nothing_went_wrong(browser, page):
+    browser.open(DESK)
     events = [json.loads(entry["message"])["message"] for entry in browser.logged("performance")]
     asked = [each["params"]["request"]["url"] for each in events if each["method"] == "Network.requestWillBeSent"]
     assert asked and {url for url in asked if not url.startswith((f"{page.address}/", "data:", "blob:"))} == set()
