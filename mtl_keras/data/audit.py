@@ -68,6 +68,9 @@ def check_beside(others: pd.DataFrame, table: pd.DataFrame, cache: Path | None =
     both = pd.concat([table[["path", "group"]], others[["path"]].assign(group=groups)], ignore_index=True)
     both = check_images(both, cache)
     kept = others["path"].isin(both["path"])
+    if not kept.any():
+        first = both.attrs["skipped"][0]
+        raise UserError(f"none of {len(others)} images can be read; the first is {first['path']}: {first['reason']}")
     found, (known, own) = others[kept].reset_index(drop=True), np.split(both["image"].to_numpy(), [count])
     numbers = dict(zip(known.tolist(), table["image"].tolist(), strict=True))
     free = 1 + int(table["image"].max())
@@ -169,14 +172,14 @@ def _disagreements(table: pd.DataFrame) -> pd.DataFrame:
     copies, found = image_numbers(table), {}
     for task in TASKS.values():
         columns = [column for column in (*task.columns, *end_columns(task)) if column in table]
-        differ = {column: table[column].groupby(copies).transform("nunique") > 1 for column in columns}
-        if any(column in end_columns(task) for column in columns):
-            ends, mask = encode_intervals(table, task)
-            ends = np.where(mask[:, None] > 0, ends.reshape(len(table), -1), np.nan)  # (N, 2), of numbers alone (N, 1)
-            highest_low = pd.Series(ends[:, 0], table.index).groupby(copies).transform("max")
-            apart = highest_low > pd.Series(ends[:, -1], table.index).groupby(copies).transform("min")
-            differ = {each: apart & table[each].notna().groupby(copies).transform("any") for each in columns}
-        found |= differ
+        if not any(column in end_columns(task) for column in columns):
+            found |= {each: table[each].groupby(copies).transform("nunique") > 1 for each in columns}
+            continue
+        ends, mask = encode_intervals(table, task)
+        ends = np.where(mask[:, None] > 0, ends.reshape(len(table), -1), np.nan)  # (N, 2), of numbers alone (N, 1)
+        highest_low = pd.Series(ends[:, 0], table.index).groupby(copies).transform("max")
+        apart = highest_low > pd.Series(ends[:, -1], table.index).groupby(copies).transform("min")
+        found |= {each: apart & table[each].notna().groupby(copies).transform("any") for each in columns}
     return pd.DataFrame(found, index=table.index, columns=label_columns(table), dtype=bool)
 
 

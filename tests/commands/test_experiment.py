@@ -451,6 +451,9 @@ def test_images_to_test_on_are_checked_and_copies_of_trained_ones_left_out(tmp_p
     assert set(found["source"]) == {"genki4k"}
     skipped = pd.read_csv(tmp_path / "out" / "skipped.csv")
     assert skipped["path"].tolist() == ["9.png"] and "1 skipped" in capsys.readouterr().err
+    (mine / "genki4k.csv").write_text("path,age,gender\n9.png,30,male\n")
+    with pytest.raises(UserError, match="none of 1 images can be read; the first is .*9.png"):
+        run(Arguments(**words, experiment=TASKS_OF_FACES), first_that_reads((utkface, csv_file)))
 
 
 def test_skipped_files_of_a_set_that_is_given_by_name_do_not_tell_where_it_lies(tmp_path):
