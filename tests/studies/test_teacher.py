@@ -93,7 +93,7 @@ def test_a_teacher_that_answers_none_of_the_tasks_or_another_one_is_an_error(set
 
 
 @pytest.mark.usefixtures("no_new_tasks")
-def test_numbers_of_another_unit_are_refused_and_others_come_into_the_range(half, tmp_path, one_line):
+def test_numbers_of_another_unit_are_told_or_refused_and_others_come_into_the_range(half, tmp_path, capsys, one_line):
     def taught_by(center: float, unit: str = "") -> Experiment:
         task = Task("height", "regression", center=center, scale=0.01 * center, unit=unit)
         model = MultiTaskModel([task], "small_cnn", image_size=8)
@@ -102,12 +102,18 @@ def test_numbers_of_another_unit_are_refused_and_others_come_into_the_range(half
 
     add_task(Task("height", "regression", range=(1.0, 1.66)))
     rows = half.assign(height=np.where(np.arange(30) < 20, np.linspace(1.5, 1.66, 30), np.nan))
-    with one_line("off the labels, which are 0.0", "teacher "):
-        taught(taught_by(167.0), rows, tmp_path)
+    taught(taught_by(167.0), rows, tmp_path)
+    told = capsys.readouterr().out
+    assert "its error is 165, that of the labels' median 0.02" in told and told.strip().endswith("such images?")
     with one_line("its task 'height' has other classes, outputs or units", "teacher "):
         taught(taught_by(1.67, "m"), rows, tmp_path)
     found = taught(taught_by(1.67), rows, tmp_path)["height"]
     assert found[:20].equals(rows["height"][:20]) and found[20:].between(1.6, 1.66).all() and (found == 1.66).any()
+    own = taught(near := taught_by(1.55), rows.assign(height=np.nan), tmp_path)["height"]
+    assert capsys.readouterr().out.endswith("the teacher labels 30 of 30 training images\n")
+    taught(near, rows.assign(height=own.where(np.arange(30) < 20)), tmp_path)
+    told = capsys.readouterr().out.strip().split("\n")[-1]
+    assert "labels 10 of 30 training images; on labelled ones its error is " in told and "?" not in told
 
 
 def test_of_single_tasks_only_those_that_it_answers_have_the_teacher(settings):
