@@ -403,7 +403,7 @@ def test_other_sets_are_tested_on_their_test_rows_or_on_all_where_none_is_for_tr
     assert both["source"].value_counts().to_dict() == {"x": 40, "y": 20}
 
 
-def tested_elsewhere(monkeypatch, *arguments, **words) -> pd.DataFrame:
+def also_tested_on(monkeypatch, *arguments, **words) -> pd.DataFrame:
     """Return the rows that an experiment tests on as well, without training anything."""
     seen = []
 
@@ -424,7 +424,7 @@ TASKS_OF_FACES = Experiment(tasks=("age", "gender"), backbone="small_cnn", image
 def test_of_a_set_that_is_trained_on_only_its_test_images_are_tested_on(tmp_path, monkeypatch, capsys, check):
     faces = write_faces(tmp_path / "faces", UTKFACE, 40, seed=2, size=64)
     words = {"data": (faces,), "test_data": (faces,), "out": tmp_path / "out", "check": check}
-    found = tested_elsewhere(monkeypatch, **words)
+    found = also_tested_on(monkeypatch, **words)
     table = utkface(faces)
     test = split(mtl.check_images(table) if check else table)[2]
     assert sorted(found["path"]) == sorted(test["path"]) and len(found) == 4
@@ -446,7 +446,7 @@ def test_images_to_test_on_are_checked_and_copies_of_trained_ones_left_out(tmp_p
     )
     train.assign(path=[f"../faces/{Path(path).name}" for path in train["path"]]).to_csv(mine / "faces.csv", index=False)
     words = {"data": (mine / "faces.csv",), "test_data": (mine / "genki4k.csv",), "out": tmp_path / "out"}
-    found = tested_elsewhere(monkeypatch, **words)
+    found = also_tested_on(monkeypatch, **words)
     assert [Path(path).name for path in found["path"]] == [f"{number}.png" for number in range(3, 9)]
     assert set(found["source"]) == {"genki4k"}
     skipped = pd.read_csv(tmp_path / "out" / "skipped.csv")

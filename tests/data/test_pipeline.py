@@ -215,8 +215,16 @@ def rows_as_bytes(parts) -> list[bytes]:
     return sorted(row for row, counted in zip(rows, counts, strict=True) if counted)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("workers", "replicas"), [(2, 1), (3, 1), (2, 2), (9, 1)])
+@pytest.mark.parametrize(
+    ("kind", "workers", "replicas"),
+    [
+        *((kind, 2, 2) for kind in KINDS),
+        ("kept in memory", 3, 1),
+        ("in order", 3, 1),
+        ("changed", 9, 1),
+        ("composed", 9, 1),
+    ],
+)
 def test_workers_together_take_each_batch_and_none_reads_the_rows_of_others(
     table, monkeypatch, workers, replicas, kind
 ):
