@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from mtl_keras.quiet import without_retracing
+
 # A value of numpy as `repr` gives it: np.float64(200.0), np.str_('a'), np.True_.
 _NUMPY_VALUE = re.compile(r"\bnp\.(?:\w+\(('[^']*'|\"[^\"]*\"|[^()]*)\)|(True|False)_)")
 
@@ -70,6 +72,7 @@ def guarded(main: Callable[[], None]) -> None:
     Ctrl+C ends it with exit code 130, and SIGTERM with 143. Where nobody reads what is printed any more, as behind
     `| head`, it ends with exit code 141 and says nothing.
     """
+    without_retracing()
     try:
         try:
             with _terminated_by_signal():

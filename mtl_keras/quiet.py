@@ -1,5 +1,6 @@
 """TensorFlow is imported without its notes on the computer, which it writes before any setting of its own is read."""
 
+import logging
 import os
 import re
 import sys
@@ -82,3 +83,15 @@ def install() -> None:
     """Import TensorFlow without notes from now on, unless TF_CPP_MIN_LOG_LEVEL asks for them (0 or 1)."""
     if os.environ.get("TF_CPP_MIN_LOG_LEVEL") not in ("0", "1") and "tensorflow" not in sys.modules:
         sys.meta_path.insert(0, QuietTensorFlow())
+
+
+def without_retracing() -> None:
+    """Let TensorFlow not warn of functions that are traced anew, which are new networks: no mistake of who trains them.
+
+    It is said by a logger of Python, for this whole process: for commands, of which no user can change the code.
+    """
+    logging.getLogger("tensorflow").addFilter(_is_news)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return "triggered tf.function retracing" not in record.getMessage()

@@ -1,12 +1,15 @@
 """TensorFlow's notes are not seen, and everything else that it says is."""
 
+import logging
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 
+from mtl_keras.errors import guarded
 from mtl_keras.quiet import without_notes
 
 ROOT = Path(__file__).parents[1]
@@ -42,6 +45,24 @@ def test_without_a_place_to_hold_them_notes_are_seen(capfd, monkeypatch, tmp_pat
         with without_notes():
             os.write(2, NOTES.encode())
     assert capfd.readouterr().err == NOTES
+
+
+def test_a_command_that_makes_many_networks_is_not_warned_of_them_and_of_all_else(caplog, monkeypatch):
+    said = logging.getLogger("tensorflow")
+    monkeypatch.setattr(said, "filters", [])
+    monkeypatch.setattr(said, "propagate", True)
+
+    def traced_anew(function):
+        for _ in range(8):
+            tf.function(function)(1)
+        said.warning("a device is gone")
+
+    # TensorFlow says so at most twice of one function.
+    traced_anew(lambda number: number + 1)
+    assert "triggered tf.function retracing" in caplog.text
+    caplog.clear()
+    guarded(lambda: traced_anew(lambda number: number + 2))
+    assert caplog.messages == ["a device is gone"]
 
 
 def test_whoever_asks_for_notes_sees_them():

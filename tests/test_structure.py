@@ -40,6 +40,7 @@ LEVELS = (
     ("commands",),
 )
 NEIGHBORS = {
+    "errors": {"quiet"},
     "columns": {"errors"},
     "choices": {"errors", "tables"},
     "extras": {"errors"},
