@@ -1,4 +1,7 @@
-"""TensorFlow is imported without its notes on the computer, which it writes before any setting of its own is read."""
+"""What TensorFlow says that is no news: notes on the computer while it is imported, and that new networks are traced.
+
+The notes are written before any setting of its own is read.
+"""
 
 import logging
 import os

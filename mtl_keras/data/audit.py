@@ -33,8 +33,7 @@ def check_images(table: pd.DataFrame, cache: Path | None = None) -> pd.DataFrame
     unreadable = inspection["reason"] != ""
     skipped = inspection.loc[unreadable, ["path", "reason"]].to_dict("records")
     if len(table) and unreadable.all():
-        first = skipped[0]
-        raise UserError(f"none of {len(table)} images can be read; the first is {first['path']}: {first['reason']}")
+        raise _unreadable(skipped)
     inspection = inspection[~unreadable].reset_index(drop=True)
     table = table[~unreadable.to_numpy()].reset_index(drop=True)
     images = find_groups(inspection)
@@ -58,6 +57,12 @@ def check_images(table: pd.DataFrame, cache: Path | None = None) -> pd.DataFrame
     return complete(table)
 
 
+def _unreadable(skipped: list[dict]) -> UserError:
+    """Return the error of images of which none is left."""
+    first = skipped[0]
+    return UserError(f"none of {len(skipped)} images can be read; the first is {first['path']}: {first['reason']}")
+
+
 def check_beside(others: pd.DataFrame, table: pd.DataFrame, cache: Path | None = None) -> pd.DataFrame:
     """Return `others` as `check_images` does, in which copies of photos of `table` have their `image` number there.
 
@@ -69,8 +74,7 @@ def check_beside(others: pd.DataFrame, table: pd.DataFrame, cache: Path | None =
     both = check_images(both, cache)
     kept = others["path"].isin(both["path"])
     if not kept.any():
-        first = both.attrs["skipped"][0]
-        raise UserError(f"none of {len(others)} images can be read; the first is {first['path']}: {first['reason']}")
+        raise _unreadable(both.attrs["skipped"])
     found, (known, own) = others[kept].reset_index(drop=True), np.split(both["image"].to_numpy(), [count])
     numbers = dict(zip(known.tolist(), table["image"].tolist(), strict=True))
     free = 1 + int(table["image"].max())
