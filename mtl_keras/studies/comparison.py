@@ -22,6 +22,7 @@ from mtl_keras.studies.confidence import report_confidence
 from mtl_keras.studies.costs import compare_costs
 from mtl_keras.studies.cross_validation import check_folds, cross_validate, plan_folds
 from mtl_keras.studies.diverged import DivergedRun
+from mtl_keras.studies.frozen import stages_of
 from mtl_keras.studies.network import build, composition_of
 from mtl_keras.studies.plan import Comparison
 from mtl_keras.studies.plots.folder import all_drawn, draw
@@ -106,8 +107,8 @@ def train_multi_task(
     study, final = report.study, first_network(experiment)
     both = final != experiment
     # What was measured and drawn before needs no model: on another machine there may be none.
-    complete = study.resume and elsewhere is None and all_drawn(study.out) and all_augmented(study, final)
-    complete = complete and (not both or bool(study.find_run(final)))
+    complete = study.resume and all_drawn(study.out) and all_augmented(study, final) and bool(study.find_run(final))
+    complete = complete and report.all_tested(stages_of(experiment), elsewhere)
     first = [majority(study.parts, report.tasks), *reported]
     try:
         multi = study.run(experiment, needs_model=not complete)

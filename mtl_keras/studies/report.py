@@ -5,14 +5,14 @@ from collections.abc import Iterable
 import pandas as pd
 
 from mtl_keras.data.leaks import leaks
-from mtl_keras.evaluation.metrics import metrics_with_intervals
-from mtl_keras.evaluation.predictions import predictions
 from mtl_keras.state_files import read_csv
 from mtl_keras.studies import results
 from mtl_keras.studies.confidence import CALIBRATION, SELECTIVE, confidence_lines
 from mtl_keras.studies.costs import cost_lines
 from mtl_keras.studies.cross_validation import FOLD_COLUMNS, fold_lines
 from mtl_keras.studies.diverged import DivergedRun
+from mtl_keras.studies.elsewhere import kept_figures, tested_elsewhere
+from mtl_keras.studies.frozen import stages_of
 from mtl_keras.studies.plan import CrossValidation
 from mtl_keras.studies.rows import labelled_rows
 from mtl_keras.studies.runs import SOURCES, Run
@@ -24,7 +24,6 @@ from mtl_keras.studies.sources import sources_note
 from mtl_keras.studies.study import Study
 from mtl_keras.studies.test_time_augmentation import described
 from mtl_keras.tasks import Task
-from mtl_keras.training import model_folder
 
 
 class Report:
@@ -60,7 +59,7 @@ class Report:
     def train(self, settings: Experiment, elsewhere: pd.DataFrame | None = None, drawn: bool = True) -> list[Run]:
         """Train the runs of these settings and add them, as `add` does; of one that diverges, that it did."""
         try:
-            runs = self.study.run(settings, needs_model=elsewhere is not None)
+            runs = self.study.run(settings, needs_model=not self.all_tested(stages_of(settings), elsewhere))
         except DivergedRun as error:
             print(error)
             self.write([error.row])
@@ -74,12 +73,15 @@ class Report:
             results.write_sets(rows, self.out)
         self.write(run.row for run in runs)
         for run in runs if elsewhere is not None else []:
-            model = model_folder.load(run.model)
-            answers = predictions(model, labelled_rows(elsewhere, model.tasks))
-            for source, rows in answers.groupby("source"):
-                found = metrics_with_intervals(rows.reset_index(drop=True), model.tasks)
+            for source, found in tested_elsewhere(run, elsewhere, self.tasks).items():
                 self.write([{**described(run, f"{run.row['run']}, tested on {source}"), **found}])
         return runs
+
+    def all_tested(self, several: Iterable[Experiment], elsewhere: pd.DataFrame | None) -> bool:
+        """Return whether the last runs of all these settings were tested on the rows of other sets before, if any."""
+        if elsewhere is None:
+            return True
+        return None not in [kept_figures(self.study.find_run(each), elsewhere, self.tasks) for each in several]
 
 
 def where_copies_are(parts: tuple[pd.DataFrame, ...]) -> str:

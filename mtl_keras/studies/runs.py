@@ -27,8 +27,10 @@ from mtl_keras.training import model_folder
 from mtl_keras.training.resume import BACKUP, HISTORY
 
 SETTINGS, ROW, PREDICTIONS = "settings.json", "row.json", "predictions.csv"
-# What is asked of a finished run's model only afterwards: its outputs for two parts of the split, and of its features.
+# What is asked of a finished run's model only afterwards: its outputs for two parts of the split, of its features, and
+# its figures on other sets.
 OUTPUTS, SOURCES = {"validation": "outputs-validation.npz", "test": "outputs-test.npz"}, "sources.csv"
+ELSEWHERE = "elsewhere.json"
 HASH_LENGTH = 8
 # A row's cells, and beside them the checksum of the answers that its figures are of.
 CHECKSUM = "predictions_sha256"
@@ -73,7 +75,7 @@ def start_run(checkpoints: Path, name: str, settings: dict, known: Path | None, 
     """Return a folder to train in: the `known` one with these settings, emptied unless it goes on, or a new one."""
     if known and resume:
         # Of an earlier model, if it was finished before.
-        for name in (*OUTPUTS.values(), SOURCES):
+        for name in (*OUTPUTS.values(), SOURCES, ELSEWHERE):
             (known / name).unlink(missing_ok=True)
         return known
     text = _text(settings)

@@ -23,6 +23,7 @@ from mtl_keras.models.weights import sha256
 from mtl_keras.precision import computing_in
 from mtl_keras.studies import runs
 from mtl_keras.studies.diverged import DivergedRun
+from mtl_keras.studies.frozen import frozen_stage, stages_of
 from mtl_keras.studies.network import FROZEN_BATCH, build, changes_of, precision, train_heads, train_network
 from mtl_keras.studies.progress import Progress
 from mtl_keras.studies.provenance import data_fingerprint
@@ -39,13 +40,6 @@ from mtl_keras.training.backup import epochs_done
 from mtl_keras.training.divergence import Diverged
 from mtl_keras.training.model import MultiTaskModel
 from mtl_keras.training.resume import BACKUP, seconds_before
-
-# What of the settings only the other stage uses: changing it must not make the frozen one start anew.
-UNUSED_BY_FROZEN = {
-    "epochs": 0, "refit": False, "trunk_rate": 0.0, "freeze_stem": True, "augment": False, "gray": 0.1, "ema": 0.0,
-    "batch_size": FROZEN_BATCH, "accumulate": 1, "composition": "", "learning_rate": 3e-4, "schedule": "cosine",
-    "sync_batch_norm": True,
-}  # fmt: skip
 
 # Raised when the same settings train or choose something else than before: earlier runs are other ones then.
 # 2: the epoch's loss, which says when to stop and which weights are best, counts every example alike.
@@ -111,8 +105,7 @@ class Study:
                 rows = with_balance(settings, self.parts[0])
                 rows = rows if settings.teacher else labelled_rows(rows, settings.chosen_tasks())
                 images[key] = share * length(times_of(rows))
-            frozen = [replace(settings, **UNUSED_BY_FROZEN)] if settings.frozen_epochs else []
-            for stage in [*frozen, *([settings] if settings.epochs else [])]:
+            for stage in stages_of(settings):
                 self.progress.plan(stage, (stage.epochs or stage.frozen_epochs) * images[key])
                 if known := self.find_run(stage):
                     self.progress.finished(stage, known.row.get("seconds"))
@@ -133,8 +126,7 @@ class Study:
                 tuned = settings.epochs and self.find_run(settings, needs_model)
                 # What is still to be fine-tuned starts from the model of the frozen stage.
                 starts = settings.epochs > 0 and not tuned
-                frozen = replace(settings, **UNUSED_BY_FROZEN)
-                found.append(self._finished(frozen, needs_model or starts, self._train_frozen))
+                found.append(self._finished(frozen_stage(settings), needs_model or starts, self._train_frozen))
             if settings.epochs:
                 try:
                     found.append(self._finished(settings, needs_model, self._fine_tune))
@@ -255,8 +247,7 @@ class Study:
         started = time.time() - seconds_before(folder) - seconds_before(refit)
         start = None
         if settings.frozen_epochs:
-            frozen = replace(settings, **UNUSED_BY_FROZEN)
-            before = self._folder(frozen)
+            before = self._folder(frozen_stage(settings))
             start = load_uncalibrated(runs.find_model(before), before)
         with distribute.strategy(settings.strategy).scope():
             model, seen = train_network(settings, (train, validation), start, folder, settings.epochs)

@@ -152,6 +152,12 @@ def test_gender_and_eyeglasses_from_drawings_to_another_set(experiment, tmp_path
     # The model knows that its faces are oblong crops, squeezed.
     saved = json.loads((tmp_path / "out" / "models/gender_eyeglasses-gender-eyeglasses-trained/model.json").read_text())
     assert saved["crop"]["kind"] == "celeba" and saved["crop"]["height"] > 1.2
+    # Without its models a finished table stays as it is, the rows of the other set too.
+    shutil.rmtree(tmp_path / "out" / "models")
+    code, _, said = experiment(tmp_path, *tiny, "--resume", script="gender_eyeglasses.py")
+    assert code == 0 and ": training" not in said, said[-2000:]
+    assert pd.read_csv(tmp_path / "out" / "runs.csv").set_index("run").equals(runs)
+    assert not (tmp_path / "out" / "models").exists()
 
 
 @pytest.mark.parametrize(
