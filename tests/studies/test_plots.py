@@ -454,6 +454,17 @@ def test_figures_of_many_tasks_and_long_names_stay_of_a_size_that_opens(tmp_path
     assert len(sizes) == 4 and max(sizes) < 8000
 
 
+def test_compare_runs_gives_each_line_of_panels_the_height_that_its_runs_need(tmp_path, drawn):
+    figures = {"age.rmse": 6.0, "age.mae": 4.0, "gender.accuracy": 0.9, "ethnicity.accuracy": 0.8}
+    short = {"gender.accuracy": 0.9, "ethnicity.accuracy": 0.8}
+    rows = [{"run": "both", "tasks": "age, gender", "stage": "trained", **figures}]
+    rows += [{"run": f"run {n}", "tasks": "gender", "stage": "trained", **short} for n in range(11)]
+    plots.compare_runs(pd.DataFrame(rows), tmp_path / "compare.png")
+    heights = [axis.get_window_extent().height for axis in drawn[0].axes]
+    assert heights[0] == pytest.approx(heights[1]) and heights[2] == pytest.approx(heights[3])
+    assert heights[2] > 2 * heights[0], "twelve runs and one"
+
+
 def test_compare_runs_of_one_run_of_only_a_baseline_and_of_none(tmp_path, drawn):
     for rows in (runs().iloc[:1], runs().iloc[1:2], runs().iloc[:0]):
         plots.compare_runs(rows, tmp_path / "compare.png")

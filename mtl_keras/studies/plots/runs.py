@@ -91,9 +91,11 @@ def compare_runs(runs: pd.DataFrame, path: Path | str) -> None:
     runs = runs.assign(group=pd.Categorical([group_of(run) for _, run in runs.iterrows()], list(Group)))
     runs = runs.sort_values("group", kind="stable", ignore_index=True)
     across = columns_for(len(columns), 2)
-    most = max((runs[column].notna().sum() for column in columns), default=0)
-    with canvas(path, 7.5 * across, 0.9 + math.ceil(len(columns) / across) * (1.1 + 0.3 * max(2, most))) as figure:
-        for axis, column in zip(panels(figure, len(columns), across), columns, strict=True):
+    # Each line of panels is as tall as the longer of them needs.
+    counts = [int(runs[column].notna().sum()) for column in columns]
+    heights = [1.1 + 0.3 * max(2, *counts[start : start + across]) for start in range(0, len(counts), across)]
+    with canvas(path, 7.5 * across, 0.9 + sum(heights)) as figure:
+        for axis, column in zip(panels(figure, len(columns), across, heights), columns, strict=True):
             _compare(axis, runs[runs[column].notna()].reset_index(drop=True), column)
         shown = {group: LOOKS[group] for group in Group if columns and (runs["group"] == group).any()}
         handles = [Line2D([], [], ls="", marker=m, color=c, ms=9, label=group) for group, (m, c) in shown.items()]

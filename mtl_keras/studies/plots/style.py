@@ -2,7 +2,7 @@
 
 import math
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -48,10 +48,11 @@ def canvas(path: Path | str, width: float, height: float, note: str = "") -> Ite
             figure.savefig(temporary, format="png", dpi=150, metadata={"Software": None})
 
 
-def panels(figure: Figure, number: int, columns: int) -> list[Axes]:
-    """Lay out this many panels in rows; the places left over stay empty."""
+def panels(figure: Figure, number: int, columns: int, heights: Sequence[float] | None = None) -> list[Axes]:
+    """Lay out this many panels in rows, of these `heights` or all alike; the places left over stay empty."""
     columns = min(columns, number) or 1
-    axes = figure.subplots(math.ceil(number / columns), columns, squeeze=False).ravel() if number else np.array([])
+    ways = {"squeeze": False, "height_ratios": heights or None}
+    axes = figure.subplots(math.ceil(number / columns), columns, **ways).ravel() if number else np.array([])
     for left_over in axes[number:]:
         left_over.remove()
     return list(axes[:number])
