@@ -14,7 +14,7 @@ REPORTED = (
     },
     {"run": "baseline that the article quotes", "gender.accuracy": 0.945, "ethnicity.accuracy": 0.864},
 )
-# What two settings that helped most are worth.
+# What two settings are worth that helped most on a part of the images.
 VARIANTS = {"without border": {"border": 0}, "without error of the age": {"age_error_weight": 0.0}}
 # UTKFace's crops are tighter than those of FaceNet's training; a mirrored border shows it faces of a familiar size.
 REAL = Experiment(border=16, epochs=9)
