@@ -26,7 +26,8 @@ def tested_elsewhere(run: Run, rows: pd.DataFrame, tasks: Iterable[Task]) -> dic
 
     `tasks` are those of the run, or more.
     """
-    figures, path = kept_figures(run, rows, tasks), run.folder / ELSEWHERE
+    told = _fingerprint(run, rows, tasks)
+    figures = _kept(run, told)
     if figures is None:
         model = model_folder.load(run.model)
         answers = predictions(model, labelled_rows(rows, model.tasks))
@@ -34,16 +35,20 @@ def tested_elsewhere(run: Run, rows: pd.DataFrame, tasks: Iterable[Task]) -> dic
             source: metrics_with_intervals(members.reset_index(drop=True), model.tasks)
             for source, members in answers.groupby("source")
         }
-        noted = {"rows": _fingerprint(run, rows, tasks), "figures": figures}
-        with replacing(path) as temporary:
-            temporary.write_text(json.dumps(noted, indent=2) + "\n", encoding="utf-8")
+        with replacing(run.folder / ELSEWHERE) as temporary:
+            temporary.write_text(json.dumps({"rows": told, "figures": figures}, indent=2) + "\n", encoding="utf-8")
     return figures
 
 
 def kept_figures(run: Run | None, rows: pd.DataFrame, tasks: Iterable[Task]) -> dict[str, dict] | None:
     """Return the {source: figures} that are kept of a run on just these rows; None where there are none."""
-    noted = read_or_none(_read, run.folder / ELSEWHERE) if run else None
-    return noted["figures"] if noted and noted["rows"] == _fingerprint(run, rows, tasks) else None
+    return _kept(run, _fingerprint(run, rows, tasks)) if run else None
+
+
+def _kept(run: Run, told: str) -> dict[str, dict] | None:
+    """Return the figures that are kept of a run on the rows of this fingerprint."""
+    noted = read_or_none(_read, run.folder / ELSEWHERE)
+    return noted["figures"] if noted and noted["rows"] == told else None
 
 
 def _read(path: Path) -> dict:

@@ -81,7 +81,7 @@ class Report:
         """Return whether the last runs of all these settings were tested on the rows of other sets before, if any."""
         if elsewhere is None:
             return True
-        return None not in [kept_figures(self.study.find_run(each), elsewhere, self.tasks) for each in several]
+        return all(kept_figures(self.study.find_run(each), elsewhere, self.tasks) is not None for each in several)
 
 
 def where_copies_are(parts: tuple[pd.DataFrame, ...]) -> str:

@@ -50,9 +50,10 @@ def canvas(path: Path | str, width: float, height: float, note: str = "") -> Ite
 
 def panels(figure: Figure, number: int, columns: int, heights: Sequence[float] | None = None) -> list[Axes]:
     """Lay out this many panels in rows, of these `heights` or all alike; the places left over stay empty."""
-    columns = min(columns, number) or 1
-    ways = {"squeeze": False, "height_ratios": heights or None}
-    axes = figure.subplots(math.ceil(number / columns), columns, **ways).ravel() if number else np.array([])
+    if not number:
+        return []
+    columns = min(columns, number)
+    axes = figure.subplots(math.ceil(number / columns), columns, squeeze=False, height_ratios=heights).ravel()
     for left_over in axes[number:]:
         left_over.remove()
     return list(axes[:number])
