@@ -4,6 +4,7 @@ Source: Liu et al., Swin transformer: hierarchical vision transformer using shif
 https://arxiv.org/abs/2103.14030.
 """
 
+import warnings
 from pathlib import Path
 
 import keras
@@ -17,6 +18,8 @@ from mtl_keras.models.layers import ColorTransform
 from mtl_keras.models.weights import set_weights, weights_cache, weights_file
 
 PATCH = 4
+# keras-hub tells its attention by a mask which places are neighbors; Keras takes it for one of examples, and warns.
+NO_MASK_OF_EXAMPLES = r"Layer 'attn' \(of type WindowAttention\) was passed an input with a mask"
 
 
 def _hub():
@@ -25,6 +28,7 @@ def _hub():
         from keras_hub.models import SwinTransformerBackbone
     except ImportError:
         raise UserError("Swin transformers need the package keras-hub: pip install mtl-keras[swin]") from None
+    warnings.filterwarnings("ignore", NO_MASK_OF_EXAMPLES)
     return SwinTransformerBackbone
 
 

@@ -1,6 +1,7 @@
 """Swin transformers: keras-hub's own answers, their stages, their weights, and what is said without the package."""
 
 import sys
+import warnings
 from importlib.util import find_spec
 
 import keras
@@ -47,6 +48,13 @@ def test_it_is_cut_at_its_stages(trunk):
         x = part(x)
     np.testing.assert_allclose(x, trunk(images), rtol=1e-5, atol=1e-6)
     assert trunk.get_layer(SMALL.maps).output.shape == (None, 8, 8, 8)
+
+
+def test_no_warning_is_given_of_the_places_that_do_not_see_each_other():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        # Two stages, of which the first has windows to shift.
+        swin(8, (2, 2), (2, 2), 2, 32).trunk(32)(IMAGES.astype("float32"), training=True)
 
 
 def test_a_network_trains_and_is_saved_and_read_in_safe_mode(tmp_path):
