@@ -51,9 +51,8 @@ def compare(
     """Train all runs, write the results folder `out`, and return its table as Markdown.
 
     `tables` are the rows to train and test on, and, or None, those of other sets to test on as well. `reported` are
-    rows of figures that others have published for the same tasks. `variants` are {name: {setting: value}}: with each of
-    these changes the heads are trained on the frozen trunk, or all where there is no such stage, to show what a setting
-    is worth; one that asks for a task without labels is left out.
+    rows of figures that others have published for the same tasks. `variants` are {name: {setting: value}}: changed
+    settings, with which heads alone are trained where there is a frozen stage, and tasks without labels are left out.
     """
     started, (table, elsewhere) = time.time(), tables
     check_data(experiment, comparison, table)
@@ -61,19 +60,21 @@ def compare(
     elsewhere = unseen(elsewhere, study.parts)
     changed = usable(experiment, chosen_variants(comparison, variants), study.parts[0])
     shown = {task.name: task for settings in (experiment, *changed) for task in settings.chosen_tasks()}
-    notes = notes_on(experiment, study.parts, changed)
-    report = Report(study, list(shown.values()), notes, comparison.cross_validation)
+    how = comparison.cross_validation
+    report = Report(study, list(shown.values()), notes_on(experiment, study.parts, changed), how)
     singles = single_task_settings(experiment, comparison)
     small = smaller(experiment, comparison)
     changed = taught_by(study.find_run(first_network(experiment)), changed)
-    study.plan([*with_seeds([experiment, *singles], comparison.seeds), *changed, *small])
-    if comparison.cross_validation.folds:
-        plan_folds(study, experiment, table, comparison.cross_validation)
+    twins = [single for variant in changed for single in alone(variant, comparison)]
+    study.plan([*with_seeds([experiment, *singles], comparison.seeds), *changed, *twins, *small])
+    if how.folds:
+        plan_folds(study, experiment, table, how)
     multi, best = train_multi_task(report, experiment, reported, elsewhere)
-    train_single_task(report, experiment, multi, singles)
-    for variant in taught_by(best, changed):
-        # Their curves would be too many to tell apart.
-        report.train(variant, elsewhere, drawn=False)
+    train_single_task(report, multi, singles)
+    if singles:
+        # Weights do not change what an answer costs, nor how long they were trained.
+        compare_costs(build(experiment), [build(single) for single in singles], out)
+    train_variants(report, taught_by(best, changed), comparison, elsewhere)
     if comparison.seeds > 1:
         for row in more_seeds(study, (experiment, *singles), comparison.seeds):
             report.seeds.append(row)
@@ -89,11 +90,11 @@ def compare(
         provenance.write_run_json(out, {**about, "seconds": round(time.time() - started, 1)})
         return report.write()
 
-    if comparison.cross_validation.folds:
+    if how.folds:
         # Folds may take hours: what is there should be whole, even if they are broken off.
         noted()
         try:
-            cross_validate(study, experiment, table, comparison.cross_validation, noted)
+            cross_validate(study, experiment, table, how, noted)
         except DivergedRun:
             noted()
             raise
@@ -128,15 +129,22 @@ def first_network(experiment: Experiment) -> Experiment:
     return replace(experiment, variant=AVERAGED) if experiment.frozen_epochs and experiment.epochs else experiment
 
 
-def train_single_task(report: Report, experiment: Experiment, multi: list[Run], singles: list[Experiment]) -> None:
-    """Add the runs of each task alone, how those of all tasks differ from them, and what an answer of either costs."""
-    study = report.study
-    for task, single in zip(experiment.chosen_tasks(), singles, strict=False):
-        if rows := paired_differences(multi, report.train(single), task):
-            results.write_differences(rows, study.out)
-    if singles:
-        # Weights do not change what an answer costs, nor how long they were trained.
-        compare_costs(build(experiment), [build(single) for single in singles], study.out)
+def train_single_task(report: Report, multi: list[Run], singles: list[Experiment], drawn: bool = True) -> None:
+    """Add the runs of each task alone, and how those of all tasks differ from them."""
+    for single in singles:
+        [task] = single.chosen_tasks()
+        if rows := paired_differences(multi, report.train(single, drawn=drawn), task):
+            results.write_differences(rows, report.out)
+
+
+def train_variants(
+    report: Report, variants: list[Experiment], comparison: Comparison, elsewhere: pd.DataFrame | None
+) -> None:
+    """Add the runs of changed settings, of all tasks and, where that is asked for, of each task alone."""
+    for variant in variants:
+        # Their curves would be too many to tell apart.
+        together = report.train(variant, elsewhere, drawn=False)
+        train_single_task(report, together, alone(variant, comparison), drawn=False)
 
 
 def provenance_of(study: Study, experiment: Experiment, table: pd.DataFrame) -> dict:
@@ -152,9 +160,19 @@ def provenance_of(study: Study, experiment: Experiment, table: pd.DataFrame) -> 
 def single_task_settings(experiment: Experiment, comparison: Comparison) -> list[Experiment]:
     """Return the settings of each task's own network, in the order of the tasks; none where there is no such run."""
     epochs = experiment.epochs if comparison.single_task == "both" else 0
-    if len(experiment.tasks) < 2 or comparison.single_task == "none" or not (epochs or experiment.frozen_epochs):
+    if comparison.single_task == "none" or not (epochs or experiment.frozen_epochs):
         return []
-    return [replace(with_tasks(experiment, (name,)), epochs=epochs) for name in experiment.tasks]
+    return each_task(replace(experiment, epochs=epochs))
+
+
+def alone(variant: Experiment, comparison: Comparison) -> list[Experiment]:
+    """Return the settings of each task's own network beside that of a variant, where they are asked for."""
+    return each_task(variant) if variant.variant in comparison.alone else []
+
+
+def each_task(experiment: Experiment) -> list[Experiment]:
+    """Return the same settings for each of several tasks by itself, in their order; none of a single task."""
+    return [with_tasks(experiment, (name,)) for name in experiment.tasks] if len(experiment.tasks) > 1 else []
 
 
 def smaller(experiment: Experiment, comparison: Comparison) -> list[Experiment]:
@@ -219,8 +237,11 @@ def chosen_variants(comparison: Comparison, variants: Mapping[str, dict]) -> Map
         none = "there are no variants to choose from; those of an experiment are of real faces, named by --data"
         expected = f"expected some of {', '.join(variants)}" if variants else none
         raise UserError(f"only {unknown[0]!r}: {expected}")
-    chosen = comparison.only or variants
-    return {name: changes for name, changes in variants.items() if name in chosen and comparison.variants}
+    wanted = comparison.only or (variants if comparison.variants else ())
+    chosen = {name: changes for name, changes in variants.items() if name in wanted}
+    if unknown := [name for name in comparison.alone if name not in chosen]:
+        raise UserError(f"alone {unknown[0]!r}: expected some of those to be trained: {', '.join(chosen) or 'none'}")
+    return chosen
 
 
 def usable(experiment: Experiment, variants: Mapping[str, dict], train: pd.DataFrame) -> list[Experiment]:

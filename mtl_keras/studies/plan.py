@@ -40,6 +40,8 @@ class Comparison:
     variants: bool = True
     # Of the experiment's changed settings only these, by name; all if not given.
     only: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME...")] = ()
+    # With these changed settings, by name, train each task alone too: what sharing is worth to networks of their kind.
+    alone: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME...")] = ()
     # Train this smaller backbone as well.
     small: str | None = None
     # Number of seeds for the runs of all tasks and of each task alone, to show how much depends on chance.

@@ -116,6 +116,37 @@ def test_only_the_variants_that_are_named_are_tried():
         chosen_variants(Comparison(only=("larg",)), variants)
 
 
+def test_with_a_variant_each_task_is_trained_alone_where_that_is_asked(faces, tmp_path):
+    first = Experiment(
+        tasks=("age", "gender"), backbone="small_cnn", image_size=8, frozen_epochs=0, epochs=1, precision="float32"
+    )
+    variants = {"short": {"batch_size": 16, "weighting": "uncertainty"}, "long": {"batch_size": 32}}
+    table = pd.concat([faces.assign(split=part) for part in ("train", "validation", "test")], ignore_index=True)
+    compare(first, Comparison("none", alone=("short",)), (table, None), tmp_path, variants=variants)
+    rows = pd.read_csv(tmp_path / "runs.csv").set_index("run")["tasks"]
+    assert [*rows.index[4:]] == [
+        "small_cnn, trained, short",
+        "small_cnn, age alone, trained, short",
+        "small_cnn, gender alone, trained, short",
+        "small_cnn, trained, long",
+    ]
+    assert rows["small_cnn, gender alone, trained, short"] == "gender"
+    found = pd.read_csv(tmp_path / "differences.csv")
+    assert {*found["run"]} == {"small_cnn, trained, short"}
+    assert [*dict.fromkeys(found["baseline"])] == [*rows.index[5:7]]
+
+
+def test_a_variant_to_train_alone_is_one_to_be_trained():
+    variants = {"small": {"epochs": 1}, "large": {"epochs": 9}}
+    assert chosen_variants(Comparison(alone=("large",)), variants) == variants
+    with pytest.raises(UserError, match="alone 'larg': expected some of those to be trained: small, large"):
+        chosen_variants(Comparison(alone=("larg",)), variants)
+    with pytest.raises(UserError, match="alone 'large': expected some of those to be trained: small"):
+        chosen_variants(Comparison(only=("small",), alone=("large",)), variants)
+    with pytest.raises(UserError, match="alone 'large': expected some of those to be trained: none"):
+        chosen_variants(Comparison(variants=False, alone=("large",)), variants)
+
+
 def test_a_variant_trains_its_heads_alone_where_it_has_such_a_stage(parts):
     experiment = Experiment(tasks=("age",), frozen_epochs=3, epochs=2)
     other = {"backbone": "small_cnn", "frozen_epochs": 0, "epochs": 5}
