@@ -9,8 +9,8 @@ python experiments/customer_characteristics.py --data UTKFace RAF-DB FER2013 GEN
 
     the real thing: FaceNet with the weights that --weights names, all tasks in one network and each in one of its own,
     and a small network under several weightings and ways of sharing, whose table is in
-    results/customer_characteristics/. It takes days on two cores; --single-task none --no-variants takes an hour and a
-    half where they compute in bfloat16, else four. --resume goes on after an interruption.
+    results/customer_characteristics/. It takes days on two cores; --single-task none --no-variants takes two to three
+    hours where they compute in bfloat16, else four. --resume goes on after an interruption.
 
 LAGENDA, AffectNet, BIWI, 300W-LP or a CSV file of your own may join the sets, or stand in their place.
 

@@ -17,7 +17,7 @@ from mtl_keras.data.table import combine, complete, encode, encode_intervals, re
 from mtl_keras.errors import UserError
 from mtl_keras.intervals import end_columns, with_intervals
 from mtl_keras.kinds import kind_of
-from mtl_keras.studies.comparison import majority
+from mtl_keras.studies.constant import majority
 from mtl_keras.studies.rows import labelled_rows
 from mtl_keras.tasks import AGE, AGE_GROUP, AGE_REGRESSION, GENDER, HEAD_POSE, Task
 from mtl_keras.training.model import MultiTaskModel

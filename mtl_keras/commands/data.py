@@ -94,6 +94,8 @@ def refuse_failed(images: pd.DataFrame, table: pd.DataFrame) -> None:
 def render(options: Render) -> None:
     """Draw the faces, or the video, and print where they are."""
     if options.scene:
+        if changed := [name for name in ("count", "size", "layout") if getattr(options, name) != getattr(Render, name)]:
+            raise UserError(f"--{changed[0]}: a scene has people, a size and a form of its own; leave it out")
         check_writable(options.out)
         known = SCENES[options.scene.replace("-", " ")](options.seed)
         print(f"{known.visitors} people, {known.scene.seconds:g} seconds: {known.scene.write(options.out)}")

@@ -32,11 +32,11 @@ from mtl_keras.files import check_writable
 from mtl_keras.models.backbones import BACKBONES
 from mtl_keras.portraits import LAYOUTS
 from mtl_keras.portraits.writer import write_faces
-from mtl_keras.studies.comparison import check_labels, chosen_variants, compare
+from mtl_keras.studies.comparison import check_labels, check_plan, chosen_variants, compare
 from mtl_keras.studies.plan import Comparison
 from mtl_keras.studies.results import read_runs
 from mtl_keras.studies.rows import labelled_rows
-from mtl_keras.studies.settings import Experiment, check
+from mtl_keras.studies.settings import Experiment
 from mtl_keras.training.tensorboard import logging_to
 
 # What is known of images that were read once.
@@ -61,7 +61,7 @@ def run(
     in each of the `layouts`. Of the usual `balance`, and of those of variants, only sources that the data have count.
     """
     out = arguments.out
-    check(arguments.experiment)
+    check_plan(arguments.experiment, arguments.comparison)
     variants = chosen_variants(arguments.comparison, variants)
     for folder in (out, arguments.tensorboard):
         if folder:
@@ -91,13 +91,13 @@ def read_and_check(
     experiment, out = arguments.experiment, arguments.out
     for place in (*arguments.data, *arguments.test_data):
         existing(split_name(place)[1])
-    if experiment.weights:
-        # A wrong name or file should not come to light only after the images were read.
-        experiment = replace(experiment, weights=str(BACKBONES[experiment.backbone].find_weights(experiment.weights)))
     folders = arguments.data or [rendered_folder(arguments, layout, n) for n, layout in enumerate(layouts)]
     tables = [read_folder(folder, read, arguments) for folder in folders]
     # Before faces are cut out of thousands of photos.
     check_labels(experiment, joined(tables, arguments))
+    if experiment.weights:
+        # A wrong name or file should not come to light only after the images were read.
+        experiment = replace(experiment, weights=str(BACKBONES[experiment.backbone].find_weights(experiment.weights)))
     table = checked(joined(with_faces(tables, arguments), arguments), arguments)
     elsewhere = rows_of_test_data(arguments, read, table) if arguments.test_data else None
     if elsewhere is not None:

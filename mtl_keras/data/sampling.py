@@ -14,6 +14,8 @@ from mtl_keras.tasks import TASKS
 
 TIMES = "times"
 TEMPERATURE = "temperature="
+# How often a row may be seen in an epoch: with more, the rows of one would not fit into memory.
+MOST_TIMES = 10_000
 
 
 def balanced(table: pd.DataFrame, balance: str | dict[str, float]) -> pd.DataFrame:
@@ -29,20 +31,18 @@ def balanced(table: pd.DataFrame, balance: str | dict[str, float]) -> pd.DataFra
     table = table.copy()
     if isinstance(balance, dict):
         sources = set(table["source"])
-        for source, times in balance.items():
+        _check_times(balance)
+        for source in balance:
             if source not in sources:
                 known = ", ".join(sorted(sources))
                 raise UserError(f'balance: no source {source!r}; the table has {known}; choose --balance "" for none')
-            if not (np.isfinite(times) and times >= 0):
-                raise UserError(f"balance: {source!r} is to be seen {times} times; expected 0 or more")
         table[TIMES] = table["source"].map(balance).astype(np.float64).fillna(1.0)
         if len(table) and not table[TIMES].any():
             raise UserError(f"balance: no row of {', '.join(sorted(sources))} is to be seen; expected one that is")
         return table
-    known = ["sources", f"{TEMPERATURE}T", *(name for name, task in TASKS.items() if task.classes and name in table)]
     temperature = _temperature(balance) if balance.startswith(TEMPERATURE) else 0.0
-    if balance not in known and not balance.startswith(TEMPERATURE):
-        raise UserError(f"balance {balance!r}: expected SOURCE=TIMES, {', '.join(known)}")
+    if not balance.startswith(TEMPERATURE):
+        _check_name(balance, table)
     cells = table[balance if balance in TASKS else "source"]
     counts = cells.value_counts().astype(np.float64)
     # Of the largest, since powers of counts may be beyond any number.
@@ -50,6 +50,20 @@ def balanced(table: pd.DataFrame, balance: str | dict[str, float]) -> pd.DataFra
     shares = powers / powers.sum()
     table[TIMES] = cells.map(shares * counts.sum() / counts).astype(np.float64).fillna(1.0)
     return table
+
+
+def _check_times(balance: dict[str, float]) -> None:
+    for source, times in balance.items():
+        if not 0 <= times <= MOST_TIMES:
+            raise UserError(f"balance: {source!r} is to be seen {times} times; expected 0 to {MOST_TIMES:,}")
+
+
+def _check_name(balance: str, labelled: Container[str]) -> None:
+    """Refuse what is neither "sources" nor one of these tasks, as far as they have classes."""
+    tasks = [name for name, task in TASKS.items() if task.classes and name in labelled]
+    if balance not in ("sources", *tasks):
+        expected = ", ".join(("SOURCE=TIMES", "sources", f"{TEMPERATURE}T", *tasks))
+        raise UserError(f"balance {balance!r}: expected {expected}")
 
 
 def _temperature(balance: str) -> float:
@@ -71,7 +85,13 @@ def parse_balance(text: str) -> str | dict[str, float] | None:
     if text.startswith(TEMPERATURE):
         _temperature(text)
         return text
-    return _by_source(text, "balance", "TIMES", float) if "=" in text else text or None
+    if "=" in text:
+        found = _by_source(text, "balance", "TIMES", float)
+        _check_times(found)
+        return found
+    if text:
+        _check_name(text, TASKS)
+    return text or None
 
 
 def of_sources(balance: str, sources: Container[str]) -> str:
@@ -92,9 +112,12 @@ def _by_source(text: str, what: str, unit: str, number: type) -> dict:
     for part in text.split(","):
         source, _, value = part.partition("=")
         try:
-            found[source.strip()] = number(value)
+            value = number(value)
         except ValueError:
             raise UserError(f"{what} {text!r}: {part!r} is not SOURCE={unit}, such as genki4k=10") from None
+        if source.strip() in found:
+            raise UserError(f"{what} {text!r}: names {source.strip()} twice; expected each source once")
+        found[source.strip()] = value
     return found
 
 
@@ -103,8 +126,10 @@ def times_of(table: pd.DataFrame) -> np.ndarray:
     if TIMES not in table:
         return np.ones(len(table))
     times = pd.to_numeric(table[TIMES], errors="coerce").fillna(1.0).to_numpy(np.float64)
-    if not (np.isfinite(times).all() and (times >= 0).all() and times.sum() >= 0.5):
-        raise UserError(f"column {TIMES!r}: expected how often a row is seen in an epoch, 0 or more, and not all 0")
+    if not ((times >= 0) & (times <= MOST_TIMES)).all() or times.sum() < 0.5:
+        raise UserError(
+            f"column {TIMES!r}: expected how often a row is seen in an epoch, 0 to {MOST_TIMES:,}, and not all 0"
+        )
     return times
 
 

@@ -61,7 +61,9 @@ def csv_file(folder: str | Path, strict: bool = False) -> pd.DataFrame:
         raise UserError(f"{path}: none of its {len(read)} images is there{first}; {counted}")
     rows = rows[there].reset_index(drop=True)
     if twice := repeated(rows.assign(path=rows["path"].map(os.path.normpath))):
-        raise UserError(f"{path}: {twice} is in several rows; keep one, or give each of several faces in it a `box`")
+        raise UserError(
+            f"{path}: {twice} is in several rows; keep one, or give each of several faces in it a `box` of its own"
+        )
     deviations += overruled(path)
     labels = {name: _numbers(rows[name]) if not tasks[name].classes else rows[name] for name in columns}
     labels |= {name: _numbers(rows[name]) for name in ends}

@@ -87,7 +87,8 @@ def read_any(place: str | Path, strict: bool = False) -> pd.DataFrame:
 def first_of(names: Sequence[str]) -> Reader:
     """Return a reader that takes a folder for the first of these sets that fits, or else for any other, as `read_any`.
 
-    Where no set fits, the error is that of the named ones.
+    Where no set fits, the error is that of the named ones; of a file, that of `read_any`, which says what the file
+    lacks as a table of labels.
     """
     if not names:
         return read_any
@@ -102,8 +103,8 @@ def first_of(names: Sequence[str]) -> Reader:
         except UserError as error:
             try:
                 return read_any(place, strict)
-            except UserError:
-                raise error from None
+            except UserError as other:
+                raise (other if Path(place).is_file() else error) from None
         return first(place, strict=True) if strict else table
 
     return read

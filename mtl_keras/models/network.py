@@ -114,5 +114,8 @@ def input_size(backbone: Backbone, image_size: int | None, border: int) -> int:
         raise UserError("the backbone takes images of any side; give `image_size`, such as 128")
     size = image_size or backbone.image_size - 2 * border
     if border and not (backbone.channels and 0 < border < size):
-        raise UserError(f"border {border}: expected 0, or with images fewer pixels than their side of {size}")
+        raise UserError(
+            f"border {border}: expected 0, or with images fewer pixels than the side of {size} that it leaves; choose "
+            "--border 0, or another image_size"
+        )
     return size

@@ -66,7 +66,8 @@ def weights_file(path: str | Path) -> Path:
     found = Path(path).expanduser()
     if not found.is_file():
         raise UserError(
-            f"weights {str(path)!r}: no such file; give the path of a `.weights.h5`, `.h5` or `.keras` file"
+            f"weights {str(path)!r}: no such file, and no name of this backbone's; give the path of a `.weights.h5`, "
+            "`.h5` or `.keras` file, or begin at random (--weights None)"
         )
     return found
 

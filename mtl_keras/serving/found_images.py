@@ -30,7 +30,8 @@ def find_images(paths: Iterable[Path | str]) -> dict[str, str]:
             inside = inside or {match: os.path.basename(match)}
             found |= {image: name for image, name in inside.items() if image not in found}
     if missing and len(missing) == len(found):
-        raise UserError(f"{missing[0]}: no such file or folder; expected an image or a folder of images")
+        what = "matches no file" if has_magic(missing[0]) else "no such file or folder"
+        raise UserError(f"{missing[0]}: {what}; expected an image or a folder of images")
     return found
 
 

@@ -18,7 +18,7 @@ class Person:
     and `landmarks` are None where an image was taken whole. `crop` (S, S, 3) uint8 is the aligned face as the network
     saw it, `outputs` {task: (K,)} what its heads gave, and `answers` {task: answer} what that says, as JSON holds it.
     A `reason` says why the answers are not to be relied on (`mtl_keras.serving.reliability`); it is "" where nothing
-    was found that speaks against them, and of an image taken whole, where nothing is looked for.
+    was found that speaks against them, and of an image taken whole, of which nothing is judged.
     """
 
     box: tuple[int, int, int, int]
@@ -30,9 +30,9 @@ class Person:
     reason: str = ""
 
     @property
-    def reliable(self) -> bool:
-        """Whether nothing was found that speaks against the answers."""
-        return not self.reason
+    def reliable(self) -> bool | None:
+        """Whether nothing was found that speaks against the answers; None of an image taken whole."""
+        return None if self.landmarks is None else not self.reason
 
     def as_json(self) -> dict:
         """Return `PERSON_KEYS` and an answer a task, in plain numbers."""

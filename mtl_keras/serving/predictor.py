@@ -87,8 +87,8 @@ class Predictor:
 
         An image is a path, the bytes of a file, a PIL image, or an array (H, W, 3) or (H, W) of 0..255, whole numbers
         or not; `images` is one, several, or an array (N, H, W, 3). The `path` of what came without one is null.
-        A person has a `box` [x, y, width, height] in pixels of the upright image, `confidence` and `landmarks`
-        {name: [x, y]} (null for a face crop), `reliable` with the `reason` if it is not, and an answer a task:
+        A person has a `box` [x, y, width, height] in pixels of the upright image, `confidence`, `landmarks`
+        {name: [x, y]} and `reliable` (all null for a face crop), the `reason` if it is not, and an answer a task:
         {"class", "probability"}, {"value", "std"} or a number for each of the task's outputs. What is wrong with an
         image that cannot be read stands in `error`.
         """
@@ -150,7 +150,7 @@ def _several(images: Image | np.ndarray | Iterable[Image | np.ndarray]) -> Seque
     """Return images one by one, of whatever `Predictor.predict` takes."""
     if _is_one(images):
         return [images]
-    if not isinstance(images, Iterable):
+    if not isinstance(images, Iterable) or hasattr(images, "read"):  # an open file would give its lines
         expected = "expected a path, the bytes of a file, a PIL image, an array of numbers, or several of these"
         raise UserError(f"images: got {images!r:.60}; {expected}")
     return images if isinstance(images, np.ndarray) else list(images)

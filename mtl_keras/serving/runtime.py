@@ -82,6 +82,8 @@ def open_runtime(
     if isinstance(model, MultiTaskModel):
         return _of(model, UTKFACE_CROP).asked(tasks)
     model = bundled_model() if model is None else model
+    if not isinstance(model, str | Path):
+        raise UserError(f"model: got {model!r:.60}; expected a trained model, the folder of one, or what this returns")
     about = read_exported(model)
     if about is None:
         about = model_folder.read_sidecar(model)

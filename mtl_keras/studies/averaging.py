@@ -15,6 +15,11 @@ TUNED_SHARE = 0.75
 AVERAGED = "averaged weights"
 
 
+def first_network(experiment: Experiment) -> Experiment:
+    """Return the settings of the network of all tasks whose answers are drawn, after two stages the averaged one."""
+    return replace(experiment, variant=AVERAGED) if experiment.frozen_epochs and experiment.epochs else experiment
+
+
 def average_weights(study: Study, experiment: Experiment, multi: list[Run], needs_model: bool) -> Run:
     """Measure the mean of the weights before and after fine-tuning, and keep it as a model of its own.
 

@@ -20,8 +20,8 @@ It must not be used
 - for profit, where the terms of the training data below forbid that.
 """
 METRICS = """
-Accuracy and macro F1 in percent; MAE and RMSE in the task's unit; CS5 is the share of ages that are at most five years
-off. All are measured on the network in the form that is given here, on one crop a face. Intervals of 95 % are
+Accuracy in percent; MAE and RMSE in the task's unit; of labels that are intervals, how many answers lie within them, in
+percent. All are measured on the network in the form that is given here, on one crop a face. Intervals of 95 % are
 percentiles of 1,000 bootstrap samples of the test images: they tell of other images of the same sets, not of the world.
 """
 ETHICS = """

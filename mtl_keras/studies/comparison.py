@@ -6,21 +6,19 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
-import numpy as np
 import pandas as pd
 
 from mtl_keras.data.sampling import parse_composition
 from mtl_keras.data.split import split
-from mtl_keras.data.table import encode, encode_intervals, missing_outputs
+from mtl_keras.data.table import missing_outputs
 from mtl_keras.errors import UserError
-from mtl_keras.evaluation.metrics import differences, metrics_with_intervals
-from mtl_keras.evaluation.predictions import with_predictions
-from mtl_keras.kinds import kind_of
+from mtl_keras.evaluation.metrics import differences
 from mtl_keras.studies import provenance, results
-from mtl_keras.studies.averaging import AVERAGED, average_weights
+from mtl_keras.studies.averaging import average_weights, first_network
 from mtl_keras.studies.confidence import report_confidence
+from mtl_keras.studies.constant import majority
 from mtl_keras.studies.costs import compare_costs
-from mtl_keras.studies.cross_validation import check_folds, cross_validate, plan_folds
+from mtl_keras.studies.cross_validation import check_accuracies, check_folds, cross_validate, plan_folds
 from mtl_keras.studies.diverged import DivergedRun
 from mtl_keras.studies.frozen import stages_of
 from mtl_keras.studies.network import build, composition_of
@@ -32,7 +30,6 @@ from mtl_keras.studies.runs import Run
 from mtl_keras.studies.seeds import more_seeds, with_seeds
 from mtl_keras.studies.settings import Experiment, check, with_tasks
 from mtl_keras.studies.sources import report_sources
-from mtl_keras.studies.stages import Stage
 from mtl_keras.studies.study import Study
 from mtl_keras.studies.teacher import taught_by
 from mtl_keras.studies.test_time_augmentation import all_augmented, augment_tests
@@ -124,11 +121,6 @@ def train_multi_task(
     return multi, best
 
 
-def first_network(experiment: Experiment) -> Experiment:
-    """Return the settings of the network of all tasks whose answers are drawn, after two stages the averaged one."""
-    return replace(experiment, variant=AVERAGED) if experiment.frozen_epochs and experiment.epochs else experiment
-
-
 def train_single_task(report: Report, multi: list[Run], singles: list[Experiment], drawn: bool = True) -> None:
     """Add the runs of each task alone, and how those of all tasks differ from them."""
     for single in singles:
@@ -181,9 +173,17 @@ def smaller(experiment: Experiment, comparison: Comparison) -> list[Experiment]:
     return [replace(experiment, backbone=comparison.small)] if other else []
 
 
+def check_plan(experiment: Experiment, comparison: Comparison) -> None:
+    """Refuse settings that cannot work with any table, before one is read."""
+    for settings in (experiment, *smaller(experiment, comparison)):
+        check(settings)
+    if comparison.cross_validation.folds:
+        check_accuracies(experiment)
+
+
 def check_data(experiment: Experiment, comparison: Comparison, table: pd.DataFrame) -> None:
     """Refuse what cannot work with this table, before anything is trained."""
-    check(experiment)
+    check_plan(experiment, comparison)
     check_labels(experiment, table)
     check_sampling(experiment, table)
     if comparison.cross_validation.folds:
@@ -276,22 +276,3 @@ def paired_differences(multi: list[Run], single: list[Run], task: Task) -> list[
         for row in differences(ours.predictions, theirs.predictions, task)
         if row["metric"] in shown
     ]
-
-
-def majority(parts: tuple[pd.DataFrame, ...], tasks: list[Task]) -> dict:
-    """Return the row of the answer that ignores the image: the most frequent class, the median number."""
-    outputs = {}
-    for task in tasks:
-        labels, mask = encode(parts[0], task)
-        if not mask.any():
-            ends, mask = encode_intervals(parts[0], task)
-            # The middle of an interval, or the end that it has.
-            labels = np.ma.masked_invalid(ends).mean(axis=1).filled(0)
-        constant = kind_of(task).constant(labels[mask > 0])
-        outputs[task.name] = np.tile(constant, (len(parts[2]), 1))
-    found = metrics_with_intervals(with_predictions(parts[2], tasks, outputs), tasks)
-    names = ", ".join(task.name for task in tasks)
-    # Classes first, whatever the order of the tasks.
-    kinds = sorted(map(kind_of, tasks), key=lambda kind: not kind.names)
-    run = ", ".join(dict.fromkeys(kind.constant_answer for kind in kinds))
-    return {"run": run, "tasks": names, "backbone": "", "stage": Stage.BASELINE, **found}

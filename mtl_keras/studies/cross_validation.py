@@ -30,11 +30,16 @@ FOLD_COLUMNS = ("networks",), ("repeat", "fold", *FIGURES, "parameters", "second
 ONE, SEVERAL = "one network of all tasks", "one network a task"
 
 
-def check_folds(experiment: Experiment, table: pd.DataFrame, how: CrossValidation) -> None:
-    """Refuse a cross-validation that cannot work, before anything is trained."""
+def check_accuracies(experiment: Experiment) -> None:
+    """Refuse a cross-validation of tasks without classes."""
     numbers = [task.name for task in experiment.chosen_tasks() if not kind_of(task).names]
     if numbers:
         raise UserError(f"cross-validation compares accuracies; task {numbers[0]!r} has none: choose tasks of classes")
+
+
+def check_folds(experiment: Experiment, table: pd.DataFrame, how: CrossValidation) -> None:
+    """Refuse a cross-validation that cannot work with this table, before anything is trained."""
+    check_accuracies(experiment)
     next(folds(table, how.folds, experiment.seed, source=how.fold_source))
     measured, asked = measured_tasks(experiment, table, how), ", ".join(experiment.tasks)
     if not measured:

@@ -141,12 +141,15 @@ def _by_group(card: Card) -> str:
     columns = [f"{task.name}.{kind_of(task).SCORE.name}" for task in card.tasks]
     tables = []
     for several in [*([key] for key in keys), *([keys[:2]] if len(keys) > 1 else [])]:
-        found = by_group(card.answers, card.tasks, several, resamples=RESAMPLES).to_dict("records")
+        found = by_group(card.answers, card.tasks, several, resamples=RESAMPLES)
+        # Of some tasks no image with such a group has a label.
+        shown = [column for column in columns if found[column].notna().any()]
         rows = [
-            [*(row[key] for key in several), row["n"], *(_cell(row, column) for column in columns)] for row in found
+            [*(row[key] for key in several), row["n"], *(_cell(row, column) for column in shown)]
+            for row in found.to_dict("records")
         ]
         names = [key.replace("_", " ") for key in several]
-        tables.append("\n".join(table_lines((*names, "images", *map(heading, columns)), rows, (*range(len(names)),))))
+        tables.append("\n".join(table_lines((*names, "images", *map(heading, shown)), rows, (*range(len(names)),))))
     return "\n\n".join([*tables, words.FEW] if tables else ["No test image is labelled with a group of people."])
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 from mtl_keras.data.leaks import leaks
 from mtl_keras.state_files import read_csv
 from mtl_keras.studies import results
+from mtl_keras.studies.averaging import first_network
 from mtl_keras.studies.confidence import CALIBRATION, SELECTIVE, confidence_lines
 from mtl_keras.studies.costs import cost_lines
 from mtl_keras.studies.cross_validation import FOLD_COLUMNS, fold_lines
@@ -18,7 +19,7 @@ from mtl_keras.studies.rows import labelled_rows
 from mtl_keras.studies.runs import SOURCES, Run
 from mtl_keras.studies.seeds import seed_statistics
 from mtl_keras.studies.sets import set_lines, set_rows
-from mtl_keras.studies.settings import Experiment
+from mtl_keras.studies.settings import Experiment, label_of, last_stage
 from mtl_keras.studies.shared_features import seconds_note
 from mtl_keras.studies.sources import sources_note
 from mtl_keras.studies.study import Study
@@ -118,5 +119,7 @@ def notes_on(experiment: Experiment, parts: tuple[pd.DataFrame, ...], variants: 
     if experiment.teacher:
         notes.append("where training images lack a label they have what a trained network answers (--teacher)")
     elif taught := ", ".join(each.variant for each in variants if each.teacher):
-        notes.append(f"{taught}: where training images lack a label they have what the table's first network answers")
+        first = first_network(experiment)
+        answers = f"what {label_of(first, last_stage(first))} answers"
+        notes.append(f"{taught}: where training images lack a label they have {answers}")
     return notes

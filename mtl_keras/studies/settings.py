@@ -232,8 +232,13 @@ def check(experiment: Experiment) -> None:
         raise UserError("gradients_at 'features' takes batches whole: set accumulate to 1, or it to 'parameters'")
     if experiment.gray > 1:
         raise UserError(f"gray is {experiment.gray}; expected a share of the images, from 0 to 1")
-    if experiment.ema >= 1 or experiment.dropout >= 1 or not 0 < experiment.learning_rate < math.inf:
-        raise UserError("expected ema and dropout below 1 and a learning_rate above 0")
+    if experiment.gray != Data.gray and not experiment.augment:
+        raise UserError(f"gray {experiment.gray}: no image is changed without augment; leave it, or add --augment")
+    for name in ("ema", "dropout"):
+        if values[name] >= 1:
+            raise UserError(f"{name} is {values[name]}; expected a number below 1")
+    if not 0 < experiment.learning_rate < math.inf:
+        raise UserError(f"learning_rate is {experiment.learning_rate}; expected a number above 0")
     # One task shows whether the network can be built, as three trunks of FaceNet's size would.
     parts = (experiment.backbone, experiment.sharing, experiment.image_size, experiment.border)
     if not _has_common_features(experiment.chosen_tasks()[0], *parts) and experiment.frozen_epochs:

@@ -123,6 +123,9 @@ def test_a_scene_is_written_as_a_video(run, tmp_path, monkeypatch):
     code, out, errors = run("render", "--scene", "one-by-one", "--out", tmp_path / "shop.mp4")
     assert (code, out) == (0, f"3 people, 0.25 seconds: {tmp_path / 'shop.mp4'}\n"), errors
     assert Video(tmp_path / "shop.mp4", 1).length == 3
+    for option, value in (("--count", 7), ("--size", 64), ("--layout", "celeba")):
+        code, _, errors = run("render", "--scene", "one-by-one", option, value, "--out", tmp_path / "other.mp4")
+        assert code == 2 and f"{option}: a scene has people, a size and a form of its own" in errors
 
 
 def test_sets_of_photos_are_data_sets():

@@ -167,9 +167,14 @@ def test_gender_and_eyeglasses_from_drawings_to_another_set(experiment, tmp_path
         # Before weights are looked for, of which there may be none.
         (["--data", "deviating", "--test-data", "nowhere", "--weights", "missing.h5"], "nowhere: no such file"),
         (["--data", "empty"], "empty"),
+        # What is wrong whatever the data hold comes before they are read.
+        (["--data", "empty", "--balance", "gender,gender"], "balance 'gender,gender'"),
+        (["--data", "empty", "--small", "nosuch"], "unknown backbone 'nosuch'"),
+        (["--data", "empty", "--folds", "3"], "cross-validation compares accuracies; task 'age' has none"),
+        (["--data", "empty", "--weights", "missing.h5"], "empty: holds no image files"),
         (["--data", "unparsed"], "unparsed"),
         (["--data", "deviating", "--strict"], "39_1_20170116174525125"),
-        (["--data", "deviating", "--weights", "missing.h5"], "missing.h5"),
+        (["--data", "deviating", "--tasks", "age", "gender", "--weights", "missing.h5"], "missing.h5"),
         (["--data", "deviating", "--tasks", "age", "height"], "height"),
         (["--out", "unparsed/holiday.jpg"], "holiday.jpg: cannot be written (is a file; expected a folder)"),
         (["--out", "unparsed/holiday.jpg/out"], "out: cannot be written (Not a directory)"),

@@ -100,6 +100,7 @@ def test_any_times_are_kept_to_within_one(times, seed):
         ({"tiny": 2}, "no source 'tiny'; the table has big, small"),
         ({"small": -1}, "seen -1 times"),
         ({"small": float("nan")}, "seen nan times"),
+        ({"small": 1e9}, "seen 1000000000.0 times; expected 0 to 10,000"),
         ({"big": 0, "small": 0}, "no row of big, small is to be seen"),
         ("age", "expected SOURCE=TIMES, sources, temperature=T, smile"),
         ("temperature=-1", "balance 'temperature=-1': expected temperature=T, a number of at least 0, such as 0.5"),
@@ -126,8 +127,9 @@ def test_an_impossible_composition_is_one_line(composition, says):
 def test_times_that_are_none_are_one_line():
     with pytest.raises(UserError, match="column 'times'"):
         times_of(TABLE.assign(times=0))
-    with pytest.raises(UserError, match="column 'times'"):
-        times_of(TABLE.assign(times=-1))
+    for times in (-1, 1e9, np.inf):
+        with pytest.raises(UserError, match="column 'times'"):
+            times_of(TABLE.assign(times=times))
 
 
 def test_a_balance_can_be_for_the_sources_that_are_there():
@@ -143,6 +145,15 @@ def test_balance_is_written_as_a_name_or_as_times_of_sources():
     assert parse_balance("genki4k=10, fer2013=0.5") == {"genki4k": 10.0, "fer2013": 0.5}
     for text in ("genki4k=", "genki4k=x", "genki4k=2,fer2013"):
         with pytest.raises(UserError, match="is not SOURCE=TIMES"):
+            parse_balance(text)
+    for text, says in (
+        ("genki4k=2,genki4k=3", "names genki4k twice"),
+        ("genki4k=-1", "seen -1.0 times"),
+        ("genki4k=inf", "seen inf times"),
+        ("gender,gender", "expected SOURCE=TIMES, sources, temperature=T, .*gender"),
+        ("age", "balance 'age': expected SOURCE=TIMES"),
+    ):
+        with pytest.raises(UserError, match=says):
             parse_balance(text)
     for text in ("temperature=", "temperature=0.5,genki4k=2", "temperature=inf"):
         with pytest.raises(UserError, match="expected temperature=T"):

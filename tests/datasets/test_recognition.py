@@ -96,6 +96,11 @@ def test_the_sets_of_a_preset_come_first_and_any_other_after_them(tmp_path, one_
     # The error is that of the set that was expected.
     with one_line("holds no image files", tmp_path / "empty"):
         first_of(("utkface",))(tmp_path / "empty")
+    # Of a file it is that of the table of labels which it should be.
+    (tmp_path / "labels.csv").write_text("path;age\na.jpg;3\n")
+    for names in (("utkface",), ("raf_db", "utkface")):
+        with one_line("separated by semicolons", tmp_path / "labels.csv"):
+            first_of(names)(tmp_path / "labels.csv")
     faces = write_faces(tmp_path / "UTKFace", LAYOUTS["utkface"], 8, size=48)
     (faces / "39_1_20170116174525125.jpg.chip.jpg").touch()
     assert len(first_of(("utkface",))(faces)) == 9

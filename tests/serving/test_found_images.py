@@ -26,8 +26,8 @@ def test_folders_are_searched_at_any_depth(tmp_path):
 def test_nothing_to_find_is_named(tmp_path):
     with pytest.raises(UserError, match="holds no images; expected files that end in .jpg"):
         find_images([tmp_path])
-    for gone in ("nowhere", "nowhere*.jpg"):
-        with pytest.raises(UserError, match=re.escape(f"{gone}: no such file or folder")):
+    for gone, says in (("nowhere", "no such file or folder"), ("nowhere*.jpg", "matches no file")):
+        with pytest.raises(UserError, match=re.escape(f"{gone}: {says}")):
             find_images([tmp_path / gone, tmp_path / "gone.jpg"])
     # Beside what there is, what is not there is kept, to be listed.
     (tmp_path / "1.jpg").touch()

@@ -51,7 +51,7 @@ def shown(contents: bytes, people: list[Person], tasks: list[Task]) -> str:
 
 def _card(number: int, person: Person, tasks: list[Task], color: str) -> str:
     """Return what is answered about a person, under the color of its box."""
-    note = "" if person.reliable else f'<p class="note">Not to be relied on: {escape(person.reason)}</p>'
+    note = "" if not person.reason else f'<p class="note">Not to be relied on: {escape(person.reason)}</p>'
     crop = f'<img alt="" src="{_as_url(Image.fromarray(person.crop))}">'
     answers = "".join(_answer(task, person) for task in tasks)
     heading = f"<header>{crop}<h3>Person {number}</h3></header>"

@@ -98,6 +98,9 @@ def _limits(limits: Limits) -> dict:
 
 async def _predict(request: Request, worker: Worker) -> JSONResponse:
     limits = worker.limits
+    if unknown := [name for name in request.query_params if name != "faces"]:
+        words = "expected faces alone; what is answered is chosen with --tasks as the server starts"
+        raise RefusedError(f"{unknown[0][:20]!r} in the address: {words}", 400)
     faces = request.query_params.get("faces", FACES[0])
     if faces not in FACES:
         raise RefusedError(f"faces {faces[:20]!r}: expected one of {', '.join(FACES)}", 400)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mtl_keras.data.image_formats import START, format_of
 from mtl_keras.errors import UserError
 from mtl_keras.extras import needed
 
@@ -23,6 +24,8 @@ BROKEN_IN_ROW = 30
 # Seconds before a stream that broke off is asked again; one that gives no frame after all of these has ended.
 PAUSES = (1, 2, 4, 8, 15)
 USUAL_RATE = 25.0
+# FFmpeg draws a file of text as a terminal would, and says that it is coded so.
+TEXT = int.from_bytes(b"ansi", "little")
 
 
 class Frame(NamedTuple):
@@ -48,7 +51,7 @@ class Video:
         self._place, self.name = _place_of(place)
         self.every, self.broken, self.missed, self.breaks = every, 0, 0, 0
         self._capture = self._opened()
-        if self._capture is None:
+        if self._capture is None or self._capture.get(self._cv2.CAP_PROP_FOURCC) == TEXT:
             kind = (
                 "cannot be opened as a video; expected a video file, the number of a webcam, or an RTSP or HTTP address"
             )
@@ -199,4 +202,13 @@ def _place_of(place: str | Path | int) -> tuple[str | int, str]:
     if not Path(place).is_file():
         what = "is a folder" if Path(place).is_dir() else "no such file"
         raise UserError(f"{place}: {what}; expected a video file, the number of a webcam, or an address")
+    if _is_photo(Path(place)):
+        raise UserError(f"{place}: is an image; expected a video (`mtl-keras predict` answers about images)")
     return str(place), Path(place).name
+
+
+def _is_photo(place: Path) -> bool:
+    """Return whether a file holds one image; a GIF, or JPEG images one after the other, may be a video."""
+    with suppress(UserError, OSError), place.open("rb") as file:
+        return format_of(file.read(START)).name != "GIF" and place.suffix.lower() not in (".mjpeg", ".mjpg")
+    return False

@@ -68,6 +68,7 @@ def test_files_of_a_form_are_answered_each_with_its_name(client, drawn):
         ({"data": {"a": "b"}, "headers": {"content-type": "multipart/form-data"}}, 400, "boundary"),
         ({"data": {"a": "b"}, "headers": {"content-type": "multipart/form-data; boundary=x"}}, 400, ""),
         ({"content": b"x", "params": {"faces": "<all>"}}, 400, "expected one of detect, crop"),
+        ({"content": b"x", "params": {"tasks": "age"}}, 400, "'tasks' in the address: expected faces alone"),
     ],
 )
 def test_bad_requests_are_refused_and_say_why(client, request_, status, says):

@@ -8,6 +8,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from mtl_keras.errors import UserError
 from mtl_keras.portraits.scenes import one_by_one
@@ -75,7 +76,12 @@ def test_times_are_those_that_a_file_says(walking_by, monkeypatch):
 
 def test_a_video_without_frames_and_places_that_are_none_are_one_line(tmp_path, one_line):
     (tmp_path / "text.mp4").write_text("no video")
+    # FFmpeg shows text as a terminal would, and an image as a video of one frame.
+    (tmp_path / "help.txt").write_text("no video\n" * 99)
+    Image.new("RGB", (64, 48)).save(tmp_path / "photo.jpg")
     for place, says in (
+        (tmp_path / "help.txt", "help.txt: cannot be opened as a video"),
+        (tmp_path / "photo.jpg", "photo.jpg: is an image; expected a video"),
         (tmp_path / "text.mp4", "cannot be opened as a video"),
         (tmp_path / "none.mp4", "no such file"),
         ("http://user:secret@127.0.0.1:9/stream?key=1", "^http://127.0.0.1:9/stream: cannot be opened"),
@@ -157,3 +163,14 @@ def iter_forever():
     while True:
         yield number
         number += 1
+
+
+def test_images_one_after_the_other_are_a_video(tmp_path):
+    pictures = [Image.new("RGB", (64, 48), (level, level, level)) for level in (0, 90, 180)]
+    pictures[0].save(tmp_path / "three.gif", save_all=True, append_images=pictures[1:])
+    for picture in pictures:
+        picture.save(tmp_path / "one.jpg")
+        with (tmp_path / "three.mjpeg").open("ab") as file:
+            file.write((tmp_path / "one.jpg").read_bytes())
+    for name in ("three.gif", "three.mjpeg"):
+        assert len([*Video(tmp_path / name)]) == 3
