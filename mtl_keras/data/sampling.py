@@ -14,8 +14,8 @@ from mtl_keras.tasks import TASKS
 
 TIMES = "times"
 TEMPERATURE = "temperature="
-# How often a row may be seen in an epoch: with more, the rows of one would not fit into memory.
-MOST_TIMES = 10_000
+# What an epoch may show: the order of more would not fit into memory.
+MOST_ROWS = 100_000_000
 
 
 def balanced(table: pd.DataFrame, balance: str | dict[str, float]) -> pd.DataFrame:
@@ -54,8 +54,8 @@ def balanced(table: pd.DataFrame, balance: str | dict[str, float]) -> pd.DataFra
 
 def _check_times(balance: dict[str, float]) -> None:
     for source, times in balance.items():
-        if not 0 <= times <= MOST_TIMES:
-            raise UserError(f"balance: {source!r} is to be seen {times} times; expected 0 to {MOST_TIMES:,}")
+        if not (np.isfinite(times) and times >= 0):
+            raise UserError(f"balance: {source!r} is to be seen {times} times; expected 0 or more")
 
 
 def _check_name(balance: str, labelled: Container[str]) -> None:
@@ -126,9 +126,12 @@ def times_of(table: pd.DataFrame) -> np.ndarray:
     if TIMES not in table:
         return np.ones(len(table))
     times = pd.to_numeric(table[TIMES], errors="coerce").fillna(1.0).to_numpy(np.float64)
-    if not ((times >= 0) & (times <= MOST_TIMES)).all() or times.sum() < 0.5:
+    if not (np.isfinite(times).all() and (times >= 0).all() and times.sum() >= 0.5):
+        raise UserError(f"column {TIMES!r}: expected how often a row is seen in an epoch, 0 or more, and not all 0")
+    if times.sum() > MOST_ROWS:
         raise UserError(
-            f"column {TIMES!r}: expected how often a row is seen in an epoch, 0 to {MOST_TIMES:,}, and not all 0"
+            f"an epoch of {times.sum():,.0f} images, as the balance or the column {TIMES!r} has it: expected "
+            f"{MOST_ROWS:,} at most"
         )
     return times
 
