@@ -1,6 +1,7 @@
 """How far the runs of a results table are, and about how long all that are left will take."""
 
 from dataclasses import replace
+from operator import itemgetter
 
 from mtl_keras.studies.settings import Experiment, last_stage
 
@@ -8,14 +9,15 @@ from mtl_keras.studies.settings import Experiment, last_stage
 class Progress:
     """The planned runs, each stage on its own, and how fast the finished ones were.
 
-    A run's time is estimated from the images that it will see in all its epochs and from the images a second of the
-    last finished run of the same stage, if there is one of the same backbone.
+    A run's time is estimated from the images that it will see in all its epochs and from the images a second of a
+    finished run of the same stage, that of the network most like its own: by its backbone, what tasks share, the size
+    of images and the number of tasks.
     """
 
     def __init__(self):
         self.planned: dict[Experiment, float] = {}
         self.left: set[Experiment] = set()
-        self._speeds: dict[tuple[str, str], float] = {}
+        self._speeds: dict[Experiment, float] = {}
 
     def plan(self, settings: Experiment, images: float) -> None:
         """Count a run of one stage, which sees that many images in all its epochs; a repeated one counts once."""
@@ -26,7 +28,7 @@ class Progress:
         """Note that a run is finished, and in how many seconds, where that is known."""
         self.left.discard(_key(settings))
         if seconds and _key(settings) in self.planned:
-            self._speeds[last_stage(settings), settings.backbone] = self.planned[_key(settings)] / seconds
+            self._speeds[_key(settings)] = self.planned[_key(settings)] / seconds
 
     def words(self, settings: Experiment, done: float = 0.0) -> str:
         """Return words such as ", run 2 of 4, about 3 minutes left" for a run that starts now; "" if it is not planned.
@@ -44,9 +46,17 @@ class Progress:
     def _seconds(self, settings: Experiment) -> float | None:
         """Return about how long a run takes; None where none of its stage is finished."""
         stage = last_stage(settings)
-        alike = [speed for (other, _), speed in self._speeds.items() if other == stage]
-        speed = self._speeds.get((stage, settings.backbone), alike[-1] if alike else None)
-        return speed and self.planned[settings] / speed
+        finished = [(other, speed) for other, speed in self._speeds.items() if last_stage(other) == stage]
+        known = [(_likeness(settings, other), speed) for other, speed in reversed(finished)]
+        # Of several equally like it, `max` takes the first, and so the last that was finished.
+        return self.planned[settings] / max(known, key=itemgetter(0))[1] if known else None
+
+
+def _likeness(one: Experiment, other: Experiment) -> list[bool]:
+    """Return what two networks have in common of what decides how long an image takes, the most important first."""
+    several = ("backbone", "sharing", "image_size")
+    same = [getattr(one, name) == getattr(other, name) for name in several]
+    return [*same, len(one.tasks) == len(other.tasks)]
 
 
 def _key(settings: Experiment) -> Experiment:

@@ -93,7 +93,7 @@ def test_a_broken_off_run_costs_only_the_epochs_that_are_left(tmp_path, capsys, 
     study.plan([BOTH, long])
     study.run(long)
     assert lines(capsys) == ["training, run 2 of 2, about 2 minutes left"]  # a quarter of 400 s
-    assert study.progress._speeds["trained", "bknet"] == pytest.approx(0.5), "four times as fast only seemingly"
+    assert [*study.progress._speeds.values()][-1] == pytest.approx(0.5), "four times as fast only seemingly"
 
 
 def test_heads_alone_do_not_tell_how_long_a_whole_network_takes(tmp_path, capsys, clock):
@@ -108,6 +108,22 @@ def test_heads_alone_do_not_tell_how_long_a_whole_network_takes(tmp_path, capsys
     assert lines(capsys) == [
         ", run 1 of 4", ", run 2 of 4", ", run 3 of 4, about 2 minutes left", ", run 4 of 4, about 1 minute left",
     ]  # fmt: skip
+
+
+def test_a_run_takes_as_long_as_the_finished_one_that_is_most_like_it():
+    progress = Progress()
+    soft, large, other = (
+        replace(BOTH, **{name: value})
+        for name, value in (("sharing", "soft"), ("image_size", 96), ("backbone", "alexnet"))
+    )
+    again = [replace(each, variant="again") for each in (BOTH, soft, large, other)]
+    for settings in (BOTH, soft, large, other, *again):
+        progress.plan(settings, 100.0)
+    for settings, minutes in ((BOTH, 2), (soft, 20), (large, 5), (other, 3)):
+        progress.finished(settings, 60 * minutes)
+    for settings, minutes in zip(again, (30, 28, 8, 3), strict=True):
+        assert progress.words(settings).endswith(f"about {minutes} minutes left")
+        progress.finished(settings, None)
 
 
 def test_a_taught_network_sees_also_the_rows_that_have_no_label(tmp_path, clock, monkeypatch):
