@@ -282,7 +282,7 @@ class Study:
             "seed": settings.seed,
             "seconds": round(time.time() - started, 1),
             "images_per_second": images_per_second(folder, seen),
-            "device": distribute.device() + " in bfloat16" * (model.compute_dtype == "bfloat16"),
+            "device": distribute.device() + " in bfloat16" * (precision(settings.precision) == "mixed_bfloat16"),
             "parameters": model.count_params(),
             "megabytes": round(model_folder.megabytes(saved), 1),
             **metrics_with_intervals(answers, model.tasks),

@@ -120,10 +120,12 @@ def test_with_a_variant_each_task_is_trained_alone_where_that_is_asked(faces, tm
     first = Experiment(
         tasks=("age", "gender"), backbone="small_cnn", image_size=8, frozen_epochs=0, epochs=1, precision="float32"
     )
-    variants = {"short": {"batch_size": 16, "weighting": "uncertainty"}, "long": {"batch_size": 32}}
+    long = {"batch_size": 32, "precision": "mixed_bfloat16"}
+    variants = {"short": {"batch_size": 16, "weighting": "uncertainty"}, "long": long}
     table = pd.concat([faces.assign(split=part) for part in ("train", "validation", "test")], ignore_index=True)
     compare(first, Comparison("none", alone=("short",)), (table, None), tmp_path, variants=variants)
-    rows = pd.read_csv(tmp_path / "runs.csv").set_index("run")["tasks"]
+    table = pd.read_csv(tmp_path / "runs.csv").set_index("run")
+    rows, devices = table["tasks"], table["device"]
     assert [*rows.index[4:]] == [
         "small_cnn, trained, short",
         "small_cnn, age alone, trained, short",
@@ -131,6 +133,7 @@ def test_with_a_variant_each_task_is_trained_alone_where_that_is_asked(faces, tm
         "small_cnn, trained, long",
     ]
     assert rows["small_cnn, gender alone, trained, short"] == "gender"
+    assert devices["small_cnn, trained, long"] == devices["small_cnn, trained, short"] + " in bfloat16"
     found = pd.read_csv(tmp_path / "differences.csv")
     assert {*found["run"]} == {"small_cnn, trained, short"}
     assert [*dict.fromkeys(found["baseline"])] == [*rows.index[5:7]]
