@@ -100,7 +100,7 @@ def test_without_a_network_the_weights_are_asked_for_by_path_in_one_line(tmp_pat
     with one_line("cannot be had .*nowhere/vgg16.h5.*give its path as weights", "keras_applications/VGG16"):
         mtl_keras.MultiTaskModel(["age"], "keras_applications/VGG16", image_size=32, weights="imagenet")
     assert not [*tmp_path.rglob("*.h5")]
-    with one_line("no such file; give the path", "weights 'imagenette'"):
+    with one_line("no such file, and no name.*give the path", "weights 'imagenette'"):
         mtl_keras.MultiTaskModel(["age"], "keras_applications/VGG16", image_size=32, weights="imagenette")
 
 
