@@ -90,25 +90,25 @@ def default_arguments(name: str, preset: Preset) -> Arguments:
     return Arguments(
         out=Path("runs") / (name if real else f"{name}_rendered"),
         rendered_faces=preset.rendered_faces,
-        experiment=chosen.experiment,
+        experiment=chosen.on(value_of("--backbone"), value_of("--weights") is not None),
         comparison=chosen.comparison,
     )
 
 
 def default_train() -> Train:
     """Return what `mtl-keras train` is parsed over: the defaults of the preset that the command line names."""
-    name = preset_named()
+    name = value_of("--preset")
     default = default_arguments(name or "train", PRESETS[name] if name else PLAIN)
     return Train(**vars(default), preset=name)
 
 
-def preset_named() -> str | None:
-    """Return the last name that the command line gives behind `--preset`."""
+def value_of(flag: str) -> str | None:
+    """Return the last value that the command line gives behind this flag."""
     words, found = sys.argv[1:], None
     for place, word in enumerate(words):
-        flag, sign, name = word.partition("=")
-        if flag == "--preset":
-            found = name if sign else next(iter(words[place + 1 :]), None)
+        name, sign, value = word.partition("=")
+        if name == flag:
+            found = value if sign else next(iter(words[place + 1 :]), None)
     return None if found == "None" else found
 
 

@@ -1,6 +1,7 @@
 """The defaults that a command line is parsed over: those of the preset it names, for real or for drawn faces."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,3 +42,21 @@ def test_who_writes_to_a_stand_in_for_the_results_folder_shows_tensorboard_nothi
     arguments = Arguments(out=Path("out"), tensorboard=Path("logs"))
     assert arguments.into(Path("out")) == arguments
     assert arguments.into(Path("own")) == Arguments(out=Path("own"))
+
+
+@pytest.mark.parametrize(
+    ("words", "changes"),
+    [
+        (["--backbone", "facenet"], {}),
+        (["--backbone=bknet"], {"backbone": "bknet", "border": 0, "frozen_epochs": 0, "trunk_rate": 1.0}),
+        (
+            ["--backbone", "keras_applications/EfficientNetB0", "--weights", "imagenet"],
+            {"backbone": "keras_applications/EfficientNetB0", "border": 0},
+        ),
+    ],
+)
+def test_another_trunk_has_nothing_that_goes_with_the_usual_ones_weights(monkeypatch, words, changes):
+    usual = PRESETS["customer_characteristics"].real.experiment
+    monkeypatch.setattr(sys, "argv", ["mtl-keras", "train", "--preset", "customer_characteristics", "--data=x", *words])
+    weights = {"weights": None} if changes else {}
+    assert default_train().experiment == replace(usual, **changes, **weights)

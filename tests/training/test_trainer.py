@@ -305,7 +305,10 @@ def test_an_uncompiled_network_is_saved_as_it_is(tmp_path):
         ({"tasks": [AGE, AGE_REGRESSION]}, "each only once"),
         ({"backbone": "facenet", "image_size": 60}, "60 is too small: give 75"),
         ({"border": 2}, "border 2: expected 0, or with images"),
-        ({"backbone": "facenet", "image_size": 80, "border": 80}, "fewer pixels than the side of 80 that it leaves; choose --border 0"),
+        (
+            {"backbone": "facenet", "image_size": 80, "border": 80},
+            "fewer pixels than the side of 80 that it leaves; choose --border 0",
+        ),
         ({"backbone": "facenet", "image_size": 80, "border": -1}, "border -1"),
     ],
 )

@@ -1,7 +1,7 @@
 """What a preset is: the defaults that an experiment's command line goes by."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mtl_keras.studies.plan import Comparison
 from mtl_keras.studies.settings import Experiment
@@ -19,6 +19,17 @@ class Defaults:
     comparison: Comparison = field(default_factory=Comparison)
     reported: tuple[Mapping[str, str | float], ...] = ()
     variants: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+
+    def on(self, backbone: str | None, pretrained: bool) -> Experiment:
+        """Return the settings for this trunk, or for the usual one without a name; `pretrained`: with weights.
+
+        Another trunk has neither the usual one's weights nor the border that goes with them, and, where it begins at
+        random, no stage in which it is frozen.
+        """
+        if backbone in (None, self.experiment.backbone):
+            return self.experiment
+        fresh = {} if pretrained else {"frozen_epochs": 0, "trunk_rate": 1.0}
+        return replace(self.experiment, backbone=backbone, border=0, weights=None, **fresh)
 
 
 @dataclass(frozen=True)
