@@ -20,12 +20,16 @@ from mtl_keras.errors import UserError
 from mtl_keras.files import replacing_folder
 from mtl_keras.models.backbones.backbone import Backbone
 from mtl_keras.models.layers import ColorTransform
+from mtl_keras.models.normalization import norms_of
 from mtl_keras.models.weights import weights_cache, weights_file
 
 NETWORKS = {name: make for name, make in vars(keras.applications).items() if inspect.isfunction(make)}
 IMAGENET = "imagenet"
 # Mean and standard deviation of ImageNet's colors of 0..1, red, green and blue.
 IMAGENET_MEAN, IMAGENET_STD = np.array((0.485, 0.456, 0.406)), np.array((0.229, 0.224, 0.225))
+# For moving statistics, Keras' usual one. MobileNet has 0.999 and NASNet 0.9997, for the many steps of ImageNet: after
+# a thousand steps a third of them, or more, would still be what a network begins with, and its answers chance.
+LARGEST_MOMENTUM = 0.99
 
 
 @cache
@@ -50,6 +54,8 @@ def keras_application(name: str) -> Backbone:
             reason = " ".join(str(error).split())
             raise UserError(f"keras_applications/{name}: image size {side} does not work ({reason[:200]})") from None
         _number_layers(trunk)
+        for norm in norms_of(trunk):
+            norm.momentum = min(norm.momentum, LARGEST_MOMENTUM)
         return keras.Model(inputs, trunk.outputs[0], name=name.lower())
 
     return Backbone(build, 224, 3, mean=0.0, scale=1.0, find_weights=lambda weights: _find_weights(name, weights))

@@ -9,6 +9,7 @@ import pytest
 import mtl_keras
 from mtl_keras.models.backbones import BACKBONES, keras_applications
 from mtl_keras.models.backbones.keras_applications import MOBILENET_V3_SMALL, NETWORKS
+from mtl_keras.models.normalization import norms_of
 from mtl_keras.models.sharing.sharing import cut
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype("uint8")
@@ -159,3 +160,11 @@ def test_a_network_is_exported(tmp_path):
     model.export(tmp_path / "exported", format="tf_saved_model", verbose=False)
     exported = tf.saved_model.load(tmp_path / "exported")
     np.testing.assert_allclose(exported.serve(IMAGES)["gender"], model(IMAGES)["gender"], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("name", "kept"), [("MobileNetV2", 0.999), ("DenseNet121", 0.99)])
+def test_moving_statistics_follow_a_short_training(name, kept):
+    momenta = {norm.momentum for norm in norms_of(NETWORKS[name](weights=None, input_shape=(32, 32, 3)))}
+    assert momenta == {kept}
+    copy = keras.Model.from_config(BACKBONES[f"keras_applications/{name}"].trunk(32).get_config())
+    assert {norm.momentum for norm in norms_of(copy)} == {0.99}
