@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -463,6 +464,16 @@ def test_compare_runs_gives_each_line_of_panels_the_height_that_its_runs_need(tm
     heights = [axis.get_window_extent().height for axis in drawn[0].axes]
     assert heights[0] == pytest.approx(heights[1]) and heights[2] == pytest.approx(heights[3])
     assert heights[2] > 2 * heights[0], "twelve runs and one"
+
+
+def test_compare_runs_writes_no_name_over_another(tmp_path, drawn):
+    rows = [
+        {"run": f"a name {'of many words ' * n}", "tasks": "age", "stage": "trained", "age.mae": 4.0} for n in range(9)
+    ]
+    plots.compare_runs(pd.DataFrame(rows), tmp_path / "compare.png")
+    boxes = [label.get_window_extent() for label in drawn[0].axes[0].get_yticklabels()]
+    assert boxes[-1].height > 3 * boxes[0].height
+    assert all(upper.y0 > lower.y1 for upper, lower in pairwise(boxes))
 
 
 def test_compare_runs_of_one_run_of_only_a_baseline_and_of_none(tmp_path, drawn):

@@ -92,14 +92,19 @@ def compare_runs(runs: pd.DataFrame, path: Path | str) -> None:
     runs = runs.sort_values("group", kind="stable", ignore_index=True)
     across = columns_for(len(columns), 2)
     # Each line of panels is as tall as the longer of them needs.
-    counts = [int(runs[column].notna().sum()) for column in columns]
-    heights = [1.1 + 0.3 * max(2, *counts[start : start + across]) for start in range(0, len(counts), across)]
+    rows = [_room(runs.loc[runs[column].notna(), "run"]).sum() for column in columns]
+    heights = [1.1 + 0.3 * max(2, *rows[start : start + across]) for start in range(0, len(rows), across)]
     with canvas(path, 7.5 * across, 0.9 + sum(heights)) as figure:
         for axis, column in zip(panels(figure, len(columns), across, heights), columns, strict=True):
             _compare(axis, runs[runs[column].notna()].reset_index(drop=True), column)
         shown = {group: LOOKS[group] for group in Group if columns and (runs["group"] == group).any()}
         handles = [Line2D([], [], ls="", marker=m, color=c, ms=9, label=group) for group, (m, c) in shown.items()]
         figure.legend(handles=handles, loc="outside lower center", ncols=4)
+
+
+def _room(names: pd.Series) -> np.ndarray:
+    """Return the height (R,) that each run needs in a panel, 1 where its name is one line."""
+    return np.array([max(1, 0.7 * len(wrapped(name, NAMES).split("\n"))) for name in names])
 
 
 def _compare(axis: Axes, runs: pd.DataFrame, column: str) -> None:
@@ -111,8 +116,10 @@ def _compare(axis: Axes, runs: pd.DataFrame, column: str) -> None:
     near = near.to_numpy() if len(near) else points.to_numpy()
     margin = 0.1 * (near.max() - near.min()) or 1
     left, right = possible(column, near.min() - margin, near.max() + margin)
-    for row, (value, low, high) in points.iterrows():
-        marker, color = LOOKS[runs["group"][row]]
+    room = _room(runs["run"])
+    rows = room.cumsum() - room / 2 - 0.5
+    for row, group, (value, low, high) in zip(rows, runs["group"], points.to_numpy(), strict=True):
+        marker, color = LOOKS[group]
         if value < left:
             note_at(axis, "\N{LEFTWARDS ARROW}", (left, row), (4, 0), color)
         elif value > right:
@@ -123,6 +130,6 @@ def _compare(axis: Axes, runs: pd.DataFrame, column: str) -> None:
             # At the very end of what is possible it would be cut in half.
             axis.plot(value, row, marker=marker, color=color, ms=9, mec="white", clip_on=False, zorder=3)
         note_at(axis, f"{value:.2f}", (right, row), (8, 0), color)
-    axis.set_yticks(range(len(runs)), [wrapped(name, NAMES) for name in runs["run"]], fontsize=10)
-    axis.set(title=wrapped(figure_name(column), 4), xlim=(left, right), ylim=(len(runs) - 0.4, -0.6))
+    axis.set_yticks(rows, [wrapped(name, NAMES) for name in runs["run"]], fontsize=10)
+    axis.set(title=wrapped(figure_name(column), 4), xlim=(left, right), ylim=(room.sum() - 0.4, -0.6))
     axis.set_xlabel("\N{LEFTWARDS ARROW} lower is better" if lower else "higher is better \N{RIGHTWARDS ARROW}")
