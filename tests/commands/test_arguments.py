@@ -48,15 +48,16 @@ def test_who_writes_to_a_stand_in_for_the_results_folder_shows_tensorboard_nothi
     ("words", "changes"),
     [
         (["--backbone", "facenet"], {}),
-        (["--backbone=bknet"], {"backbone": "bknet", "border": 0, "frozen_epochs": 0, "trunk_rate": 1.0}),
+        (["--backbone", "facenet_small"], {}),
+        # The same command line names it, and the weights.
+        (["--backbone", "keras_applications/EfficientNetB0", "--weights", "imagenet"], {}),
         (
-            ["--backbone", "keras_applications/EfficientNetB0", "--weights", "imagenet"],
-            {"backbone": "keras_applications/EfficientNetB0", "border": 0},
+            ["--backbone=bknet"],
+            {"backbone": "bknet", "weights": None, "border": 0, "frozen_epochs": 0, "trunk_rate": 1},
         ),
     ],
 )
-def test_another_trunk_has_nothing_that_goes_with_the_usual_ones_weights(monkeypatch, words, changes):
+def test_another_trunk_that_begins_at_random_has_nothing_that_goes_with_weights(monkeypatch, words, changes):
     usual = PRESETS["customer_characteristics"].real.experiment
     monkeypatch.setattr(sys, "argv", ["mtl-keras", "train", "--preset", "customer_characteristics", "--data=x", *words])
-    weights = {"weights": None} if changes else {}
-    assert default_train().experiment == replace(usual, **changes, **weights)
+    assert default_train().experiment == replace(usual, **changes)

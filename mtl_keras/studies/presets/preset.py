@@ -21,15 +21,16 @@ class Defaults:
     variants: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
     def on(self, backbone: str | None, pretrained: bool) -> Experiment:
-        """Return the settings for this trunk, or for the usual one without a name; `pretrained`: with weights.
+        """Return the settings to begin with for this trunk, or for the usual one without a name.
 
-        Another trunk has neither the usual one's weights nor the border that goes with them, and, where it begins at
-        random, no stage in which it is frozen.
+        Another trunk that is not `pretrained` has neither the weights of the usual one, nor a border that goes with
+        them, nor a stage in which it is frozen.
         """
-        if backbone in (None, self.experiment.backbone):
-            return self.experiment
-        fresh = {} if pretrained else {"frozen_epochs": 0, "trunk_rate": 1.0}
-        return replace(self.experiment, backbone=backbone, border=0, weights=None, **fresh)
+        usual = self.experiment
+        # A part of the usual one, such as facenet_small, takes the same weights.
+        if pretrained or backbone is None or backbone.startswith(usual.backbone):
+            return usual
+        return replace(usual, backbone=backbone, weights=None, border=0, frozen_epochs=0, trunk_rate=1.0)
 
 
 @dataclass(frozen=True)
