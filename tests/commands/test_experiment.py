@@ -76,6 +76,8 @@ def test_facenet_utk_from_command_to_table(experiment, tiny_backbone, tmp_path):
         "out",
         "--backbone",
         tiny_backbone,
+        "--border",
+        "16",
         "--tasks",
         "age",
         "gender",
