@@ -103,7 +103,7 @@ def default_train() -> Train:
 
 
 def value_of(flag: str) -> str | None:
-    """Return the last value that the command line gives behind this flag."""
+    """Return the last value that the command line gives behind this flag; None without one, and for the word None."""
     words, found = sys.argv[1:], None
     for place, word in enumerate(words):
         name, sign, value = word.partition("=")

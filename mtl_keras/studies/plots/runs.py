@@ -90,9 +90,12 @@ def compare_runs(runs: pd.DataFrame, path: Path | str) -> None:
     columns = [name for name in figure_columns(TASKS.values()) if name in runs and runs[name].notna().any()]
     runs = runs.assign(group=pd.Categorical([group_of(run) for _, run in runs.iterrows()], list(Group)))
     runs = runs.sort_values("group", kind="stable", ignore_index=True)
+    # A name of several lines needs more room than one.
+    runs["name"] = [wrapped(name, NAMES) for name in runs["run"]]
+    runs["room"] = [max(1, 0.7 * len(name.split("\n"))) for name in runs["name"]]
     across = columns_for(len(columns), 2)
     # Each line of panels is as tall as the longer of them needs.
-    rows = [_room(runs.loc[runs[column].notna(), "run"]).sum() for column in columns]
+    rows = [runs.loc[runs[column].notna(), "room"].sum() for column in columns]
     heights = [1.1 + 0.3 * max(2, *rows[start : start + across]) for start in range(0, len(rows), across)]
     with canvas(path, 7.5 * across, 0.9 + sum(heights)) as figure:
         for axis, column in zip(panels(figure, len(columns), across, heights), columns, strict=True):
@@ -100,11 +103,6 @@ def compare_runs(runs: pd.DataFrame, path: Path | str) -> None:
         shown = {group: LOOKS[group] for group in Group if columns and (runs["group"] == group).any()}
         handles = [Line2D([], [], ls="", marker=m, color=c, ms=9, label=group) for group, (m, c) in shown.items()]
         figure.legend(handles=handles, loc="outside lower center", ncols=4)
-
-
-def _room(names: pd.Series) -> np.ndarray:
-    """Return the height (R,) that each run needs in a panel, 1 where its name is one line."""
-    return np.array([max(1, 0.7 * len(wrapped(name, NAMES).split("\n"))) for name in names])
 
 
 def _compare(axis: Axes, runs: pd.DataFrame, column: str) -> None:
@@ -116,8 +114,7 @@ def _compare(axis: Axes, runs: pd.DataFrame, column: str) -> None:
     near = near.to_numpy() if len(near) else points.to_numpy()
     margin = 0.1 * (near.max() - near.min()) or 1
     left, right = possible(column, near.min() - margin, near.max() + margin)
-    room = _room(runs["run"])
-    rows = room.cumsum() - room / 2 - 0.5
+    rows = runs["room"].cumsum() - runs["room"] / 2 - 0.5
     for row, group, (value, low, high) in zip(rows, runs["group"], points.to_numpy(), strict=True):
         marker, color = LOOKS[group]
         if value < left:
@@ -130,6 +127,6 @@ def _compare(axis: Axes, runs: pd.DataFrame, column: str) -> None:
             # At the very end of what is possible it would be cut in half.
             axis.plot(value, row, marker=marker, color=color, ms=9, mec="white", clip_on=False, zorder=3)
         note_at(axis, f"{value:.2f}", (right, row), (8, 0), color)
-    axis.set_yticks(rows, [wrapped(name, NAMES) for name in runs["run"]], fontsize=10)
-    axis.set(title=wrapped(figure_name(column), 4), xlim=(left, right), ylim=(room.sum() - 0.4, -0.6))
+    axis.set_yticks(rows, runs["name"], fontsize=10)
+    axis.set(title=wrapped(figure_name(column), 4), xlim=(left, right), ylim=(runs["room"].sum() - 0.4, -0.6))
     axis.set_xlabel("\N{LEFTWARDS ARROW} lower is better" if lower else "higher is better \N{RIGHTWARDS ARROW}")
