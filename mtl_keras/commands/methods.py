@@ -7,8 +7,7 @@ from contextlib import redirect_stdout
 from mtl_keras.commands.arguments import Arguments
 from mtl_keras.commands.experiment import read_and_check
 from mtl_keras.data.split import split
-from mtl_keras.datasets import genki4k, raf_db, utkface
-from mtl_keras.datasets.recognition import first_that_reads
+from mtl_keras.datasets.recognition import first_of
 from mtl_keras.datasets.rendered import rendered
 from mtl_keras.files import check_writable
 from mtl_keras.studies import provenance
@@ -35,7 +34,7 @@ def _compare_into(arguments: Arguments, asked: Methods) -> None:
     out, started = arguments.out, time.time()
     if arguments.tensorboard:
         check_writable(arguments.tensorboard, folder=True)
-    read = first_that_reads((utkface, genki4k, raf_db)) if arguments.data else rendered
+    read = first_of(("utkface", "genki4k", "raf_db")) if arguments.data else rendered
     with redirect_stdout(sys.stderr), logging_to(arguments.tensorboard):
         common, _, (table, _) = read_and_check(arguments, read, ("utkface",))
         parts = split(table, *(() if arguments.data else (DRAWN_PARTS,)), seed=common.seed)

@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 
 from mtl_keras.errors import UserError
+from mtl_keras.portraits import LAYOUTS
+from mtl_keras.portraits.writer import write_faces
 from mtl_keras.studies import method_report, method_table, methods, tuning
 from mtl_keras.studies.diverged import DivergedRun
 from mtl_keras.studies.method_report import MethodReport
@@ -106,6 +108,24 @@ def test_what_cannot_be_compared_is_one_line(two_methods, compare_methods, monke
     with pytest.raises((UserError, SystemExit)):
         compare_methods.main()
     assert not (tmp_path / "table.md").exists()
+
+
+def test_it_reads_every_set(compare_methods, monkeypatch, tmp_path):
+    """A folder is read as the set that it holds, also if that is none of the usual ones, or as the one it is called."""
+    faces = write_faces(tmp_path / "faces", LAYOUTS["fer2013"], 20, size=48)
+    seen = []
+
+    def noted(common, asked, parts, out, resume):
+        seen.extend(sorted({*pd.concat(parts)["source"]}))
+        raise UserError("seen")
+
+    monkeypatch.setattr("mtl_keras.commands.methods.MethodStudy", noted)
+    for place in (faces, f"class_folders={faces}"):
+        words = ["--data", str(place), "--tasks", "expression", "--out", str(tmp_path / "out")]
+        monkeypatch.setattr(sys, "argv", ["compare_methods.py", *words])
+        with pytest.raises(UserError, match="^seen$"):
+            compare_methods.main()
+    assert seen == ["fer2013", "class_folders"]
 
 
 # === With made-up runs ===
