@@ -25,7 +25,9 @@ def first_that_reads(readers: Sequence[Reader]) -> Reader:
     def read(folder: str | Path, strict: bool = False) -> pd.DataFrame:
         # One file may be a set as well.
         if not Path(folder).is_file():
-            folder = folder_of(folder, " or ".join(reader.__name__ for reader in readers))
+            folder = folder_of(folder, sets := " or ".join(reader.__name__ for reader in readers))
+            if next(folder.iterdir(), None) is None:
+                raise UserError(f"{folder}: an empty folder; expected the folder of {sets}")
         reasons = []
         for reader in readers:
             try:

@@ -251,18 +251,27 @@ def usable(experiment: Experiment, variants: Mapping[str, dict], train: pd.DataF
         changed = replace(experiment, **changes)
         if changed == experiment:
             continue
-        if lacking := unlabelled(changed, train):
-            print(f"left out: {name}, since no training image has a label of {lacking[0]}")
-            continue
-        try:
-            check_sampling(changed, train)
-        except UserError as error:
-            print(f"left out: {name}, since {error}")
+        if why := _unusable(changed, experiment, train):
+            print(f"left out: {name}, since {why}")
             continue
         # Where there is a frozen stage, that is enough to see the difference, in a fraction of the time.
         epochs = 0 if changed.frozen_epochs else changed.epochs
         found.append(replace(changed, variant=name, epochs=epochs))
     return found
+
+
+def _unusable(changed: Experiment, experiment: Experiment, train: pd.DataFrame) -> str:
+    """Return why a variant cannot stand beside the experiment, "" where it can."""
+    if lacking := unlabelled(changed, train):
+        return f"no training image has a label of {lacking[0]}"
+    # Weights that were chosen for several tasks together say nothing of fewer.
+    if changed.loss_weights and {*changed.tasks} != {*experiment.tasks}:
+        return f"its loss weights are for {', '.join(changed.tasks)}"
+    try:
+        check_sampling(changed, train)
+    except UserError as error:
+        return str(error)
+    return ""
 
 
 def paired_differences(multi: list[Run], single: list[Run], task: Task) -> list[dict]:

@@ -19,6 +19,9 @@ def test_each_layout_is_recognised_whatever_the_order(tmp_path, readers, name):
 
 
 def test_what_none_reads_is_one_line_with_every_reason(tmp_path):
+    # Of nothing at all there is one reason.
+    with pytest.raises(UserError, match="an empty folder; expected the folder of genki4k or fer2013 or utkface$"):
+        first_that_reads(READERS)(tmp_path)
     (tmp_path / "holiday.jpg").touch()
     with pytest.raises(UserError, match="not genki4k .*labels.txt.*; not fer2013 .*; not utkface") as error:
         first_that_reads(READERS)(tmp_path)

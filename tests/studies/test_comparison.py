@@ -105,6 +105,15 @@ def test_a_variant_without_labels_or_without_a_change_is_left_out(parts, capsys)
     assert "left out: smiles, since no training image has a label of smile" in capsys.readouterr().out
 
 
+def test_weights_of_losses_that_were_tuned_for_other_tasks_are_left_out(parts, capsys):
+    variants = {"tuned": {"tasks": ("gender", "age"), "loss_weights": (1.0, 0.3), "epochs": 5}}
+    [found] = usable(Experiment(tasks=("age", "gender"), frozen_epochs=0), variants, parts[0])
+    # In their own order, whatever the experiment's is.
+    assert found.chosen_weighting(found.tasks) == {"gender": 1.0, "age": 0.3}
+    assert usable(Experiment(tasks=("age",), frozen_epochs=0), variants, parts[0]) == []
+    assert "left out: tuned, since its loss weights are for gender, age" in capsys.readouterr().out
+
+
 def test_only_the_variants_that_are_named_are_tried():
     variants = {"small": {"epochs": 1}, "large": {"epochs": 9}}
     assert chosen_variants(Comparison(), variants) == variants
