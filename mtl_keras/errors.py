@@ -28,6 +28,10 @@ class UserError(ValueError):
         super().__init__(_NUMPY_VALUE.sub(r"\1\2", line))
 
 
+class LayoutError(UserError):
+    """A place that is not laid out as the data set that was to be read from it: it may be another one."""
+
+
 class SomeFailedError(UserError):
     """Some of what a command was to do could not be done; the rest is done, printed and kept."""
 

@@ -15,7 +15,7 @@ from typing import BinaryIO
 import numpy as np
 import pandas as pd
 
-from mtl_keras.errors import UserError
+from mtl_keras.errors import LayoutError, UserError
 
 # The type of columns of text, in which what is missing is NaN.
 TEXT = pd.StringDtype(na_value=np.nan)
@@ -176,7 +176,7 @@ def folder_of(path: str | Path, what: str) -> Path:
     if not folder.exists():
         raise UserError(f"{folder}: no such folder; expected the folder of {what}")
     if not folder.is_dir():
-        raise UserError(f"{folder}: is a file; expected the folder of {what}")
+        raise LayoutError(f"{folder}: is a file; expected the folder of {what}")
     return folder
 
 

@@ -90,7 +90,7 @@ def read_and_check(
     """Return what is trained, what it is compared with, and the tables to train and to test on; say what was found."""
     experiment, out = arguments.experiment, arguments.out
     for place in (*arguments.data, *arguments.test_data):
-        existing(split_name(place)[1])
+        check_apart(out, existing(split_name(place)[1]))
     folders = arguments.data or [rendered_folder(arguments, layout, n) for n, layout in enumerate(layouts)]
     tables = [read_folder(folder, read, arguments) for folder in folders]
     # Before faces are cut out of thousands of photos.
@@ -106,6 +106,12 @@ def read_and_check(
     if arguments.check:
         table = resolve_conflicts(table, arguments.conflicts)
     return experiment, arguments.comparison, (without_leaks(table, out, arguments.leaks), elsewhere)
+
+
+def check_apart(out: Path, place: Path) -> None:
+    """Refuse results in a folder of data: what is drawn and cut out there would be read as its images the next time."""
+    if place.is_dir() and out.resolve().is_relative_to(place.resolve()):
+        raise UserError(f"{out}: lies in {place}, of which every image is read; name another folder with --out")
 
 
 def rows_of_test_data(arguments: Arguments, read: Callable[..., pd.DataFrame], table: pd.DataFrame) -> pd.DataFrame:
@@ -228,6 +234,6 @@ def report(table: pd.DataFrame, out: Path, how: str, folders: Iterable[Path]) ->
     named = at_odds.assign(path=[Path(path).name for path in at_odds["path"]])
     write_table(named.drop(columns=["split", "group"]), out / "conflicts.csv")
     print(
-        f"{audit['copy_groups']} photos occur more than once ({audit['copy_images']} images); "
+        f"photos that occur more than once: {audit['copy_groups']} ({audit['copy_images']} images), "
         f"{at_odds['image'].nunique()} of them with different labels (conflicts.csv; --conflicts {how})"
     )

@@ -18,7 +18,7 @@ import pandas as pd
 
 from mtl_keras.datasets.files import label_table
 from mtl_keras.datasets.lists import decode, header_notes, notes, present, quoted, read_columns, refuse
-from mtl_keras.errors import UserError
+from mtl_keras.errors import LayoutError, UserError
 from mtl_keras.files import TEXT, folder_of, image_files
 from mtl_keras.tasks import AGE_RANGE
 
@@ -39,7 +39,7 @@ def adience(folder: str | Path, strict: bool = False) -> pd.DataFrame:
     folder = folder_of(folder, "Adience: five fold files, and aligned/ or faces/ with the images")
     missing = [name for name in LISTS if not os.path.isfile(folder / name)]
     if missing:
-        raise UserError(f"{folder}: holds no {missing[0]}; expected {LISTS[0]} to {LISTS[-1]}")
+        raise LayoutError(f"{folder}: holds no {missing[0]}; expected {LISTS[0]} to {LISTS[-1]}")
     images = next((name for name in IMAGES if os.path.isdir(folder / name)), None)
     if images is None:
         raise UserError(f"{folder}: holds no images; unpack aligned.tar.gz to aligned/ or faces.tar.gz to faces/")

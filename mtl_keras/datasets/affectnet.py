@@ -21,7 +21,7 @@ from mtl_keras.boxes import box_texts
 from mtl_keras.columns import match_header
 from mtl_keras.datasets.files import label_table
 from mtl_keras.datasets.lists import decode, header_notes, notes, present, read_columns, refuse
-from mtl_keras.errors import UserError
+from mtl_keras.errors import LayoutError, UserError
 from mtl_keras.files import TEXT, as_numbers, folder_of, image_files
 from mtl_keras.tasks import EXPRESSION
 
@@ -104,7 +104,7 @@ def _read_lists(folder: Path) -> tuple[pd.DataFrame, list[dict], list[dict]]:
     place = next((folder / name for name in LIST_PLACES if any(map(os.path.isfile, _lists(folder / name)))), None)
     if place is None:
         expected = f"expected {' and '.join(SETS)}, or {' and '.join(LISTS)}"
-        raise UserError(f"{folder}: holds no labels of AffectNet; {expected}")
+        raise LayoutError(f"{folder}: holds no labels of AffectNet; {expected}")
     images = next(folder / name for name in IMAGE_PLACES if os.path.isdir(folder / name))
     read, names, unread = [], [], []
     for name, split in LISTS.items():

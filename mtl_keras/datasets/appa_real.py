@@ -14,7 +14,7 @@ import pandas as pd
 
 from mtl_keras.datasets.files import label_table
 from mtl_keras.datasets.lists import header_notes, numbers, present, read_columns, refuse
-from mtl_keras.errors import UserError
+from mtl_keras.errors import LayoutError
 from mtl_keras.files import folder_of, image_files
 
 PARTS = {"train": "train", "valid": "validation", "test": "test"}
@@ -33,7 +33,7 @@ def appa_real(folder: str | Path, strict: bool = False) -> pd.DataFrame:
     places = [folder / place for place in PLACES]
     place = next((each for each in places if any(os.path.isfile(each / _list(part)) for part in PARTS)), None)
     if place is None:
-        raise UserError(f"{folder}: holds no {_list('train')}; expected it next to train/")
+        raise LayoutError(f"{folder}: holds no {_list('train')}; expected it next to train/")
     read, images, unread = [], [], []
     for part, split in PARTS.items():
         if not os.path.isfile(place / _list(part)):

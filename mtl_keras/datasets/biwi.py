@@ -16,7 +16,7 @@ import pandas as pd
 
 from mtl_keras import rotations
 from mtl_keras.datasets.poses import pose_table
-from mtl_keras.errors import UserError
+from mtl_keras.errors import LayoutError, UserError
 from mtl_keras.files import folder_of, image_files
 
 _FRAME = re.compile(r"(frame_[0-9]+)_rgb\.(?:png|jpe?g|bmp)", re.IGNORECASE)
@@ -35,7 +35,7 @@ def biwi(folder: str | Path, strict: bool = False) -> pd.DataFrame:
     folder = folder_of(folder, "BIWI Kinect Head Pose, with 01 to 24")
     frames = [path for path in image_files(folder) if _FRAME.fullmatch(os.path.basename(path))]
     if not frames:
-        raise UserError(
+        raise LayoutError(
             f"{folder}: holds no frames; expected 01/frame_00003_rgb.png, 01/frame_00003_pose.txt and so on"
         )
     recordings = {path: os.path.basename(os.path.dirname(path)) for path in frames}

@@ -17,7 +17,7 @@ import pandas as pd
 from mtl_keras.columns import match_header
 from mtl_keras.datasets.files import label_table
 from mtl_keras.datasets.lists import header_notes, notes, present, quoted, read_columns, refuse
-from mtl_keras.errors import UserError
+from mtl_keras.errors import LayoutError, UserError
 from mtl_keras.files import folder_of, image_files
 from mtl_keras.tasks import EYEGLASSES, GENDER, SMILE
 
@@ -49,7 +49,7 @@ def celeba(folder: str | Path, strict: bool = False) -> pd.DataFrame:
     path, lines, unread = read_attributes(folder)
     images = next((folder / place for place in IMAGES if (folder / place).is_dir()), None)
     if images is None:
-        raise UserError(f"{folder}: has no folder img_align_celeba; unpack the images there")
+        raise LayoutError(f"{folder}: has no folder img_align_celeba; unpack the images there")
     lines["path"] = os.path.join(images, "") + lines["file"]
     table, skipped, deviations = present(lines, image_files(images), path)
     labels, wrong = {}, pd.Series(False, table.index)
@@ -76,7 +76,7 @@ def read_attributes(folder: Path) -> tuple[Path, pd.DataFrame, list[dict]]:
     """Return the attribute file's path, its lines with `file` and the attributes of `TASKS` as 1 and -1, and notes."""
     path = file_of(folder, ATTRIBUTES)
     if path is None:
-        raise UserError(f"{folder}: has neither {ATTRIBUTES}.txt nor {ATTRIBUTES}.csv; put CelebA's attributes there")
+        raise LayoutError(f"{folder}: has neither {ATTRIBUTES}.txt nor {ATTRIBUTES}.csv; put CelebA's attributes there")
     used = [attribute for attribute, _ in TASKS.values()]
     if path.suffix == ".csv":
         lines, header = read_columns(path, ["image_id", *used], unused=NAMES.split())

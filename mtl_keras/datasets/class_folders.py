@@ -14,7 +14,7 @@ import pandas as pd
 
 from mtl_keras.datasets.files import label_table
 from mtl_keras.datasets.lists import notes, quoted, refuse
-from mtl_keras.errors import UserError, printable
+from mtl_keras.errors import LayoutError, printable
 from mtl_keras.files import NO_IMAGE, folder_of, image_files, other_files
 from mtl_keras.tasks import TASKS, Task
 
@@ -89,7 +89,7 @@ def read_class_folders(folder: Path, source: str, strict: bool = False) -> pd.Da
             deviations += notes([str(folder)], reason)
     if not labels:
         seen = ", ".join(sorted(set(names.stack().dropna()))[:5]) or "no folders with images"
-        raise UserError(
+        raise LayoutError(
             f"{folder}: found {seen}; expected folders named as the classes of a task, such as male, female"
         )
     # A name that is not valid UTF-8 can stand neither in a table nor on the screen.

@@ -17,7 +17,7 @@ from mtl_keras.boxes import repeated
 from mtl_keras.datasets.files import label_table
 from mtl_keras.datasets.lists import header_notes, notes, read_columns, refuse, with_endings
 from mtl_keras.datasets.task_file import add_tasks_of, overruled, task_file_beside
-from mtl_keras.errors import UserError
+from mtl_keras.errors import LayoutError, UserError
 from mtl_keras.files import TEXT, as_numbers, image_files, unescaped
 from mtl_keras.intervals import end_columns
 from mtl_keras.tasks import CROP_COLUMNS, TABLE_COLUMNS, TASKS
@@ -98,7 +98,7 @@ def _only_csv(path: Path) -> Path:
         raise UserError(f"{path}: no such file or folder; expected a CSV file with a column `path`")
     found = sorted(path.glob("*.csv")) if path.is_dir() else [path]
     if len(found) != 1:
-        raise UserError(f"{path}: holds {len(found)} CSV files; expected exactly one, or name the file itself")
+        raise LayoutError(f"{path}: holds {len(found)} CSV files; expected exactly one, or name the file itself")
     if not found[0].is_file():
         raise UserError(f"{found[0]}: is not a regular file; expected a CSV file, which is read twice")
     return found[0]

@@ -18,7 +18,7 @@ import pandas as pd
 
 from mtl_keras.datasets.files import label_table
 from mtl_keras.datasets.lists import decode, header_notes, notes, present, quoted, read_columns, refuse
-from mtl_keras.errors import UserError
+from mtl_keras.errors import LayoutError
 from mtl_keras.files import folder_of, image_files
 from mtl_keras.tasks import AGE_DECADE
 
@@ -87,7 +87,7 @@ def fairface(folder: str | Path, strict: bool = False) -> pd.DataFrame:
         read.append(rows)
         names.append(file.name)
     if not read:
-        raise UserError(f"{folder}: holds no label file; expected {' and '.join(LISTS[split][0] for split in LISTS)}")
+        raise LayoutError(f"{folder}: holds no label file; expected {' and '.join(LISTS[split][0] for split in LISTS)}")
     images = [path for part in _parts(place) for path in image_files(part)]
     rows, skipped, deviations = present(pd.concat(read, ignore_index=True), images, folder / " and ".join(names))
     deviations = [*unread, *deviations]

@@ -21,7 +21,7 @@ from tqdm import tqdm
 from mtl_keras.columns import Header, match_header
 from mtl_keras.datasets.class_folders import SPLITS, read_class_folders
 from mtl_keras.datasets.lists import header_notes, refuse
-from mtl_keras.errors import UserError
+from mtl_keras.errors import LayoutError, UserError
 from mtl_keras.files import folder_of, image_files, replacing_folder
 from mtl_keras.state_files import count, read_json, read_or_none
 from mtl_keras.tasks import EXPRESSION, TABLE_COLUMNS
@@ -47,7 +47,7 @@ def fer2013(folder: str | Path, strict: bool = False) -> pd.DataFrame:
     if source is None:
         table = read_class_folders(folder, "fer2013", strict)
         if others := [column for column in table if column not in (*TABLE_COLUMNS, EXPRESSION.name)]:
-            raise UserError(
+            raise LayoutError(
                 f"{folder}: its folders name classes of {', '.join(others)}; expected {EXPRESSION.name} alone"
             )
         return table

@@ -20,7 +20,7 @@ import pandas as pd
 from mtl_keras.boxes import box_texts
 from mtl_keras.datasets.matlab import read_mat
 from mtl_keras.datasets.poses import pose_table
-from mtl_keras.errors import UserError
+from mtl_keras.errors import LayoutError, UserError
 from mtl_keras.files import folder_of, image_files
 
 PARAMETERS = 7
@@ -70,9 +70,9 @@ def photo_of(stem: str) -> str:
 
 def read_pose(path: str | Path) -> tuple[float, float, float]:
     """Return yaw, pitch and roll in degrees from the `.mat` beside an image."""
-    mat = _stem(path) + ".mat"
+    mat = os.path.basename(_mat_beside(path))
     try:
-        found = np.asarray(read_mat(Path(path).with_name(mat), "Pose_Para"))
+        found = np.asarray(read_mat(_mat_beside(path), "Pose_Para"))
     except UserError as error:
         raise UserError(f"{mat} beside it: {error}") from None
     if found.dtype.kind not in "fiu" or found.shape != (PARAMETERS,):
@@ -88,7 +88,7 @@ def read_box(path: str | Path) -> np.ndarray:
     """Return the box (4,) of the face by its landmarks in the `.mat` beside an image, all NaN where it has none."""
     for name, numbers in LANDMARKS.items():
         try:
-            points = np.asarray(read_mat(Path(path).with_name(_stem(path) + ".mat"), name))
+            points = np.asarray(read_mat(_mat_beside(path), name))
         except UserError:
             continue  # The pose was read from this file, so only the landmarks are missing.
         if points.dtype.kind in "fiu" and points.shape == (numbers, 68) and np.isfinite(points).all():
@@ -101,13 +101,18 @@ def read_box(path: str | Path) -> np.ndarray:
 
 def _fitted(source: str, folder: Path, groups: dict[str, str], strict: bool, maximum_angle: float) -> pd.DataFrame:
     pattern, such = NAMES[source]
-    if not any(pattern.fullmatch(_stem(path)) for path in groups):
-        raise UserError(f"{folder}: holds no image that is called such as {such}, with a .mat file beside it")
+    # Other sets, such as RAF-DB, call their images alike.
+    if not any(pattern.fullmatch(_stem(path)) and os.path.isfile(_mat_beside(path)) for path in groups):
+        raise LayoutError(f"{folder}: holds no image that is called such as {such}, with a .mat file beside it")
     table = pose_table(source, folder, groups, read_pose, strict, maximum_angle)
     boxes = box_texts(np.array([read_box(path) for path in table["path"]]))
     if boxes.notna().any():
         table.insert(table.columns.get_loc("group") + 1, "box", boxes)
     return table
+
+
+def _mat_beside(path: str | Path) -> Path:
+    return Path(path).with_suffix(".mat")
 
 
 def _stem(path: str | Path) -> str:

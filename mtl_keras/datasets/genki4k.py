@@ -17,7 +17,7 @@ import pandas as pd
 
 from mtl_keras.datasets.files import label_table
 from mtl_keras.datasets.lists import notes, present, refuse
-from mtl_keras.errors import UserError
+from mtl_keras.errors import LayoutError, UserError
 from mtl_keras.files import folder_of, image_files
 from mtl_keras.rotations import tilted_first
 from mtl_keras.tasks import HEAD_POSE, SMILE
@@ -49,7 +49,7 @@ def genki4k(folder: str | Path, strict: bool = False) -> pd.DataFrame:
 def read_lines(path: Path) -> pd.DataFrame:
     """Return smile (0, 1) and yaw, pitch, roll in degrees of every line; NaN where a line does not say."""
     if not path.is_file():
-        raise UserError(f"{path}: no such file; expected a line `smile yaw pitch roll` for each image")
+        raise LayoutError(f"{path}: no such file; expected a line `smile yaw pitch roll` for each image")
     # An empty line must count too, or every later one would go to the wrong image.
     lines = pd.Series(path.read_text(encoding="utf-8", errors="replace").splitlines(), dtype=object)
     fields = lines.str.split(n=4, expand=True).reindex(columns=range(4))

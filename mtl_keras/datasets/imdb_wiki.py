@@ -17,7 +17,7 @@ import pandas as pd
 
 from mtl_keras.datasets.files import label_table
 from mtl_keras.datasets.matlab import read_mat
-from mtl_keras.errors import UserError, printable
+from mtl_keras.errors import LayoutError, UserError, printable
 from mtl_keras.files import folder_of, image_files
 from mtl_keras.tasks import GENDER
 
@@ -69,7 +69,7 @@ def mat_files(folder: Path) -> list[Path]:
             raise UserError(f"{folder}: {paths[0]} and {paths[1]} list the same photos; name the folder of one of them")
         found += paths
     if not found:
-        raise UserError(f"{folder}: holds no imdb.mat or wiki.mat; expected imdb_crop/imdb.mat or wiki_crop/wiki.mat")
+        raise LayoutError(f"{folder}: holds no imdb.mat or wiki.mat; expected imdb_crop/imdb.mat or wiki_crop/wiki.mat")
     return found
 
 

@@ -17,7 +17,7 @@ import pandas as pd
 from mtl_keras.boxes import box_texts
 from mtl_keras.datasets.files import label_table
 from mtl_keras.datasets.lists import decode, header_notes, notes, numbers, present, read_columns, refuse, with_endings
-from mtl_keras.errors import UserError
+from mtl_keras.errors import LayoutError, UserError
 from mtl_keras.files import folder_of, image_files
 from mtl_keras.tasks import AGE
 
@@ -39,7 +39,7 @@ def lagenda(folder: str | Path, strict: bool = False) -> pd.DataFrame:
     folder = folder_of(folder, f"LAGENDA: {LIST} and the images")
     file = next((folder / place / LIST for place in PLACES if os.path.isfile(folder / place / LIST)), None)
     if file is None:
-        raise UserError(f"{folder}: holds no {LIST}; expected it next to the folder of the images")
+        raise LayoutError(f"{folder}: holds no {LIST}; expected it next to the folder of the images")
     people, header = read_columns(file, ("img_name", "age", "gender", *CORNERS), unused=BODY)
     images = pd.Series(sorted(image_files(folder)), dtype=object)
     images.index = images.map(os.path.basename)

@@ -81,8 +81,7 @@ def decode(cells: pd.Series, meaning: Mapping[str, str | None], path: str | Path
     """Turn the text of label cells into class names, "" and what means None into a blank; other text is an error."""
     wrong = cells[~cells.isin([*meaning, ""])]
     if len(wrong):
-        expected = f"one of {', '.join(meaning)}, or an empty cell"
-        raise UserError(f"{path}: {cells.name} {quoted(wrong.iloc[0])} is unknown; expected {expected}")
+        raise UserError(f"{path}: {_first_of(wrong, 'is unknown', 'one of ' + ', '.join(meaning))}")
     return cells.map({text: name for text, name in meaning.items() if name}).astype(TEXT)
 
 
@@ -91,9 +90,14 @@ def numbers(cells: pd.Series, path: str | Path, expected: str = "years") -> pd.S
     found = as_numbers(cells)
     wrong = cells[~np.isfinite(found) & (cells != "")]
     if len(wrong):
-        mend = f"expected {expected}, or an empty cell"
-        raise UserError(f"{path}: {cells.name} {quoted(wrong.iloc[0])} is no number; {mend}")
+        raise UserError(f"{path}: {_first_of(wrong, 'is no number', expected)}")
     return found
+
+
+def _first_of(cells: pd.Series, fault: str, expected: str) -> str:
+    """Return what a message says of the first of some wrong cells; rows count from 1, without a header."""
+    got = f"{cells.name} {quoted(cells.iloc[0])} {fault}"
+    return f"{got}; expected {expected}, or an empty cell (row {cells.index[0] + 1})"
 
 
 def present(

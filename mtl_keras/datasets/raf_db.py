@@ -16,7 +16,7 @@ import pandas as pd
 
 from mtl_keras.datasets.files import label_table
 from mtl_keras.datasets.lists import decode, notes, present, quoted, refuse
-from mtl_keras.errors import UserError
+from mtl_keras.errors import LayoutError, UserError
 from mtl_keras.files import TEXT, folder_of, image_files
 
 BASES = ("", "basic")
@@ -42,7 +42,7 @@ def raf_db(folder: str | Path, strict: bool = False) -> pd.DataFrame:
     folder = folder_of(folder, "RAF-DB: EmoLabel/ and Image/")
     labels = next((folder / name for name in LISTS if os.path.isfile(folder / name)), None)
     if labels is None:
-        raise UserError(f"{folder}: holds no list_patition_label.txt; expected it in EmoLabel/, next to Image/")
+        raise LayoutError(f"{folder}: holds no list_patition_label.txt; expected it in EmoLabel/, next to Image/")
     images, kind = next(((folder / name, kind) for name, kind in IMAGES if os.path.isdir(folder / name)), (None, None))
     if images is None:
         raise UserError(f"{folder}: holds no images; unpack aligned.zip to Image/aligned/ or original.zip next to it")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from mtl_keras.datasets import DATASETS
-from mtl_keras.errors import UserError
+from mtl_keras.errors import LayoutError, UserError
 from mtl_keras.files import folder_of
 
 Reader = Callable[..., pd.DataFrame]
@@ -16,10 +16,12 @@ GENERAL = ("rendered", "class_folders", "csv_file")
 
 
 def first_that_reads(readers: Sequence[Reader]) -> Reader:
-    """Return a reader that takes a folder, or a CSV file, for the first of these sets whose layout it has.
+    """Return a reader that takes a folder, or a CSV file, for the one of these sets whose layout it has.
 
-    A folder that none of them can read is an error with the reason of each. With `strict` a folder of the right layout
-    with a deviation in it is an error too, but never read as another set.
+    Those that read other sets' folders as well (`GENERAL`) count where nothing else fits. A folder that several read is
+    an error; one that none can read too, with the reason of each, or, where one has its layout with a fault in it, with
+    that reason alone. With `strict` a folder of the right layout with a deviation in it is an error as well, but never
+    read as another set.
     """
 
     def read(folder: str | Path, strict: bool = False) -> pd.DataFrame:
@@ -27,18 +29,35 @@ def first_that_reads(readers: Sequence[Reader]) -> Reader:
         if not Path(folder).is_file():
             folder = folder_of(folder, sets := " or ".join(reader.__name__ for reader in readers))
             if next(folder.iterdir(), None) is None:
-                raise UserError(f"{folder}: an empty folder; expected the folder of {sets}")
-        reasons = []
-        for reader in readers:
-            try:
-                table = reader(folder)
-            except UserError as error:
-                reasons.append(f"not {reader.__name__} ({str(error).removeprefix(f'{folder}: ')})")
-                continue
-            return reader(folder, strict=True) if strict else table
-        raise UserError(f"{folder}: {'; '.join(reasons)}")
+                raise LayoutError(f"{folder}: an empty folder; expected the folder of {sets}")
+        errors = {}
+        for general in (False, True):
+            found = {}
+            for reader in readers:
+                if (reader.__name__ in GENERAL) == general:
+                    try:
+                        found[reader] = reader(folder)
+                    except UserError as error:
+                        errors[reader.__name__] = error
+            if len(found) > 1:
+                names = [reader.__name__ for reader in found]
+                raise UserError(f"{folder}: {' and '.join(names)} read it; say which it is, as in {names[0]}={folder}")
+            for reader, table in found.items():
+                return reader(folder, strict=True) if strict else table
+        raise _why_none(folder, errors)
 
     return read
+
+
+def _why_none(folder: str | Path, errors: dict[str, UserError]) -> UserError:
+    """Return the error of a folder that none of the readers of these names reads."""
+    # One that has found its files says what is wrong with them; then the others have nothing to say.
+    faults = {name: error for name, error in errors.items() if not isinstance(error, LayoutError)}
+    if len(faults) == 1:
+        (error,) = faults.values()
+        return error
+    reasons = [f"not {name} ({str(error).removeprefix(f'{folder}: ')})" for name, error in (faults or errors).items()]
+    return (UserError if faults else LayoutError)(f"{folder}: {'; '.join(reasons)}")
 
 
 def split_name(place: str | Path) -> tuple[str, Path]:
@@ -71,23 +90,15 @@ def read_any(place: str | Path, strict: bool = False) -> pd.DataFrame:
     name, place = split_name(place)
     if name:
         return DATASETS[name](place, strict)
-    existing(place)
-    for names in ([name for name in DATASETS if name not in GENERAL], GENERAL):
-        found = {name: table for name in names if (table := _table(DATASETS[name], place)) is not None}
-        if len(found) > 1:
-            first = next(iter(found))
-            raise UserError(f"{place}: {' and '.join(found)} read it; say which it is, as in {first}={place}")
-        if found:
-            ((name, table),) = found.items()
-            return DATASETS[name](place, strict=True) if strict else table
-    if place.is_file():
-        return DATASETS["csv_file"](place, strict)
-    known = "none of the sets of `mtl-keras list datasets`"
-    raise UserError(f"{place}: {known} reads it; name one to see what it misses, as in utkface={place}")
+    try:
+        return first_that_reads([*DATASETS.values()])(existing(place), strict)
+    except LayoutError:
+        known = "none of the sets of `mtl-keras list datasets`"
+        raise UserError(f"{place}: {known} reads it; name one to see what it misses, as in utkface={place}") from None
 
 
 def first_of(names: Sequence[str]) -> Reader:
-    """Return a reader that takes a folder for the first of these sets that fits, or else for any other, as `read_any`.
+    """Return a reader that takes a folder for the one of these sets that fits, or else for any other, as `read_any`.
 
     Where no set fits, the error is that of the named ones; of a file, that of `read_any`, which says what the file
     lacks as a table of labels.
@@ -101,20 +112,11 @@ def first_of(names: Sequence[str]) -> Reader:
         if split_name(place)[0]:
             return read_any(place, strict)
         try:
-            table = first(place)
-        except UserError as error:
+            return first(place, strict)
+        except LayoutError as error:
             try:
                 return read_any(place, strict)
             except UserError as other:
                 raise (other if Path(place).is_file() else error) from None
-        return first(place, strict=True) if strict else table
 
     return read
-
-
-def _table(read: Reader, place: Path) -> pd.DataFrame | None:
-    """Return what a reader makes of a folder, None where it cannot read it."""
-    try:
-        return read(place)
-    except UserError:
-        return None

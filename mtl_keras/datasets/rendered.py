@@ -10,7 +10,7 @@ import pandas as pd
 
 from mtl_keras.datasets.files import label_table
 from mtl_keras.datasets.lists import decode, header_notes, numbers, present, read_columns, refuse
-from mtl_keras.errors import UserError
+from mtl_keras.errors import LayoutError, UserError
 from mtl_keras.files import image_files
 from mtl_keras.tasks import AGE, ETHNICITY, EXPRESSION, EYEGLASSES, GENDER, HEAD_POSE, SMILE
 
@@ -26,10 +26,10 @@ def rendered(folder: str | Path, strict: bool = False) -> pd.DataFrame:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder; draw one with: python data_tools/render_faces.py --out {folder}")
+        raise LayoutError(f"{folder}: no such folder; draw one with: python data_tools/render_faces.py --out {folder}")
     source = folder / ATTRIBUTES
     if not source.is_file():
-        raise UserError(f"{folder}: holds no {ATTRIBUTES}; expected a folder that render_faces.py wrote")
+        raise LayoutError(f"{folder}: holds no {ATTRIBUTES}; expected a folder that render_faces.py wrote")
     columns = [column for task in LABELS for column in task.columns]
     read, header = read_columns(source, ["file", *columns], optional=["seed"])
     paths = [os.path.join(folder, file) for file in read["file"]]

@@ -16,7 +16,7 @@ import pandas as pd
 
 from mtl_keras.datasets.files import label_table
 from mtl_keras.datasets.lists import notes, quoted
-from mtl_keras.errors import UserError, printable
+from mtl_keras.errors import LayoutError, UserError, printable
 from mtl_keras.files import EXTENSIONS, NO_IMAGE, folder_of, image_files, other_files
 from mtl_keras.tasks import AGE, ETHNICITY, GENDER
 
@@ -95,7 +95,7 @@ def utkface(folder: str | Path, strict: bool = False) -> pd.DataFrame:
     kept = ~refused[kinds]
     if not kept.any():
         found = f"none of its {len(paths)} images has a name that can be read" if len(paths) else "holds no image files"
-        raise UserError(f"{folder}: {found}; expected UTKFace names such as 25_1_2_20170116174525125.jpg.chip.jpg")
+        raise LayoutError(f"{folder}: {found}; expected UTKFace names such as 25_1_2_20170116174525125.jpg.chip.jpg")
     labels = {
         name: np.array([getattr(found, name, None) for found in parsed], dtype)[kinds[kept]]
         for name, dtype in (("age", np.float64), ("gender", object), ("ethnicity", object))

@@ -151,10 +151,13 @@ def provenance_of(study: Study, experiment: Experiment, table: pd.DataFrame) -> 
 
 def single_task_settings(experiment: Experiment, comparison: Comparison) -> list[Experiment]:
     """Return the settings of each task's own network, in the order of the tasks; none where there is no such run."""
-    epochs = experiment.epochs if comparison.single_task == "both" else 0
-    if comparison.single_task == "none" or not (epochs or experiment.frozen_epochs):
+    if comparison.single_task == "none":
         return []
-    return each_task(replace(experiment, epochs=epochs))
+    singles = each_task(replace(experiment, epochs=experiment.epochs if comparison.single_task == "both" else 0))
+    if singles and not (singles[0].epochs or singles[0].frozen_epochs):
+        print("left out: each task alone on a frozen trunk, of which there is no stage; single_task 'both' trains them")
+        return []
+    return singles
 
 
 def alone(variant: Experiment, comparison: Comparison) -> list[Experiment]:

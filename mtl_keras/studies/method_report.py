@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mtl_keras.data.table import encode, write_table
+from mtl_keras.data.table import encode, encode_intervals, write_table
 from mtl_keras.files import replacing
 from mtl_keras.kinds import metric_of
 from mtl_keras.studies import results
@@ -137,7 +137,8 @@ def tuning_lines(study: MethodStudy) -> list[str]:
 def notes(study: MethodStudy) -> list[str]:
     """Return what a reader of the table must know of its rows."""
     train, validation, test = study.study.parts
-    labels = ", ".join(f"{(encode(train, t)[1] > 0).sum()} of {t.name.replace('_', ' ')}" for t in study.tasks)
+    counts = {task.name.replace("_", " "): int(encode_intervals(train, task)[1].sum()) for task in study.tasks}
+    labels = ", ".join(f"{count} of {name}" for name, count in counts.items())
     blanked = "; some were taken away on purpose" if study.asked.labels_kept < 1 else ""
     common, last = study.common, study.common.seed + study.asked.seeds - 1
     seeds = f"seed {last}" if study.asked.seeds == 1 else f"seeds {common.seed} to {last}"
@@ -150,6 +151,13 @@ def notes(study: MethodStudy) -> list[str]:
         "a network of one task sees the images with a label of it, as often as the others do; the milliseconds are "
         "those of all such networks added up, the memory is that of the largest",
         "peak memory: of the process's main memory above that before the run, so only a rough guide",
+    ]
+    # Of intervals an answer is right or wrong, and has no error in years.
+    found += [
+        f"{task.name}: no test image has a label that is one number, so the mean rank and delta-m are "
+        "of the other tasks alone"
+        for task in study.tasks
+        if not encode(test, task)[1].any()
     ]
     found += [f"diverged: {error}" for error in study.study.diverged.values()]
     return found + seconds_note(study.study.out, [*study.study.frozen_trunks])

@@ -50,6 +50,8 @@ class Method:
 
 def chosen(common: Experiment, asked: Methods) -> list[Method]:
     """Return the methods that are asked for, equal weights with hard sharing first; an unknown name is an error."""
+    if len(common.tasks) < 2:
+        raise UserError(f"tasks {', '.join(common.tasks)}: ways of sharing and of weighting are for two tasks or more")
     pairs = [(HARD, EQUAL)]
     if asked.sharing or asked.weighting:
         pairs += [(way, weights) for way in asked.sharing or (HARD,) for weights in asked.weighting or (EQUAL,)]

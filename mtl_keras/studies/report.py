@@ -91,7 +91,8 @@ def where_copies_are(parts: tuple[pd.DataFrame, ...]) -> str:
     if "image" not in rows:
         return "copies of one photo were not looked for"
     count = leaks(rows)["image"].nunique()
-    but = f", but for {count} photos that the sets themselves have in several (--leaks keep)" if count else ""
+    photos = "photo" if count == 1 else "photos"
+    but = f", but for {count} {photos} that the sets themselves have in several (--leaks keep)" if count else ""
     return f"all copies of one photo are in one part{but}"
 
 

@@ -11,6 +11,7 @@ from mtl_keras.state_files import read_csv, read_or_none
 from mtl_keras.studies.network import build
 from mtl_keras.studies.runs import SOURCES, Run
 from mtl_keras.studies.settings import Experiment
+from mtl_keras.studies.stages import Stage
 from mtl_keras.studies.study import Study
 from mtl_keras.training import model_folder
 
@@ -24,6 +25,8 @@ def report_sources(study: Study, best: Run, experiment: Experiment) -> None:
     features, several sources or a model there is no file. It is computed once and kept with the run.
     """
     kept, rows = best.folder / SOURCES, rows_to_tell(study.parts[1])
+    if len(rows) and (few := sorted({*study.parts[1]["source"]} - {*rows["source"]})):
+        print(f"sources.csv: without {', '.join(few)}, of which there are too few validation images to tell them apart")
     if read_or_none(read_csv, kept, COLUMNS[:2], COLUMNS[2:]) is None:
         trained = model_folder.load(best.model) if best.model and len(rows) else None
         if trained is None or trained.feature_network() is None:
@@ -48,7 +51,7 @@ def sources_note(out: Path) -> list[str]:
     before, after = read_csv(out / SOURCES, COLUMNS[:2], COLUMNS[2:]).to_dict("records")
     first, last, largest = before["balanced_accuracy"], after["balanced_accuracy"], after["most_frequent"]
     changed = f"{after['accuracy']:.1%} after ({last:.1%}; {after['run']})"
-    if (before["accuracy"], first) == (after["accuracy"], last):
+    if Stage.FROZEN.value in after["run"].split(", "):
         changed = f"and as many after, since {after['run']} leaves these features as they are"
     return [
         f"from the features of {after['images']} validation images, a logistic regression guesses which of "

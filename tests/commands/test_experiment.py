@@ -169,6 +169,9 @@ def test_gender_and_eyeglasses_from_drawings_to_another_set(experiment, tmp_path
         # Before weights are looked for, of which there may be none.
         (["--data", "deviating", "--test-data", "nowhere", "--weights", "missing.h5"], "nowhere: no such file"),
         (["--data", "empty"], "empty"),
+        # What is drawn there would be read as one of its images the next time.
+        (["--data", "deviating", "--out", "deviating/runs"], "deviating/runs: lies in deviating, of which every image"),
+        (["--data", "deviating", "--out", "deviating"], "deviating: lies in deviating"),
         # What is wrong whatever the data hold comes before they are read.
         (["--data", "empty", "--balance", "gender,gender"], "balance 'gender,gender'"),
         (["--data", "empty", "--small", "nosuch"], "unknown backbone 'nosuch'"),

@@ -102,9 +102,11 @@ def test_it_trains_and_writes_its_table_and_figures_and_goes_on_from_there(
     assert pd.read_csv(tmp_path / "runs.csv").set_index("method").equals(runs)
 
 
-@pytest.mark.parametrize("wrong", [["--methods", "soft+equal"], ["--images", "0"], ["--seeds", "0"]])
+@pytest.mark.parametrize("wrong", ["--methods soft+equal", "--images 0", "--seeds 0", "--tasks age"])
 def test_what_cannot_be_compared_is_one_line(two_methods, compare_methods, monkeypatch, tmp_path, wrong):
-    monkeypatch.setattr(sys, "argv", ["compare_methods.py", "--out", str(tmp_path), "--rendered-faces", "20", *wrong])
+    monkeypatch.setattr(
+        sys, "argv", ["compare_methods.py", "--out", str(tmp_path), "--rendered-faces", "20", *wrong.split()]
+    )
     with pytest.raises((UserError, SystemExit)):
         compare_methods.main()
     assert not (tmp_path / "table.md").exists()
@@ -112,7 +114,7 @@ def test_what_cannot_be_compared_is_one_line(two_methods, compare_methods, monke
 
 def test_it_reads_every_set(compare_methods, monkeypatch, tmp_path):
     """A folder is read as the set that it holds, also if that is none of the usual ones, or as the one it is called."""
-    faces = write_faces(tmp_path / "faces", LAYOUTS["fer2013"], 20, size=48)
+    faces = write_faces(tmp_path / "faces", LAYOUTS["fairface"], 20, size=48)
     seen = []
 
     def noted(common, asked, parts, out, resume):
@@ -120,12 +122,12 @@ def test_it_reads_every_set(compare_methods, monkeypatch, tmp_path):
         raise UserError("seen")
 
     monkeypatch.setattr("mtl_keras.commands.methods.MethodStudy", noted)
-    for place in (faces, f"class_folders={faces}"):
-        words = ["--data", str(place), "--tasks", "expression", "--out", str(tmp_path / "out")]
+    for place in (faces, f"rendered={faces}"):
+        words = ["--data", str(place), "--tasks", "gender", "ethnicity", "--out", str(tmp_path / "out")]
         monkeypatch.setattr(sys, "argv", ["compare_methods.py", *words])
         with pytest.raises(UserError, match="^seen$"):
             compare_methods.main()
-    assert seen == ["fer2013", "class_folders"]
+    assert seen == ["fairface", "rendered"]
 
 
 # === With made-up runs ===
@@ -232,6 +234,17 @@ def test_fewer_images_are_a_part_of_them_and_equal_weights_need_no_gradients(two
     assert len(study.study.parts[0]) == 5 and set(study.study.parts[0]["path"]) < set(parts[0]["path"])
     assert [method.settings.gradients_at for method in study.methods] == ["parameters", "features"]
     assert study.common.gradients_at == "parameters" and len(study.study.parts[2]) == 10
+
+
+def test_labels_that_are_intervals_count_and_a_task_without_a_figure_is_named(two_methods, made_up, parts, tmp_path):
+    ages = {"age.low": [20.0] * 10, "age.high": [29.0] * 10}
+    intervals = tuple(part.assign(**ages) for part in parts)
+    common = replace(COMMON, tasks=("gender", "eyeglasses", "age"))
+    study = MethodStudy(common, Methods(seeds=1, weighting=("equal",)), intervals, tmp_path, False)
+    found = "\n".join(method_report.notes(study))
+    assert "labels of the training images: 10 of gender, 10 of eyeglasses, 10 of age" in found
+    assert "age: no test image has a label that is one number, so the mean rank and delta-m are of the other" in found
+    assert "gender: no test image" not in found
 
 
 def test_where_equal_weights_cannot_be_trained_nothing_can(two_methods, made_up, parts, tmp_path):

@@ -85,7 +85,7 @@ def test_differences_leave_out_what_has_no_label_of_the_task(parts):
     assert paired_differences([multi], [alone_run], GENDER)[0]["difference"] == 0
 
 
-def test_each_task_alone_has_the_settings_of_all_together():
+def test_each_task_alone_has_the_settings_of_all_together(capsys):
     several = Experiment(tasks=("age", "gender"), frozen_epochs=3, epochs=5, loss_weights=(1.0, 2.0))
     assert [(s.tasks, s.epochs, s.loss_weights) for s in single_task_settings(several, Comparison("frozen"))] == [
         (("age",), 0, ()),
@@ -94,7 +94,9 @@ def test_each_task_alone_has_the_settings_of_all_together():
     assert [s.epochs for s in single_task_settings(several, Comparison("both"))] == [5, 5]
     assert single_task_settings(several, Comparison("none")) == []
     assert single_task_settings(Experiment(tasks=("age",)), Comparison("both")) == []
+    assert "left out" not in capsys.readouterr().out
     assert single_task_settings(Experiment(frozen_epochs=0), Comparison("frozen")) == []
+    assert "left out: each task alone on a frozen trunk, of which there is no stage" in capsys.readouterr().out
 
 
 def test_a_variant_without_labels_or_without_a_change_is_left_out(parts, capsys):

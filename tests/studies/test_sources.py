@@ -23,12 +23,13 @@ def told(features: np.ndarray, table: pd.DataFrame) -> dict[str, float]:
 
 
 def test_features_are_asked_before_and_after_training_once(
-    tiny_backbone, tiny_model, tiny_folder, faces, tmp_path, monkeypatch
+    tiny_backbone, tiny_model, tiny_folder, faces, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.setattr(sources, "tell_sources", told)
     table = faces.assign(source=np.repeat(["a", "b"], 15))
     experiment = Experiment(tasks=("gender",), backbone=tiny_backbone, seed=3)
     study = Study((table[:2], table, table[:2]), tmp_path)
+    few = pd.concat([table, table[:3].assign(source="c", group=[97, 98, 99])], ignore_index=True)
     best = Run({"run": "tiny"}, table, table, tiny_folder, tmp_path / "run")
     report_sources(Study((table, faces, table), tmp_path), best, experiment)
     assert sources_note(tmp_path) == [], "there is one source"
@@ -41,9 +42,13 @@ def test_features_are_asked_before_and_after_training_once(
     before, after = rows["accuracy"]
     assert f"{before:.1%} right before training" in note and f"{after:.1%} after" in note and "2 data sets" in note
     write_table(rows.assign(accuracy=0.75, balanced_accuracy=0.5), tmp_path / "sources.csv")
-    (same,) = sources_note(tmp_path)
-    assert "75.0% right before training (mean over the sets 50.0%), and as many after, since tiny leaves" in same
+    # As many by chance are no reason.
+    assert "training (mean over the sets 50.0%), 75.0% after (50.0%; tiny)" in sources_note(tmp_path)[0]
+    write_table(rows.assign(accuracy=0.75, run="tiny, frozen"), tmp_path / "sources.csv")
+    assert "and as many after, since tiny, frozen leaves these features as they are" in sources_note(tmp_path)[0]
     # With the run it outlives the model.
     (tmp_path / "sources.csv").unlink()
     report_sources(study, replace(best, model=None), experiment)
     assert pd.read_csv(tmp_path / "sources.csv").equals(rows)
+    report_sources(Study((table[:2], few, table[:2]), tmp_path), best, experiment)
+    assert "sources.csv: without c, of which there are too few validation images" in capsys.readouterr().out
