@@ -207,7 +207,9 @@ def bounds(table: pd.DataFrame, task: Task) -> np.ndarray | None:
     if (wrong := np.flatnonzero(ends[:, 0] > ends[:, 1])).size:
         low, high = ends[wrong[0]]
         got = f"{low:g} and {high:g}" + (f" ({table['path'].iloc[wrong[0]]})" if "path" in table else "")
-        raise UserError(f"columns {' and '.join(end_columns(task))}: got {got}; expected the lower end first")
+        raise UserError(
+            f"column {task.name!r}, or {' and '.join(end_columns(task))}: got {got}; expected the lower end first"
+        )
     return ends
 
 

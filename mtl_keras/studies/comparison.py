@@ -35,6 +35,8 @@ from mtl_keras.studies.teacher import taught_by
 from mtl_keras.studies.test_time_augmentation import all_augmented, augment_tests
 from mtl_keras.tasks import TASKS, Task
 
+NONE = "there are no variants to choose from; those of an experiment are of real faces, named by --data"
+
 
 def compare(
     experiment: Experiment,
@@ -237,13 +239,12 @@ def chosen_variants(comparison: Comparison, variants: Mapping[str, dict]) -> Map
     if comparison.only and not comparison.variants:
         raise UserError(f"only {comparison.only[0]!r}: no variants are to be trained; leave out --no-variants")
     if unknown := [name for name in comparison.only if name not in variants]:
-        none = "there are no variants to choose from; those of an experiment are of real faces, named by --data"
-        expected = f"expected some of {', '.join(variants)}" if variants else none
-        raise UserError(f"only {unknown[0]!r}: {expected}")
+        raise UserError(f"only {unknown[0]!r}: " + (f"expected some of {', '.join(variants)}" if variants else NONE))
     wanted = comparison.only or (variants if comparison.variants else ())
     chosen = {name: changes for name, changes in variants.items() if name in wanted}
     if unknown := [name for name in comparison.alone if name not in chosen]:
-        raise UserError(f"alone {unknown[0]!r}: expected some of those to be trained: {', '.join(chosen) or 'none'}")
+        trained = f"expected some of those to be trained: {', '.join(chosen) or 'none'}"
+        raise UserError(f"alone {unknown[0]!r}: {trained if variants else NONE}")
     return chosen
 
 

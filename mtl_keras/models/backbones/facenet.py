@@ -134,7 +134,10 @@ def inception_resnet_v1(image_size: int, blocks: tuple[int, int, int], name: str
     is a `UserError`.
     """
     if image_size < SMALLEST_IMAGE:
-        raise UserError(f"{name}: image size {image_size} is too small: give {SMALLEST_IMAGE} or more (usual: 160)")
+        raise UserError(
+            f"{name}: image size {image_size} is too small: give {SMALLEST_IMAGE} or more (usual: 160), the "
+            "border included"
+        )
     inputs = keras.Input((image_size, image_size, 3), name="image")
     x = convolutions(inputs, STEM)
     x = layers.MaxPooling2D(3, 2, name="MaxPool_3a_3x3")(x)
