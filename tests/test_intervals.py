@@ -83,9 +83,7 @@ def test_what_is_no_interval_of_the_task_is_refused():
         complete(table(age=["20-29"]).assign(**{"age.low": [45.0], "age.high": [60.0]}))
     with pytest.raises(UserError, match="column 'age': got 25 beside 40 and 49 .1.jpg.; leave the number"):
         complete(table(age=[None, 25.0]).assign(**{"age.low": [20.0, 40.0], "age.high": [29.0, 49.0]}))
-    with pytest.raises(
-        UserError, match="column .age., or age.low and age.high: got 29 and 20 .0.jpg.; expected"
-    ):
+    with pytest.raises(UserError, match="column .age., or age.low and age.high: got 29 and 20 .0.jpg.; expected"):
         complete(table(age=["29-20"]))
     with pytest.raises(UserError, match="column 'age.high'.*expected a number from 0 to 116 years"):
         complete(table(age=["100-200"]))

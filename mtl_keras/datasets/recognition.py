@@ -15,7 +15,7 @@ Reader = Callable[..., pd.DataFrame]
 GENERAL = ("rendered", "class_folders", "csv_file")
 
 
-def first_that_reads(readers: Sequence[Reader]) -> Reader:
+def whichever_reads(readers: Sequence[Reader]) -> Reader:
     """Return a reader that takes a folder, or a CSV file, for the one of these sets whose layout it has.
 
     Those that read other sets' folders as well (`GENERAL`) count where nothing else fits. A folder that several read is
@@ -91,7 +91,7 @@ def read_any(place: str | Path, strict: bool = False) -> pd.DataFrame:
     if name:
         return DATASETS[name](place, strict)
     try:
-        return first_that_reads([*DATASETS.values()])(existing(place), strict)
+        return whichever_reads([*DATASETS.values()])(existing(place), strict)
     except LayoutError:
         known = "none of the sets of `mtl-keras list datasets`"
         raise UserError(f"{place}: {known} reads it; name one to see what it misses, as in utkface={place}") from None
@@ -106,7 +106,7 @@ def first_of(names: Sequence[str]) -> Reader:
     if not names:
         return read_any
     readers = [DATASETS[name] for name in names]
-    first = readers[0] if len(readers) == 1 else first_that_reads(readers)
+    first = readers[0] if len(readers) == 1 else whichever_reads(readers)
 
     def read(place: str | Path, strict: bool = False) -> pd.DataFrame:
         if split_name(place)[0]:

@@ -20,7 +20,7 @@ from mtl_keras.data.shards import read_shards
 from mtl_keras.data.split import split
 from mtl_keras.data.unpacking import unpack_shards
 from mtl_keras.datasets import csv_file, fer2013, genki4k, utkface
-from mtl_keras.datasets.recognition import first_that_reads
+from mtl_keras.datasets.recognition import whichever_reads
 from mtl_keras.errors import UserError
 from mtl_keras.faces.cut import settings_for
 from mtl_keras.faces.geometry import CROPS
@@ -247,7 +247,7 @@ def test_faces_are_cut_out_of_sets_of_photos_only_and_kept(tmp_path, capsys, mon
     for name, layout in (("UTKFace", "utkface"), ("GENKI-4K", "genki4k")):
         write_faces(tmp_path / name, LAYOUTS[layout], 4, seed=4)
     arguments = Arguments(data=(tmp_path / "UTKFace", tmp_path / "GENKI-4K"), out=tmp_path / "out")
-    read = first_that_reads((genki4k, fer2013, utkface))
+    read = whichever_reads((genki4k, fer2013, utkface))
     run(arguments, read)
     table, crops = seen["table"], tmp_path / "out" / "cache" / "crops-genki4k"
     # Not every drawing is a face to MTCNN.
@@ -429,7 +429,7 @@ def also_tested_on(monkeypatch, *arguments, **words) -> pd.DataFrame:
 
     monkeypatch.setattr("mtl_keras.studies.comparison.train_multi_task", never)
     with pytest.raises(KeyboardInterrupt):
-        run(Arguments(*arguments, **words, experiment=TASKS_OF_FACES), first_that_reads((utkface, csv_file)))
+        run(Arguments(*arguments, **words, experiment=TASKS_OF_FACES), whichever_reads((utkface, csv_file)))
     return seen[0]
 
 
@@ -469,7 +469,7 @@ def test_images_to_test_on_are_checked_and_copies_of_trained_ones_left_out(tmp_p
     assert skipped["path"].tolist() == ["9.png"] and "1 skipped" in capsys.readouterr().err
     (mine / "genki4k.csv").write_text("path,age,gender\n9.png,30,male\n")
     with pytest.raises(UserError, match="none of 1 images can be read; the first is .*9.png"):
-        run(Arguments(**words, experiment=TASKS_OF_FACES), first_that_reads((utkface, csv_file)))
+        run(Arguments(**words, experiment=TASKS_OF_FACES), whichever_reads((utkface, csv_file)))
 
 
 def test_skipped_files_of_a_set_that_is_given_by_name_do_not_tell_where_it_lies(tmp_path):

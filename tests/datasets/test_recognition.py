@@ -3,7 +3,7 @@
 import pytest
 
 from mtl_keras.datasets import csv_file, fer2013, genki4k, raf_db, utkface, w300lp
-from mtl_keras.datasets.recognition import first_of, first_that_reads, read_any
+from mtl_keras.datasets.recognition import first_of, whichever_reads, read_any
 from mtl_keras.errors import UserError
 from mtl_keras.portraits import LAYOUTS
 from mtl_keras.portraits.writer import write_faces
@@ -15,19 +15,19 @@ READERS = [genki4k, fer2013, utkface]
 @pytest.mark.parametrize("name", ["genki4k", "fer2013", "utkface"])
 def test_each_layout_is_recognised_whatever_the_order(tmp_path, readers, name):
     folder = write_faces(tmp_path / "faces", LAYOUTS[name], 8, size=48)
-    assert set(first_that_reads(readers)(folder)["source"]) == {name}
+    assert set(whichever_reads(readers)(folder)["source"]) == {name}
 
 
 def test_what_none_reads_is_one_line_with_every_reason(tmp_path):
     # Of nothing at all there is one reason.
     with pytest.raises(UserError, match="an empty folder; expected the folder of genki4k or fer2013 or utkface$"):
-        first_that_reads(READERS)(tmp_path)
+        whichever_reads(READERS)(tmp_path)
     (tmp_path / "holiday.jpg").touch()
     with pytest.raises(UserError, match="not genki4k .*labels.txt.*; not fer2013 .*; not utkface") as error:
-        first_that_reads(READERS)(tmp_path)
+        whichever_reads(READERS)(tmp_path)
     assert "\n" not in str(error.value)
     with pytest.raises(UserError, match="nowhere: no such folder"):
-        first_that_reads(READERS)(tmp_path / "nowhere")
+        whichever_reads(READERS)(tmp_path / "nowhere")
 
 
 def test_of_a_set_with_a_fault_that_fault_alone_is_told(tmp_path, one_line):
@@ -36,7 +36,7 @@ def test_of_a_set_with_a_fault_that_fault_alone_is_told(tmp_path, one_line):
     (labels,) = folder.rglob("list_pa*tition_label.txt")
     lines = labels.read_text().splitlines()
     labels.write_text("\n".join([*lines[:2], lines[2][:-1] + "9", *lines[3:]]))
-    for read in (first_that_reads([utkface, raf_db, *READERS]), first_of(("genki4k", "raf_db")), read_any):
+    for read in (whichever_reads([utkface, raf_db, *READERS]), first_of(("genki4k", "raf_db")), read_any):
         with one_line(r"expression '9' is unknown; expected one of 1, .* \(row 3\)$", labels):
             read(folder)
 
@@ -45,7 +45,7 @@ def test_a_folder_of_several_sets_is_none_of_them(tmp_path):
     folder = write_faces(tmp_path / "faces", LAYOUTS["fer2013"], 8, size=48)
     (folder / "25_1_2_20170116174525125.jpg.chip.jpg").touch()
     with pytest.raises(UserError, match=f"fer2013 and utkface read it; say which it is, as in fer2013={folder}"):
-        first_that_reads(READERS)(folder)
+        whichever_reads(READERS)(folder)
 
 
 def test_images_that_are_only_called_like_those_of_300w_lp_are_not_taken_for_them(tmp_path):
@@ -63,7 +63,7 @@ def test_a_file_is_read_by_the_reader_of_files(tmp_path):
     (tmp_path / "a.jpg").touch()
     table, other = tmp_path / "labels.csv", tmp_path / "notes.txt"
     table.write_text("path,gender\na.jpg,male\n")
-    read = first_that_reads([*READERS, csv_file])
+    read = whichever_reads([*READERS, csv_file])
     assert read(table)["gender"].tolist() == read(table, strict=True)["gender"].tolist() == ["male"]
     other.write_text("nothing")
     with pytest.raises(UserError, match="notes.txt: starts with 'nothing'"):
@@ -73,9 +73,9 @@ def test_a_file_is_read_by_the_reader_of_files(tmp_path):
 def test_strict_holds_for_the_set_that_was_recognised(tmp_path):
     folder = write_faces(tmp_path / "faces", LAYOUTS["genki4k"], 8, size=48)
     (folder / "files" / "file0003.jpg").unlink()
-    assert len(first_that_reads(READERS)(folder)) == 7
+    assert len(whichever_reads(READERS)(folder)) == 7
     with pytest.raises(UserError, match="file0003.jpg: the image is missing"):
-        first_that_reads(READERS)(folder, strict=True)
+        whichever_reads(READERS)(folder, strict=True)
 
 
 def test_any_set_is_recognised_and_named(tmp_path):
