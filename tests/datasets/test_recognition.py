@@ -3,7 +3,7 @@
 import pytest
 
 from mtl_keras.datasets import csv_file, fer2013, genki4k, raf_db, utkface, w300lp
-from mtl_keras.datasets.recognition import first_of, whichever_reads, read_any
+from mtl_keras.datasets.recognition import first_of, read_any, whichever_reads
 from mtl_keras.errors import UserError
 from mtl_keras.portraits import LAYOUTS
 from mtl_keras.portraits.writer import write_faces
