@@ -31,14 +31,9 @@ def whichever_reads(readers: Sequence[Reader]) -> Reader:
             if next(folder.iterdir(), None) is None:
                 raise LayoutError(f"{folder}: an empty folder; expected the folder of {sets}")
         errors = {}
-        for general in (False, True):
-            found = {}
-            for reader in readers:
-                if (reader.__name__ in GENERAL) == general:
-                    try:
-                        found[reader] = reader(folder)
-                    except UserError as error:
-                        errors[reader.__name__] = error
+        own = [reader for reader in readers if reader.__name__ not in GENERAL]
+        for several in (own, [reader for reader in readers if reader not in own]):
+            found = {reader: table for reader in several if (table := _tried(reader, folder, errors)) is not None}
             if len(found) > 1:
                 names = [reader.__name__ for reader in found]
                 raise UserError(f"{folder}: {' and '.join(names)} read it; say which it is, as in {names[0]}={folder}")
@@ -47,6 +42,15 @@ def whichever_reads(readers: Sequence[Reader]) -> Reader:
         raise _why_none(folder, errors)
 
     return read
+
+
+def _tried(reader: Reader, folder: str | Path, errors: dict[str, UserError]) -> pd.DataFrame | None:
+    """Return what a reader makes of a folder, None where it cannot read it, which is noted in `errors`."""
+    try:
+        return reader(folder)
+    except UserError as error:
+        errors[reader.__name__] = error
+        return None
 
 
 def _why_none(folder: str | Path, errors: dict[str, UserError]) -> UserError:

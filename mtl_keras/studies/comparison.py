@@ -35,7 +35,8 @@ from mtl_keras.studies.teacher import taught_by
 from mtl_keras.studies.test_time_augmentation import all_augmented, augment_tests
 from mtl_keras.tasks import TASKS, Task
 
-NONE = "there are no variants to choose from; those of an experiment are of real faces, named by --data"
+# What is said of a variant that is asked for where there are none.
+NO_VARIANTS = "there are no variants to choose from; those of an experiment are of real faces, named by --data"
 
 
 def compare(
@@ -239,12 +240,14 @@ def chosen_variants(comparison: Comparison, variants: Mapping[str, dict]) -> Map
     if comparison.only and not comparison.variants:
         raise UserError(f"only {comparison.only[0]!r}: no variants are to be trained; leave out --no-variants")
     if unknown := [name for name in comparison.only if name not in variants]:
-        raise UserError(f"only {unknown[0]!r}: " + (f"expected some of {', '.join(variants)}" if variants else NONE))
+        raise UserError(
+            f"only {unknown[0]!r}: " + (f"expected some of {', '.join(variants)}" if variants else NO_VARIANTS)
+        )
     wanted = comparison.only or (variants if comparison.variants else ())
     chosen = {name: changes for name, changes in variants.items() if name in wanted}
     if unknown := [name for name in comparison.alone if name not in chosen]:
         trained = f"expected some of those to be trained: {', '.join(chosen) or 'none'}"
-        raise UserError(f"alone {unknown[0]!r}: {trained if variants else NONE}")
+        raise UserError(f"alone {unknown[0]!r}: {trained if variants else NO_VARIANTS}")
     return chosen
 
 
