@@ -70,9 +70,10 @@ def photo_of(stem: str) -> str:
 
 def read_pose(path: str | Path) -> tuple[float, float, float]:
     """Return yaw, pitch and roll in degrees from the `.mat` beside an image."""
-    mat = os.path.basename(_mat_beside(path))
+    file = _mat_beside(path)
+    mat = file.name
     try:
-        found = np.asarray(read_mat(_mat_beside(path), "Pose_Para"))
+        found = np.asarray(read_mat(file, "Pose_Para"))
     except UserError as error:
         raise UserError(f"{mat} beside it: {error}") from None
     if found.dtype.kind not in "fiu" or found.shape != (PARAMETERS,):

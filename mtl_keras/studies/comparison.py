@@ -240,9 +240,8 @@ def chosen_variants(comparison: Comparison, variants: Mapping[str, dict]) -> Map
     if comparison.only and not comparison.variants:
         raise UserError(f"only {comparison.only[0]!r}: no variants are to be trained; leave out --no-variants")
     if unknown := [name for name in comparison.only if name not in variants]:
-        raise UserError(
-            f"only {unknown[0]!r}: " + (f"expected some of {', '.join(variants)}" if variants else NO_VARIANTS)
-        )
+        expected = f"expected some of {', '.join(variants)}" if variants else NO_VARIANTS
+        raise UserError(f"only {unknown[0]!r}: {expected}")
     wanted = comparison.only or (variants if comparison.variants else ())
     chosen = {name: changes for name, changes in variants.items() if name in wanted}
     if unknown := [name for name in comparison.alone if name not in chosen]:
