@@ -57,8 +57,13 @@ def check_writable(path: str | Path, folder: bool = False) -> None:
             found, wanted = ("file", "folder") if folder else ("folder", "file")
             found = f"a {found}" if path.exists() else "a link that leads nowhere"
             raise OSError(None, f"is {found}; expected a {wanted}")
+        if path == Path("-"):
+            raise OSError(None, "stands for no file here; expected a name")
         with suppress(FileNotFoundError):
-            path.lstat()  # which knows of a name that is too long
+            mode = path.stat().st_mode  # which knows of a name that is too long
+            # A file that is written takes the place of what was there, also of /dev/null.
+            if not folder and not stat.S_ISREG(mode):
+                raise OSError(None, "is a device or a pipe; expected a file")
         place = path if folder else path.parent
         while not os.path.lexists(place):
             place = place.parent

@@ -27,7 +27,17 @@ def test_a_place_that_cannot_be_written_is_refused_and_nothing_is_left(tmp_path,
     ):
         with one_line(says, tmp_path / path):
             check_writable(tmp_path / path, folder)
+    for folder in (False, True):
+        with one_line("expected a name", "-: cannot be written"):
+            check_writable("-", folder)
     assert sorted(os.listdir(tmp_path)) == ["file", "folder"] and not os.listdir(tmp_path / "folder")
+
+
+def test_a_device_or_a_pipe_is_not_replaced(tmp_path, one_line):
+    os.mkfifo(tmp_path / "pipe")
+    for place in (tmp_path / "pipe", os.devnull):
+        with one_line("is a device or a pipe; expected a file", place):
+            check_writable(place)
 
 
 def test_a_folder_that_takes_no_files_is_refused():
