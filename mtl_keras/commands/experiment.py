@@ -91,13 +91,15 @@ def read_and_check(
     experiment, out = arguments.experiment, arguments.out
     for place in (*arguments.data, *arguments.test_data):
         check_apart(out, existing(split_name(place)[1]))
+    if not arguments.data:
+        # Faces are drawn for minutes; what is wrong with a folder of data is sooner said than weights are downloaded.
+        experiment = with_found_weights(experiment)
     folders = arguments.data or [rendered_folder(arguments, layout, n) for n, layout in enumerate(layouts)]
     tables = [read_folder(folder, read, arguments) for folder in folders]
     # Before faces are cut out of thousands of photos.
     check_labels(experiment, joined(tables, arguments))
-    if experiment.weights:
-        # A wrong name or file should not come to light only after the images were read.
-        experiment = replace(experiment, weights=str(BACKBONES[experiment.backbone].find_weights(experiment.weights)))
+    # A wrong name or file should not come to light only after the images were read.
+    experiment = with_found_weights(experiment)
     table = checked(joined(with_faces(tables, arguments), arguments), arguments)
     elsewhere = rows_of_test_data(arguments, read, table) if arguments.test_data else None
     if elsewhere is not None:
@@ -106,6 +108,13 @@ def read_and_check(
     if arguments.check:
         table = resolve_conflicts(table, arguments.conflicts)
     return experiment, arguments.comparison, (without_leaks(table, out, arguments.leaks), elsewhere)
+
+
+def with_found_weights(experiment: Experiment) -> Experiment:
+    """Return the settings with the path of the weights that they name, which are downloaded where they must be."""
+    if not experiment.weights:
+        return experiment
+    return replace(experiment, weights=str(BACKBONES[experiment.backbone].find_weights(experiment.weights)))
 
 
 def check_apart(out: Path, place: Path) -> None:

@@ -177,6 +177,7 @@ def test_gender_and_eyeglasses_from_drawings_to_another_set(experiment, tmp_path
         (["--data", "empty", "--small", "nosuch"], "unknown backbone 'nosuch'"),
         (["--data", "empty", "--folds", "3"], "cross-validation compares accuracies; task 'age' has none"),
         (["--data", "empty", "--weights", "missing.h5"], "empty: holds no image files"),
+        (["--weights", "missing.h5"], "missing.h5"),
         (["--data", "unparsed"], "unparsed"),
         (["--data", "deviating", "--strict"], "39_1_20170116174525125"),
         (["--data", "deviating", "--tasks", "age", "gender", "--weights", "missing.h5"], "missing.h5"),
@@ -194,6 +195,7 @@ def test_mistakes_are_one_line(experiment, tmp_path, arguments, says):
     code, _, printed = experiment(tmp_path, *arguments)
     last = printed.strip().splitlines()[-1]
     assert code == 2 and last.startswith("error: ") and says in last and "Traceback" not in printed
+    assert not list(tmp_path.glob("**/rendered-*"))
 
 
 def test_a_set_to_test_on_has_a_label(experiment, tmp_path):
