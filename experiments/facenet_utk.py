@@ -6,8 +6,8 @@ python experiments/facenet_utk.py
 
 python experiments/facenet_utk.py --data UTKFace --weights 20180408-102900
 
-    the real thing: the table in results/facenet_utk/. Twelve networks are fine-tuned, of three seeds, which takes a day
-    on two cores; --single-task frozen --seeds 1 takes two to three hours.
+    the real thing. Twelve networks and a small one are fine-tuned, of three seeds, which takes most of a day on two
+    cores; --seeds 1 takes six hours, for the table in results/facenet_utk/, and with --single-task frozen half of that.
     --resume goes on after an interruption.
 
 Writes to runs/facenet_utk/ or runs/facenet_utk_rendered/, or to the folder that --out names.
