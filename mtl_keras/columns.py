@@ -29,11 +29,11 @@ def match_header(names: Iterable[str], meant: Iterable[str], unused: Iterable[st
     """
     names, meant, unused = list(names), set(meant), set(unused)
     exact = {name: place for place, name in enumerate(names) if name in meant | unused}
-    forms = Counter(map(_form, meant | unused))
-    by_form = {_form(name): name for name in meant | unused if forms[_form(name)] == 1}
+    forms = Counter(map(form, meant | unused))
+    by_form = {form(name): name for name in meant | unused if forms[form(name)] == 1}
     places, near, unknown = {}, {}, []
     for place, name in enumerate(names):
-        column = name if name in exact else by_form.get(_form(name))
+        column = name if name in exact else by_form.get(form(name))
         if column is None or (column != name and column in exact):
             unknown.append(name)
             continue
@@ -47,6 +47,6 @@ def match_header(names: Iterable[str], meant: Iterable[str], unused: Iterable[st
     return Header({name: place for name, place in places.items() if name in meant}, near, unknown)
 
 
-def _form(name: str) -> str:
+def form(name: str) -> str:
     """Return a name without what may be written otherwise."""
     return re.sub(r"[\s_.\-\ufeff]+", "", name).casefold()

@@ -235,7 +235,7 @@ def report(table: pd.DataFrame, out: Path, how: str, folders: Iterable[Path]) ->
     """Print what was read and skipped, and write the skipped files and the conflicting labels as CSV."""
     skipped, deviations = table.attrs.get("skipped", []), table.attrs.get("deviations", [])
     write_skipped(skipped, out / "skipped.csv", [split_name(folder)[1] for folder in folders])
-    print(f"{len(table)} images read, {len(skipped)} skipped (skipped.csv), {len(deviations)} names read in part")
+    print(f"{len(table)} images read, {len(skipped)} skipped (skipped.csv), {len(deviations)} odd names or columns")
     if "audit" not in table.attrs:
         print("images not checked: copies of one photo may be in several parts, and a damaged one ends the training")
         return

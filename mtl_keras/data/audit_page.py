@@ -132,7 +132,7 @@ def write_report(table: pd.DataFrame, folder: Path) -> str:
     summary = [
         ("images", len(table)),
         ("skipped files", len(skipped)),
-        ("names or lines read in part", len(deviations)),
+        ("odd names, lines or columns", len(deviations)),
         ("groups of identical files", f"{audit['identical_groups']} ({audit['identical_images']} images)"),
         ("groups of copies, re-encoded ones included", f"{audit['copy_groups']} ({audit['copy_images']} images)"),
         ("groups of copies in several splits", across),

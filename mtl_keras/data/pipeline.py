@@ -76,6 +76,9 @@ def batches(
 
     if isinstance(batch_size, dict) and not shuffle:
         raise UserError(f"batches of {batch_size}: a fixed composition needs shuffled rows; pass shuffle=True")
+    for size in batch_size.values() if isinstance(batch_size, dict) else [batch_size]:
+        if not isinstance(size, (int, np.integer)) or size < 1:
+            raise UserError(f"batch_size {batch_size!r}: expected a whole number of at least 1")
     rows_at_once = sum(batch_size.values()) if isinstance(batch_size, dict) else batch_size
     if shuffle:
         order, count = shuffled(table, batch_size, seed, first_epoch)

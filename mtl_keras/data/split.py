@@ -143,6 +143,8 @@ def _held_out(
 
 def _lacking(table: pd.DataFrame, number: int, fraction: float) -> str:
     """Say why a part has no rows, and how to mend it."""
+    if table.empty:
+        return "the table has no row; expected one for each image"
     if number == 0 and table["split"].notna().all():
         here = " and ".join(name for name in SPLITS if (table["split"] == name).any())
         return f"no row to train on: `split` says {here} in all {len(table)}; empty some cells, or add training rows"

@@ -12,7 +12,7 @@ each as {"path", "reason"}.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +50,8 @@ def combine(tables: Iterable[pd.DataFrame], balance: str | dict[str, float] | No
     An unknown class name, a number outside the task's range, an image that two rows name without a `box` of their own,
     and a column that means different things in two tables (`mtl_keras.data.agreement`) are errors.
     """
+    if isinstance(tables, (pd.DataFrame, Mapping)):
+        raise UserError(f"tables: got a {type(tables).__name__}; expected a list of label tables")
     tables, parts, first_free = [with_intervals(table) for table in tables], [], {"group": 0, "image": 0}
     agree(tables)
     for table in tables:

@@ -45,7 +45,7 @@ def csv_file(folder: str | Path, strict: bool = False) -> pd.DataFrame:
         others = "; ".join(entry["reason"] for entry in deviations) or "it has none"
         raise UserError(f"{path}: has no column of any task; {others}")
     read = read.mask(read == "")
-    skipped = [{"path": str(path), "reason": f"row {row} has no path"} for row in read.index[read["path"].isna()]]
+    skipped = [{"path": str(path), "reason": f"row {row + 1} has no path"} for row in read.index[read["path"].isna()]]
     place = str(path.parent)  # once, since os.path.join would turn a Path into text for each row
     rows = read[read["path"].notna()]
     rows = rows.assign(path=[os.path.join(place, name) for name in rows["path"]])

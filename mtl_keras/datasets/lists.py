@@ -59,8 +59,12 @@ def read_columns(
         raise UserError(f"{path}: {error}") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: {UTF16 if error.object.startswith(MARKS_OF_UTF16) else NO_UTF8}") from None
+    except pd.errors.EmptyDataError:
+        raise UserError(f"{path}: cannot be read as a table, since it is empty; expected a line an image") from None
     except Exception as error:  # Damaged text makes pandas raise nearly anything.
-        raise UserError(f"{path}: cannot be read as a table of text ({' '.join(str(error).split())})") from None
+        reason = " ".join(str(error).split())
+        mend = "each line needs as many cells as the first; a cell that holds a separator stands in quotes"
+        raise UserError(f"{path}: cannot be read as a table of text ({reason}); {mend}") from None
     if not names:
         cells = cells.iloc[1:].reset_index(drop=True)
     if cells.empty:

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mtl_keras.columns import form
 from mtl_keras.datasets.lists import quoted, read_columns
 from mtl_keras.errors import UserError
 from mtl_keras.intervals import end_columns, ends_of
@@ -55,8 +56,12 @@ def unknown_columns(files: Iterable[str | Path]) -> dict[str, pd.Series]:
 def inferred(columns: dict[str, pd.Series]) -> tuple[dict[str, Task], dict[str, str]]:
     """Return the task of each column that is clear, by the column's name, and why each other one is left out."""
     tasks, left_out = {}, {}
+    known = [name for task in TASKS.values() for name in (*task.columns, *end_columns(task))]
     for column, cells in columns.items():
         try:
+            # One that is written as it should be stands beside it, or this one would have been read as it.
+            if near := [name for name in known if form(name) == form(column)]:
+                raise UserError(f"another column is called {near[0]!r}, which means the same; keep one of them")
             task = inferred_task(column, cells[cells != ""])
             if task.name in [other.name for other in tasks.values()]:
                 raise UserError(f"another column is called {task.name} as well")

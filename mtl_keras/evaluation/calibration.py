@@ -8,6 +8,7 @@ import pandas as pd
 from scipy.optimize import minimize_scalar
 
 from mtl_keras.data.table import encode
+from mtl_keras.errors import UserError
 from mtl_keras.evaluation.predictions import outputs_of
 from mtl_keras.kinds import kind_of
 from mtl_keras.kinds.categorical import SMALLEST_PROBABILITY
@@ -92,6 +93,10 @@ def calibrate(model: MultiTaskModel, validation: pd.DataFrame) -> dict[str, floa
     It is fitted on rows that the model was not trained on, and the last weights of the task's head are divided by it:
     no answer changes its class. Other tasks stay as they are.
     """
+    asked = [task for task in model.tasks if kind_of(task).names]
+    if asked and not any((encode(validation, task)[1] > 0).any() for task in asked):
+        names = ", ".join(task.name for task in asked)
+        raise UserError(f"no row has a label of {names}; expected some to calibrate the model on")
     temperatures = temperatures_of(model.tasks, validation, outputs_of(model, validation))
     divide_scores(model, temperatures)
     return temperatures

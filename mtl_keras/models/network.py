@@ -113,6 +113,8 @@ def input_size(backbone: Backbone, image_size: int | None, border: int) -> int:
     if not (image_size or backbone.image_size):
         raise UserError("the backbone takes images of any side; give `image_size`, such as 128")
     size = image_size or backbone.image_size - 2 * border
+    if border and not image_size and size < 1:
+        raise UserError(f"border {border}: leaves nothing of {backbone.image_size} pixels; choose a smaller --border")
     if border and not (backbone.channels and 0 < border < size):
         raise UserError(
             f"border {border}: expected 0, or with images fewer pixels than the side of {size} that it leaves; choose "

@@ -36,7 +36,8 @@ class Comparison:
 
     # Train each task alone as well: not at all, on the frozen trunk only, or in both stages (twice the time a task).
     single_task: Literal["none", "frozen", "both"] = "frozen"
-    # Train with each of the experiment's changed settings as well, to show what they are worth.
+    # Train with each of the experiment's changed settings as well, to show what they are worth. What such a change
+    # sets, which may be the network and its epochs, it sets whatever other flags say.
     variants: bool = True
     # Of the experiment's changed settings only these, by name; all if not given.
     only: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME...")] = ()

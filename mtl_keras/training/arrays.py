@@ -7,6 +7,7 @@ import pandas as pd
 
 from mtl_keras.data.images import check_range
 from mtl_keras.errors import UserError
+from mtl_keras.kinds import kind_of
 from mtl_keras.tasks import Task
 from mtl_keras.training.labels import by_task
 
@@ -67,19 +68,34 @@ def _array(values):
 
 
 def _check_labels(task: Task, labels: np.ndarray) -> None:
-    """Refuse what is no number, and labels of a task of classes that are no index of one."""
+    """Refuse what is no number, numbers out of range, and labels of a task of classes that are no index of one."""
     wrong = f"{labels.dtype} array" if labels.dtype.kind not in "biuf" else ""
     if not wrong and task.classes:
         # NaN is neither.
         strange = (labels >= len(task.classes)) | (np.trunc(labels) != labels) & ~np.isnan(labels)
         wrong = f"{labels[strange].flat[0]:g}" if strange.any() else ""
+    if not wrong and not task.classes:
+        wrong = _out_of_range(task, labels)
     if wrong and not task.classes:
-        raise UserError(f"labels of {task.name!r}: got {wrong}; expected numbers, or NaN where there is none")
+        expected = kind_of(task).expected.replace("a ", "", 1).replace("number", "numbers")
+        raise UserError(f"labels of {task.name!r}: got {wrong}; expected {expected}, or NaN where there is none")
     if wrong:
         raise UserError(
             f"labels of {task.name!r}: got {wrong}; expected indices 0 to {len(task.classes) - 1} of "
             f"{', '.join(task.classes)}, or -1 or NaN where there is none"
         )
+
+
+def _out_of_range(task: Task, labels: np.ndarray) -> str:
+    """Return the first number that a cell of the task could not hold, or interval that ends before it begins, or ""."""
+    low, high = kind_of(task).range
+    strange = ~np.isnan(labels) & ~(np.isfinite(labels) & (labels >= low) & (labels <= high))
+    if strange.any():
+        return f"{labels[strange].flat[0]:g}"
+    if kind_of(task).intervals and labels.ndim == 2 and labels.shape[1] == 2:
+        turned = labels[labels[:, 0] > labels[:, 1]]
+        return f"an interval from {turned[0, 0]:g} to {turned[0, 1]:g}" if len(turned) else ""
+    return ""
 
 
 def _check_weights(name: str, weights: np.ndarray) -> None:

@@ -55,6 +55,10 @@ def labels_and_masks(tasks: list[Task], labels, weights, rows) -> tuple[dict, di
 def encoded(task: Task, labels):
     """Return a task's labels as its kind takes them, 0 where they are blank, and where they are not, (B,) bool."""
     labels, kind, width = tf.convert_to_tensor(labels), kind_of(task), len(task.columns)
+    if kind.intervals and (labels.shape.rank is None or labels.shape.rank == 2 and labels.shape[1] is None):
+        # Keras traces once for numbers and intervals alike; a number is the interval from it to itself.
+        rows = tf.shape(labels)[0]
+        labels = tf.reshape(tf.broadcast_to(tf.reshape(labels, (rows, -1)), (rows, 2)), (-1, 2))
     shape = labels.shape
     if kind.intervals and shape.rank == 2 and shape[1] == 2:
         width = 2

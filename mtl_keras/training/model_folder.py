@@ -1,6 +1,7 @@
 """A trained model on disk: a folder with `model.keras` and its sidecar `model.json`."""
 
 import json
+import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -116,6 +117,9 @@ def read_network(path: Path) -> keras.Model:
                 "defines it before loading, with @keras.saving.register_keras_serializable() before the class"
             ) from None
         reason = " ".join(str(error).split())[:200]
+        if path.is_file() and not zipfile.is_zipfile(path):
+            # Of such a file Keras says that there is none.
+            reason = "it is damaged or cut short"
         raise UserError(f"{path}: cannot be read ({reason}); copy the folder anew") from None
 
 

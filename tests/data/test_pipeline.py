@@ -371,6 +371,9 @@ def test_batches_of_a_fixed_composition(table):
     for images, _, _ in dataset:
         rows = np.array(row_numbers(images.numpy(), decoded(table)))
         assert (rows < 20).sum() == 4 and (rows >= 20).sum() == 2
+    for size in (0, "8", {"a": 0, "b": 4}):
+        with pytest.raises(UserError, match="^batch_size .*: expected a whole number of at least 1"):
+            batches(table, READER, batch_size=size, shuffle=True)
     with pytest.raises(UserError, match="needs shuffled rows"):
         batches(table, READER, {"a": 4, "b": 2})
 

@@ -85,6 +85,8 @@ def test_split_mistakes_are_named():
         split(make_table(50), (0.8, 0.1, 0.2))
     with pytest.raises(UserError, match="stratify 'agee'"):
         split(make_table(50), stratify="agee")
+    with pytest.raises(UserError, match="^the table has no row; expected one for each image"):
+        split(make_table(0, "a"))
     with pytest.raises(UserError, match="2 rows in 2 groups are too few"):
         split(make_table(2))
 

@@ -76,6 +76,9 @@ def test_notes_are_read_once_and_shared_by_what_is_made_of_a_table():
 
 
 def test_combine_refuses_one_dataset_twice_and_nothing():
+    for one in (make_table(2, "a"), {"a": make_table(2, "a")}):
+        with pytest.raises(UserError, match="^tables: got a .*; expected a list of label tables"):
+            combine(one)
     with pytest.raises(UserError, match="00000.jpg' is in the tables twice"):
         combine([make_table(2), make_table(2)])
     with pytest.raises(UserError, match="no label table"):

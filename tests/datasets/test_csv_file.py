@@ -106,8 +106,8 @@ def test_missing_images_and_paths_are_listed(tmp_path):
     folder = write(tmp_path, "path,age\na.jpg,1\n,2\nb.jpg,3\n", "a.jpg")
     table = csv_file(folder)
     assert table["age"].tolist() == [1]
-    assert [item["reason"] for item in table.attrs["skipped"]] == ["row 1 has no path", "the image is missing"]
-    with pytest.raises(UserError, match="row 1 has no path"):
+    assert [item["reason"] for item in table.attrs["skipped"]] == ["row 2 has no path", "the image is missing"]
+    with pytest.raises(UserError, match="row 2 has no path"):
         csv_file(folder, strict=True)
 
 

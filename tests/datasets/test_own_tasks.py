@@ -91,6 +91,11 @@ def test_what_is_not_clear_is_left_out_with_the_reason(column, texts, says):
     assert not tasks and says in left_out[column]
 
 
+def test_a_column_nearly_called_as_a_task_beside_it_is_left_out():
+    tasks, left_out = inferred({"Age ": cells("1", "2", times=9)})
+    assert not tasks and left_out["Age "] == "another column is called 'age', which means the same; keep one of them"
+
+
 def test_two_columns_of_one_name_are_one_task():
     tasks, left_out = inferred({"hat color": cells("red", "blue", times=9), "hat_color": cells("a", "b", times=9)})
     assert [*tasks] == ["hat color"] and "another column is called hat_color" in left_out["hat_color"]

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import scipy.special
 
+from mtl_keras.errors import UserError
 from mtl_keras.evaluation.calibration import (
     calibrate,
     expected_calibration_error,
@@ -63,6 +64,12 @@ def test_probabilities_that_no_temperature_makes_true_are_told_of(capsys):
     mostly = np.concatenate([right[:36], right[36:][::-1]])
     assert temperatures_of([GENDER], table, {"gender": mostly})["gender"] == pytest.approx(1, rel=0.01)
     assert capsys.readouterr().out == ""
+
+
+def test_a_table_without_any_label_is_refused(tiny_model, faces):
+    table = faces[:4].assign(gender=None, ethnicity=None)
+    with pytest.raises(UserError, match="^no row has a label of gender, ethnicity; expected some to calibrate"):
+        calibrate(tiny_model, table)
 
 
 def test_a_calibrated_network_answers_the_same_classes_less_surely(tiny_model, faces):

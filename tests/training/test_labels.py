@@ -36,6 +36,21 @@ def test_a_row_of_which_one_number_is_blank_is_masked():
     assert masks["head_pose"] == [1.0, 0.0, 1.0] and np.isfinite(labels["head_pose"]).all()
 
 
+@pytest.mark.parametrize("shape", [None, (None, None)])
+@pytest.mark.parametrize("ages", [[20.0, 30.0, np.nan], [[20, 29], [30, 30], [np.nan, 5]]])
+def test_numbers_and_intervals_may_follow_each_other(shape, ages):
+    """As they are where Keras has traced one step for both."""
+    ages = np.array(ages, "float32")
+    given = ages if shape is None else ages.reshape(3, -1)
+    traced = tf.function(
+        lambda labels: labels_and_masks([AGE], {"age": labels}, None, 3),
+        input_signature=[tf.TensorSpec(shape, tf.float32)],
+    )
+    labels, masks = (each["age"].numpy().tolist() for each in traced(given))
+    assert masks == [1, 1, 0]
+    assert labels[:2] == [[20, 20 if ages.ndim == 1 else 29], [30, 30]]
+
+
 @pytest.mark.parametrize("dtype", ["float64", "float32", "int64", "int8", "uint8", "bool"])
 @pytest.mark.parametrize("shape", [(3,), (3, 1)])
 def test_labels_of_every_type_and_of_one_axis_or_two_are_the_same(dtype, shape):
