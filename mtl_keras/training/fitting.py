@@ -5,6 +5,7 @@ import math
 import keras
 import tensorflow as tf
 
+from mtl_keras.errors import UserError
 from mtl_keras.models.replicas import replicas
 from mtl_keras.training.arrays import check_pixels, labels_and_weights
 from mtl_keras.training.divergence import StopWhenDiverged
@@ -37,7 +38,8 @@ class Fitting(keras.Model):
     ):
         """Train as `keras.Model.fit` does, on labels {task: (N,), (N, 1) or (N, D)}.
 
-        A task that is missing takes no part, nor does a label that is NaN, or negative for a task of classes.
+        A task that is missing takes no part and has no logs, nor does a label that is NaN, or negative for a task of
+        classes.
         `sample_weight` is {task: weights (N,)} or one array for all tasks, `class_weight` {task: {class: weight}}; the
         mean over the labelled examples is then a weighted one.
         Tables of pandas have a column for each task. Batches of data sets are `(x, y)` or `(x, y, weights)`.
@@ -96,10 +98,19 @@ class Fitting(keras.Model):
         )
         # They would be 0: of a loss the best there is.
         unlabelled = self.logs_without_labels()
+        if all(f"{task.name}_loss" in unlabelled for task in self.tasks):
+            names = ", ".join(task.name for task in self.tasks)
+            raise UserError(
+                f"no example has a label of any of the tasks {names}; expected some to evaluate the model on"
+            )
         if return_dict:
             return {name: value for name, value in logs.items() if name not in unlabelled}
-        logs = {name: math.nan if name in unlabelled else value for name, value in logs.items()}
-        return self._flatten_metrics_in_order(logs)
+        return self._flatten_metrics_in_order(logs | dict.fromkeys(unlabelled, math.nan))
+
+    def _get_metrics_result_or_logs(self, logs):
+        """Return the logs of an epoch of `fit` or `evaluate` as Keras does, but none of tasks that had no label."""
+        found, unlabelled = super()._get_metrics_result_or_logs(logs), self.logs_without_labels()
+        return {name: value for name, value in found.items() if name not in unlabelled}
 
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
         """Take one step, as `keras.Model.train_on_batch` does, on data as `fit` takes it."""

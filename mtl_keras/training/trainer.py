@@ -5,7 +5,6 @@ import tensorflow as tf
 
 from mtl_keras.data.pipeline import fills_batches
 from mtl_keras.data.worker_rows import FILLING
-from mtl_keras.errors import UserError
 from mtl_keras.kinds import kind_of
 from mtl_keras.models.layers import stepping_layers
 from mtl_keras.models.normalization import counting
@@ -178,14 +177,8 @@ class Trainer(Compiling):
         return labelled, divisors
 
     def logs_without_labels(self) -> list[str]:
-        """Return the names of the logs of tasks that have had no label since the logs began; if none had, fail."""
-        labelled = keras.ops.convert_to_numpy(self._means["loss"].labelled())
-        if not labelled.any():
-            names = ", ".join(task.name for task in self.tasks)
-            raise UserError(
-                f"no example has a label of any of the tasks {names}; expected some to evaluate the model on"
-            )
-        found = []
+        """Return the names of the logs of tasks that have had no label since the logs began."""
+        labelled, found = keras.ops.convert_to_numpy(self._means["loss"].labelled()), []
         for task in (task for task, has_labels in zip(self.tasks, labelled, strict=True) if not has_labels):
             found += [f"{task.name}_loss", self._score(task)]
             found += self._means["compiled"].names_of(task) if "compiled" in self._means else []
