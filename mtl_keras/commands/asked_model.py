@@ -4,7 +4,7 @@ import sys
 from glob import has_magic
 from pathlib import Path
 
-from mtl_keras.files import EXTENSIONS
+from mtl_keras.files import EXTENSIONS, image_files
 from mtl_keras.serving.bundled import CARD, bundled_model
 from mtl_keras.training.model_folder import NETWORK, SIDECAR, models_in
 
@@ -29,6 +29,9 @@ def model_and_images(words: tuple[Path, ...]) -> tuple[Path | None, tuple[Path, 
 
 def _names_a_model(path: Path) -> bool:
     if path.is_dir():
-        return any((path / name).is_file() for name in (NETWORK, SIDECAR)) or bool(models_in(path))
+        # An exported network without its sidecar is a damaged model, not a folder of images.
+        exported = [*path.glob("model.*"), *path.glob("saved_model.pb")]
+        found = any((path / name).is_file() for name in (NETWORK, SIDECAR)) or bool(models_in(path))
+        return found or any(exported) and not any(image_files(path))
     could_be_images = path.exists() or has_magic(str(path)) or path.suffix.lower() in EXTENSIONS
     return path.suffix == Path(NETWORK).suffix or not could_be_images

@@ -147,7 +147,8 @@ def read_sidecar(folder: Path | str) -> dict:
         raise UserError(f"{folder}: {what}; give the folder of the model that it was made of")
     if not path.parent.exists():
         raise UserError(f"{folder}: no such folder; expected the folder of a trained model")
-    for name in (NETWORK, SIDECAR):
+    # An exported network has another file in the place of the first: what it lacks here is the sidecar.
+    for name in (SIDECAR, NETWORK):
         if not (path.parent / name).is_file():
             such = f"such as {found[0]}" if (found := models_in(path.parent)) else "as an experiment writes it"
             raise UserError(f"{folder}: no {name} in it; expected the folder of a trained model, {such}")

@@ -19,13 +19,16 @@ from mtl_keras.training.model_folder import save
         ("gone.keras", True),
         ("results", True),
         ("photos", False),
+        ("without_sidecar", True),
+        ("photos_and_a_note", False),
         ("photos/face", False),
         ("gone.JPG", False),
         ("photos/*", False),
     ],
 )
 def test_a_model_is_told_from_images(tmp_path, word, is_model):
-    for name in ("trained/model.keras", "trained/model.json", "results/models/one/model.json", "photos/face"):
+    files = ("without_sidecar/model.tflite", "photos_and_a_note/model.txt", "photos_and_a_note/face.png", "photos/face")
+    for name in ("trained/model.keras", "trained/model.json", "results/models/one/model.json", *files):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     words = (tmp_path / word, Path("other.jpg"))

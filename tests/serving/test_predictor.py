@@ -351,5 +351,5 @@ def test_what_the_images_are_must_be_known(tiny_model):
 
 
 def test_a_missing_model_is_named(tmp_path):
-    with pytest.raises(UserError, match="no model.keras in it"):
+    with pytest.raises(UserError, match="no model.json in it"):
         Predictor(tmp_path)

@@ -188,7 +188,7 @@ def test_a_missing_folder_is_named(tmp_path):
 
 def test_a_results_folder_names_a_model_in_it(tiny_model, tmp_path):
     folder = model_folder.save(tiny_model, tmp_path / "models" / "small")
-    with pytest.raises(UserError, match=f"no model.keras in it; .*, such as {folder}$"):
+    with pytest.raises(UserError, match=f"no model.json in it; .*, such as {folder}$"):
         model_folder.load(tmp_path)
 
 
