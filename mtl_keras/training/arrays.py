@@ -69,21 +69,17 @@ def _array(values):
 
 def _check_labels(task: Task, labels: np.ndarray) -> None:
     """Refuse what is no number, numbers out of range, and labels of a task of classes that are no index of one."""
-    wrong = f"{labels.dtype} array" if labels.dtype.kind not in "biuf" else ""
-    if not wrong and task.classes:
-        # NaN is neither.
-        strange = (labels >= len(task.classes)) | (np.trunc(labels) != labels) & ~np.isnan(labels)
-        wrong = f"{labels[strange].flat[0]:g}" if strange.any() else ""
-    if not wrong and not task.classes:
-        wrong = _out_of_range(task, labels)
-    if wrong and not task.classes:
-        expected = kind_of(task).expected.replace("a ", "", 1).replace("number", "numbers")
-        raise UserError(f"labels of {task.name!r}: got {wrong}; expected {expected}, or NaN where there is none")
-    if wrong:
-        raise UserError(
-            f"labels of {task.name!r}: got {wrong}; expected indices 0 to {len(task.classes) - 1} of "
-            f"{', '.join(task.classes)}, or -1 or NaN where there is none"
-        )
+    found = _no_index if task.classes else _out_of_range
+    if wrong := found(task, labels) if labels.dtype.kind in "biuf" else f"{labels.dtype} array":
+        indices = f"indices 0 to {len(task.classes) - 1} of {', '.join(task.classes)}, or -1"
+        expected = indices if task.classes else f"{kind_of(task).expected},"
+        raise UserError(f"labels of {task.name!r}: got {wrong}; expected {expected} or NaN where there is none")
+
+
+def _no_index(task: Task, labels: np.ndarray) -> str:
+    """Return the first number that is neither an index of a class nor a blank, or ""."""
+    strange = (labels >= len(task.classes)) | (np.trunc(labels) != labels) & ~np.isnan(labels)
+    return f"{labels[strange].flat[0]:g}" if strange.any() else ""
 
 
 def _out_of_range(task: Task, labels: np.ndarray) -> str:

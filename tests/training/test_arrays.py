@@ -56,10 +56,10 @@ def test_what_is_no_class_is_one_line_in_every_form(labels, form):
 @pytest.mark.parametrize(
     ("labels", "weights", "message"),
     [
-        ({"age": np.array(["old", "young"])}, None, "labels of 'age': got .* array; expected numbers from 0 to 116"),
-        ({"age": [-40.0, 3.0]}, None, "labels of 'age': got -40; expected numbers from 0 to 116 years, or NaN"),
-        ({"age": [np.inf, 3.0]}, None, "labels of 'age': got inf; expected numbers from 0 to 116 years"),
-        ({"age": [[20, 10], [1, 2]]}, None, "labels of 'age': got an interval from 20 to 10; expected numbers"),
+        ({"age": np.array(["old", "young"])}, None, "labels of 'age': got .* array; expected a number from 0 to 116"),
+        ({"age": [-40.0, 3.0]}, None, "labels of 'age': got -40; expected a number from 0 to 116 years, or NaN"),
+        ({"age": [np.inf, 3.0]}, None, "labels of 'age': got inf; expected a number from 0 to 116 years"),
+        ({"age": [[20, 10], [1, 2]]}, None, "labels of 'age': got an interval from 20 to 10; expected a number"),
         ({"age": TWO}, np.array([1.0, -1.0]), "sample_weight of 'age': got -1; expected numbers of at least 0"),
         ({"age": TWO}, {"age": [1.0, np.nan]}, "sample_weight of 'age': got nan; expected numbers of at least 0"),
         ({"age": TWO}, {"gender": TWO}, "sample_weight of 'gender': got weights of a task without labels; leave them"),
